@@ -1,0 +1,169 @@
+"""What a run is: every option, its default and its meaning, the same from the shell, from Python and from a file."""
+
+import dataclasses
+import json
+import re
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from tf_ner.errors import ConfigError
+from tf_ner.files import write_text
+
+LabelAlignment = Literal["all", "first", "repeat"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Which sentences, and how they are cut into batches."""
+
+    dataset: str = "conll2003"
+    """A data set on the Hub, or a folder of CoNLL files named after their splits (train, valid, test)."""
+    dataset_config: str | None = None
+    """Which configuration of a Hub data set."""
+    dataset_revision: str | None = None
+    """Which branch, tag or commit of a Hub data set."""
+    train_file: Path | None = None
+    """CoNLL file to train on, instead of --dataset."""
+    validation_file: Path | None = None
+    """CoNLL file to choose the best epoch by, instead of --dataset."""
+    test_file: Path | None = None
+    """CoNLL file for the final score, instead of --dataset."""
+    max_length: int | None = None
+    """In subwords; longer sentences are split into windows and merged again. The encoder's limit if not given."""
+    stride: int = 64
+    """In subwords: what two windows of one sentence share."""
+    max_eval_examples: int | None = None
+    """Score only the first so many sentences of a split."""
+    eval_batch_size: int = 32
+    """Windows a batch while scoring."""
+
+    def __post_init__(self) -> None:
+        self._require("eval_batch_size", self.eval_batch_size >= 1, "at least 1")
+        self._require("stride", self.stride >= 0, "at least 0")
+        self._require("max_length", self.max_length is None or self.max_length >= 3, "at least 3")
+        self._require("max_eval_examples", self.max_eval_examples is None or self.max_eval_examples >= 1, "at least 1")
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files named one by one, by split."""
+        named = {"train": self.train_file, "validation": self.validation_file, "test": self.test_file}
+        return {split: file for split, file in named.items() if file is not None}
+
+    def _require(self, name: str, fulfilled: bool, expected: str) -> None:
+        if not fulfilled:
+            option = "--" + name.replace("_", "-")
+            raise ConfigError(f"Received {option} {getattr(self, name)}; expected {expected}. Change {option}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(DataConfig):
+    """Fine-tune an encoder, score it on validation every epoch and on test at the end, and save the best epoch."""
+
+    model: str = "bert-base-cased"
+    """An encoder on the Hub, a folder with one, or `minilm`, the one packaged for use without the Hub."""
+    model_revision: str | None = None
+    """Which branch, tag or commit of a Hub model."""
+    output_dir: Path | None = None
+    """Where the run goes; runs/<model>-<dataset> if not given."""
+    overwrite: bool = False
+    """Replace the run that --output-dir holds."""
+    epochs: int = 3
+    """How many times to train on every sentence."""
+    batch_size: int = 8
+    """Windows a step."""
+    learning_rate: float = 2e-5
+    """Highest learning rate; it falls to 0 in a straight line."""
+    weight_decay: float = 0.01
+    """Decay of all weights but biases and layer norms."""
+    warmup_ratio: float = 0.0
+    """Share of the steps over which the learning rate rises from 0."""
+    max_grad_norm: float = 1.0
+    """Longest gradient, over all weights; longer ones are scaled down."""
+    label_alignment: LabelAlignment = "all"
+    """What later subwords of a word learn: `all`, the word's tag with I- for B-; `first`, nothing; `repeat`, its tag
+    as it is."""
+    seed: int = 42
+    """Seed of new weights, dropout and the order of the sentences."""
+    max_train_examples: int | None = None
+    """Train only on the first so many sentences."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require("epochs", self.epochs >= 1, "at least 1")
+        self._require("batch_size", self.batch_size >= 1, "at least 1")
+        self._require("learning_rate", self.learning_rate > 0, "more than 0")
+        self._require("weight_decay", self.weight_decay >= 0, "at least 0")
+        self._require("warmup_ratio", 0 <= self.warmup_ratio <= 1, "0 to 1")
+        self._require("max_grad_norm", self.max_grad_norm > 0, "more than 0")
+        self._require("seed", 0 <= self.seed < 2**32, "0 to 4294967295")
+        self._require(
+            "max_train_examples", self.max_train_examples is None or self.max_train_examples >= 1, "at least 1"
+        )
+        alignments = typing.get_args(LabelAlignment)
+        self._require("label_alignment", self.label_alignment in alignments, f"one of {', '.join(alignments)}")
+
+    @property
+    def run_dir(self) -> Path:
+        """The output folder, named after model and data where it was not given."""
+        if self.output_dir is not None:
+            return self.output_dir
+        source = self.train_file.parent if self.train_file else Path(self.dataset)
+        names = (Path(self.model).name, source.resolve().name if source.is_dir() else source.name)
+        return Path("runs") / "-".join(re.sub(r"[^\w.]+", "-", name) for name in names)
+
+    def save(self, path: Path) -> None:
+        """Writes JSON that `load` turns into an equal object."""
+        write_text(path, json.dumps(dataclasses.asdict(self), indent=2, default=str) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Reads what `save` wrote.
+
+        Raises:
+            ConfigError: The file is missing or is not a saved run.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            return cls(**{name: _as_declared(cls, name, value) for name, value in values.items()})
+        except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
+            raise ConfigError(
+                f"Received {path} ({error}); expected a run_config.json as a run writes it. Check the path."
+            ) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig(DataConfig):
+    """Score a fine-tuned model."""
+
+    model: str
+    """A run's output folder, or a model on the Hub."""
+    model_revision: str | None = None
+    """Which branch, tag or commit of a Hub model."""
+    splits: tuple[str, ...] = ("validation", "test")
+    """Which splits to score, where the data set has them."""
+    output: Path | None = None
+    """Where to write the scores as JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictConfig:
+    """Find the entities in text."""
+
+    model: str
+    """A run's output folder, or a model on the Hub."""
+    file: str = "-"
+    """A text file, a sentence a line; - is standard input."""
+    model_revision: str | None = None
+    """Which branch, tag or commit of a Hub model."""
+    words: bool = False
+    """The input is already split into words, with spaces between."""
+    batch_size: int = 32
+    """Windows a batch."""
+
+
+def _as_declared(cls: type, name: str, value: Any) -> Any:
+    """JSON has no paths: a string becomes one where the field asks for it."""
+    declared = typing.get_type_hints(cls)[name]
+    return Path(value) if isinstance(value, str) and Path in typing.get_args(declared) else value

@@ -1,0 +1,183 @@
+"""Where a corpus comes from: the Hub, a folder, or files named one by one."""
+
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value, load_dataset
+
+from tf_ner.corpus.formats import CONLL_EXTENSIONS, Sentence, read_conll
+from tf_ner.corpus.tags import iob2_tag_names, is_iob
+from tf_ner.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+# The names of each split, as words of a file's name.
+SPLIT_FILE_WORDS = {
+    "train": {"train"},
+    "validation": {"valid", "validation", "dev", "testa"},
+    "test": {"test", "testb"},
+}
+
+# Data sets whose loading script `datasets` no longer runs: the same rows as Parquet.
+_HUB_PARQUET = {"conll2003": ("eriktks/conll2003", "refs/convert/parquet")}
+
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_WORD_COLUMNS = ("words", "tokens")
+_TAG_COLUMNS = ("tags", "ner_tags")
+
+
+def load_corpus(
+    dataset: str | Path = "conll2003",
+    *,
+    config_name: str | None = None,
+    revision: str | None = None,
+    files: Mapping[str, str | Path] | None = None,
+) -> DatasetDict:
+    """Loads words and their entity tags.
+
+    Args:
+        dataset: A name on the Hub, or a folder whose CoNLL files are found by the words `train`,
+            `valid`/`validation`/`dev`/`testa` and `test`/`testb` in their names. Not read if `files` are given.
+        config_name: Which configuration of a Hub data set.
+        revision: Which branch, tag or commit of a Hub data set.
+        files: CoNLL files by split (`train`, `validation`, `test`).
+
+    Returns:
+        For each split, the columns `words` (list of str) and `tags` (list of `ClassLabel`); the tag names are the
+        same for all splits, `O` first.
+
+    Raises:
+        DataError: Nothing can be read, a split is empty, or the tags are not IOB.
+    """
+    if files:
+        return _load_files({split: Path(file) for split, file in files.items()})
+    if Path(dataset).is_dir():
+        return _load_files(find_split_files(Path(dataset)))
+    if Path(dataset).is_file():
+        raise DataError(
+            f"Received the file {dataset} as a data set; expected a folder or a name on the Hub. "
+            "Pass single files with --train-file, --validation-file and --test-file."
+        )
+    if not _HUB_NAME.fullmatch(str(dataset)):
+        raise DataError(
+            f"Received {dataset} as a data set, which is no folder and no name on the Hub; expected one of these. "
+            "Check the path."
+        )
+    return _load_from_hub(str(dataset), config_name=config_name, revision=revision)
+
+
+def find_split_files(folder: Path) -> dict[str, Path]:
+    """Finds a folder's CoNLL files by name.
+
+    Raises:
+        DataError: No file carries a split's name, or two files carry that of one split.
+    """
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in CONLL_EXTENSIONS and file.is_file())
+    found: dict[str, Path] = {}
+    for split, split_words in SPLIT_FILE_WORDS.items():
+        candidates = [file for file in files if split_words & set(re.findall("[a-z]+", file.name.lower()))]
+        if len(candidates) > 1:
+            raise DataError(
+                f"Received {len(candidates)} files for the {split} split ({', '.join(map(str, candidates))}); "
+                f"expected one. Name it with --{split}-file."
+            )
+        if candidates:
+            found[split] = candidates[0]
+    if not found:
+        names = ", ".join(sorted(file.name for file in folder.iterdir())[:10]) or "nothing"
+        raise DataError(
+            f"Received the folder {folder} with {names}; expected files such as train.conll, valid.conll and "
+            "test.conll. Rename them or name them with --train-file, --validation-file and --test-file."
+        )
+    return found
+
+
+def _load_files(files: Mapping[str, Path]) -> DatasetDict:
+    sentences = {split: _read_entity_file(path) for split, path in files.items()}
+    names = iob2_tag_names(tag for split in sentences.values() for sentence in split for tag in sentence.tags)
+    return DatasetDict({split: _to_dataset(rows, names) for split, rows in sentences.items()})
+
+
+def _read_entity_file(path: Path) -> list[Sentence]:
+    sentences = list(read_conll(path, check_tag=_what_is_not_iob))
+    if not sentences:
+        raise DataError(f"Received {path} without a sentence; expected at least one. Check that it is the right file.")
+    return sentences
+
+
+def _what_is_not_iob(tag: str) -> str | None:
+    if is_iob(tag):
+        return None
+    return (
+        f"received tag {tag!r}; expected O, B-LABEL or I-LABEL. "
+        "Entity tags must be IOB and stand in the last column; convert the file."
+    )
+
+
+def _to_dataset(sentences: Iterable[Sentence], tag_names: tuple[str, ...]) -> Dataset:
+    ids = {name: number for number, name in enumerate(tag_names)}
+    columns = {
+        "words": [sentence.words for sentence in sentences],
+        "tags": [[ids[tag] for tag in sentence.tags] for sentence in sentences],
+    }
+    return Dataset.from_dict(columns, features=_features(tag_names))
+
+
+def _features(tag_names: tuple[str, ...]) -> Features:
+    return Features({"words": List(Value("string")), "tags": List(ClassLabel(names=list(tag_names)))})
+
+
+def _load_from_hub(name: str, *, config_name: str | None, revision: str | None) -> DatasetDict:
+    repository, parquet_revision = _HUB_PARQUET.get(name, (name, None))
+    try:
+        loaded = load_dataset(repository, config_name, revision=revision or parquet_revision)
+    except (OSError, ValueError, RuntimeError) as error:
+        # What `datasets` and the Hub client raise for: no network, no such repository, a script, a gate, a bad name.
+        reason = str(error).strip().partition("\n")[0]
+        raise DataError(
+            f"Received data set {name!r}, which cannot be loaded from the Hub ({reason}); expected a data set that "
+            "can be reached. Check the name and the network, or use local files: --dataset FOLDER, or --train-file, "
+            "--validation-file and --test-file."
+        ) from error
+    if not isinstance(loaded, DatasetDict):
+        loaded = DatasetDict({"train": loaded})
+    return words_and_tags(loaded, name)
+
+
+def words_and_tags(loaded: DatasetDict, name: str) -> DatasetDict:
+    """Brings a Hub data set's columns to `words` and `tags`.
+
+    Args:
+        loaded: Splits with `tokens` or `words`, and `ner_tags` or `tags` as a list of `ClassLabel` or of strings.
+        name: What to call the data set in errors.
+
+    Raises:
+        DataError: There are no such columns, the tags are not IOB, or a split is empty.
+    """
+    columns = next(iter(loaded.values())).features
+    word_column = next((column for column in _WORD_COLUMNS if column in columns), None)
+    tag_column = next((column for column in _TAG_COLUMNS if column in columns), None)
+    if word_column is None or tag_column is None:
+        raise DataError(
+            f"Received data set {name!r} with the columns {', '.join(columns)}; expected words "
+            f"({' or '.join(_WORD_COLUMNS)}) and tags ({' or '.join(_TAG_COLUMNS)}). Use a token-classification set."
+        )
+    for split, rows in loaded.items():
+        if len(rows) == 0:
+            raise DataError(f"Received data set {name!r} with an empty {split} split; expected sentences.")
+    chosen = loaded.select_columns([word_column, tag_column])
+    chosen = chosen.rename_columns({word_column: "words", tag_column: "tags"})
+    feature = columns[tag_column].feature
+    if isinstance(feature, ClassLabel):
+        names = tuple(feature.names)
+    else:
+        names = iob2_tag_names(tag for rows in chosen.values() for tags in rows["tags"] for tag in tags)
+    for tag in names:
+        if problem := _what_is_not_iob(tag):
+            raise DataError(f"Data set {name!r}, column {tag_column}: {problem}")
+    if isinstance(feature, ClassLabel):
+        return chosen.cast(_features(names))
+    ids = {tag: number for number, tag in enumerate(names)}
+    return chosen.map(lambda row: {"tags": [ids[tag] for tag in row["tags"]]}, features=_features(names))

@@ -1,0 +1,52 @@
+"""A TensorFlow model's weights as PyTorch lays them out, without PyTorch."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from safetensors import safe_open
+from safetensors.numpy import save_file
+from transformers import TFPreTrainedModel
+from transformers.modeling_tf_pytorch_utils import (
+    TransposeType,
+    apply_transpose,
+    convert_tf_weight_name_to_pt_weight_name,
+)
+
+from tf_ner.errors import ModelError
+from tf_ner.files import replaced_whole
+
+
+def save_weights(model: TFPreTrainedModel, path: Path) -> None:
+    """Writes safetensors that TensorFlow and PyTorch transformers both load."""
+    tensors = {
+        name: np.ascontiguousarray(apply_transpose(transpose, variable.numpy(), pt_to_tf=False))
+        for variable, name, transpose in _pytorch_names(model)
+    }
+    with replaced_whole(path) as temporary:
+        save_file(tensors, temporary, metadata={"format": "pt"})
+
+
+def load_weights(model: TFPreTrainedModel, path: Path) -> None:
+    """Sets a model's weights to those that `save_weights` wrote of a model like it.
+
+    Raises:
+        ModelError: A weight is missing, and the model is left as it was.
+    """
+    with safe_open(path, framework="numpy") as tensors:
+        wanted = list(_pytorch_names(model))
+        missing = {name for _, name, _ in wanted}.difference(tensors.keys())
+        if missing:
+            raise ModelError(
+                f"Received {path} without {', '.join(sorted(missing))}; expected the weights of a "
+                f"{type(model).__name__}. Use the weights of the same kind of model."
+            )
+        for variable, name, transpose in wanted:
+            variable.assign(apply_transpose(transpose, tensors.get_tensor(name), match_shape=variable.shape))
+
+
+def _pytorch_names(model: TFPreTrainedModel) -> Iterator[tuple[tf.Variable, str, TransposeType]]:
+    for variable in model.weights:
+        name, transpose = convert_tf_weight_name_to_pt_weight_name(variable.name, tf_weight_shape=variable.shape)
+        yield variable, name, transpose

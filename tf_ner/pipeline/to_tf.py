@@ -1,0 +1,81 @@
+"""Batches through `Dataset.to_tf_dataset` and the token-classification collator."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from datasets import Dataset
+from transformers import DataCollatorForTokenClassification, PreTrainedTokenizerFast
+
+from tf_ner.pipeline.sampling import Batches, evaluation_batches, training_batches
+
+
+def make_dataset(
+    windows: Dataset,
+    *,
+    tokenizer: PreTrainedTokenizerFast,
+    batch_size: int,
+    epochs: int = 1,
+    shuffle: bool = False,
+    seed: int = 42,
+) -> tf.data.Dataset:
+    """Makes padded batches for Keras.
+
+    Args:
+        windows: Rows with the tokenizer's columns and `labels`, as `TokenClassification.encode_split` makes them.
+        tokenizer: Pads.
+        batch_size: Rows a batch.
+        epochs: How many epochs follow one another, each in an order of its own; with more than one, pass
+            `steps_per_epoch=num_batches(len(windows), batch_size)` to `fit`.
+        shuffle: Random batches for training; otherwise the order of `evaluation_batches`.
+        seed: Seed of the order.
+
+    Returns:
+        Batches of ({`input_ids`: <int64>[batch, subwords], …}, labels <int64>[batch, subwords]), each padded to its
+        longest row, labels with -100. Its cardinality is the number of steps.
+    """
+    lengths = [len(row) for row in windows["input_ids"]]
+    batches: Batches = []
+    for epoch in range(epochs):
+        if shuffle:
+            batches += training_batches(lengths, batch_size=batch_size, seed=seed, epoch=epoch)
+        else:
+            batches += evaluation_batches(lengths, batch_size=batch_size)
+    return batches_to_tf(windows, batches, tokenizer=tokenizer)
+
+
+def batches_to_tf(windows: Dataset, batches: Batches, *, tokenizer: PreTrainedTokenizerFast) -> tf.data.Dataset:
+    """Makes padded batches of the given rows, in the given order."""
+    inputs = list(tokenizer.model_input_names)
+    collate = _BatchCollator(windows.select_columns([*inputs, "labels"]), tokenizer)
+    # One row of this data set is one batch: so batches may be formed in any way, epoch after epoch.
+    rows = Dataset.from_dict({"rows": [batch.tolist() for batch in batches]})
+    dataset = rows.to_tf_dataset(batch_size=1, collate_fn=collate, num_test_batches=2, prefetch=False)
+    collate.is_probed = False
+
+    def features_and_labels(batch: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        return {name: batch[name] for name in inputs}, batch["labels"]
+
+    return dataset.map(features_and_labels).prefetch(tf.data.AUTOTUNE)
+
+
+class _BatchCollator:
+    """Turns a row of row numbers into a padded batch."""
+
+    def __init__(self, windows: Dataset, tokenizer: PreTrainedTokenizerFast):
+        self._windows = windows
+        self._collate = DataCollatorForTokenClassification(tokenizer, return_tensors="np")
+        self.is_probed = True
+        self._num_probes = 0
+
+    def __call__(self, batch_rows: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
+        columns = self._windows[list(batch_rows[0]["rows"])]
+        batch = dict(
+            self._collate([dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)])
+        )
+        if self.is_probed:
+            # A length that all its probes have in common `to_tf_dataset` takes for fixed: let every one differ.
+            self._num_probes += 1
+            return {name: np.zeros((1, self._num_probes), array.dtype) for name, array in batch.items()}
+        return batch

@@ -1,0 +1,240 @@
+"""One tag a word: words to labelled subwords, and what was predicted for subwords back to words."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from datasets import Dataset, Features, List, Value
+from numpy.typing import NDArray
+from transformers import BatchEncoding, PreTrainedTokenizerFast
+
+from tf_ner.config import LabelAlignment
+from tf_ner.corpus.tags import OUTSIDE, inside
+from tf_ner.errors import ConfigError, ModelError
+from tf_ner.tasks.windows import split_into_windows
+
+IGNORED = -100
+"""The label id of a position that no loss and no score looks at."""
+
+NO_WORD = -1
+"""The word id of a position that decides no word: special subwords, padding, the context of a window."""
+
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class EncodedSplit:
+    """A split as the encoder reads it.
+
+    Attributes:
+        windows: A row a window; most sentences have one. The tokenizer's columns (`input_ids`: list of int, …);
+            `labels`: for each subword a label id or -100; `word_ids`: for each subword the word it belongs to,
+            counted through the whole split, or -1; `sentence`: the row of the split it comes from.
+        num_words: For each sentence of the split, how many words it has.
+    """
+
+    windows: Dataset
+    num_words: Ids
+
+    @cached_property
+    def lengths(self) -> Ids:
+        """For each window its number of subwords."""
+        return np.array([len(row) for row in self.windows["input_ids"]], dtype=np.int64)
+
+    @cached_property
+    def word_ids(self) -> Ids:
+        """The word ids of all windows, one window after the other."""
+        return np.concatenate([np.asarray(row, dtype=np.int64) for row in self.windows["word_ids"]])
+
+    @property
+    def num_words_without_subwords(self) -> int:
+        """How many words the tokenizer makes nothing of."""
+        return int(self.num_words.sum() - np.count_nonzero(first_subwords(self.word_ids)))
+
+    @property
+    def num_windows_by_sentence(self) -> Ids:
+        """For each sentence, how many windows it takes."""
+        return np.bincount(self.windows["sentence"], minlength=len(self.num_words))
+
+    def by_sentence(self, values: NDArray[Any]) -> list[NDArray[Any]]:
+        """Cuts an array with one value a word into one array a sentence."""
+        return np.split(values, np.cumsum(self.num_words)[:-1])
+
+
+@dataclass(frozen=True)
+class TokenClassification:
+    """How words become subwords with labels, and how subwords' tags become words' tags.
+
+    Attributes:
+        tokenizer: A fast tokenizer, which knows the word of each subword.
+        tag_names: The tags by label id.
+        max_length: In subwords, special ones included; longer sentences become windows.
+        stride: In subwords; what two windows of a sentence share at most.
+        label_alignment: What the later subwords of a word learn: `all`, the word's tag with I- for B-; `first`,
+            nothing; `repeat`, the word's tag as it is.
+    """
+
+    tokenizer: PreTrainedTokenizerFast
+    tag_names: tuple[str, ...]
+    max_length: int
+    stride: int = 64
+    label_alignment: LabelAlignment = "all"
+
+    def __post_init__(self) -> None:
+        if not getattr(self.tokenizer, "is_fast", False):
+            raise ModelError(
+                f"Received {type(self.tokenizer).__name__}, which has no word ids; expected a fast tokenizer. "
+                "Use a model that comes with a tokenizer.json."
+            )
+        if not 0 <= self.stride < self.max_subwords:
+            raise ConfigError(
+                f"Received --stride {self.stride} with --max-length {self.max_length}; expected 0 to "
+                f"{self.max_subwords - 1} (under the length less the special subwords). Lower --stride."
+            )
+
+    @property
+    def max_subwords(self) -> int:
+        """How many subwords fit a window beside the special ones."""
+        return self.max_length - self.tokenizer.num_special_tokens_to_add()
+
+    @property
+    def outside_id(self) -> int:
+        """The label id of a word about which nothing is known."""
+        return self.tag_names.index(OUTSIDE) if OUTSIDE in self.tag_names else 0
+
+    @cached_property
+    def inside_ids(self) -> Ids:
+        """For each label id the one of a later piece: B-X → I-X by name, wherever they stand."""
+        ids = {name: number for number, name in enumerate(self.tag_names)}
+        return np.array([ids.get(inside(name), number) for name, number in ids.items()], dtype=np.int64)
+
+    def encode_split(self, sentences: Dataset) -> EncodedSplit:
+        """Encodes a split.
+
+        Args:
+            sentences: `words` (list of str) and `tags` (list of `ClassLabel`), in any order of tags: they are told by
+                name. A tag that the model does not have is ignored by the loss.
+        """
+        ids = {name: number for number, name in enumerate(self.tag_names)}
+        model_ids = [ids.get(name, IGNORED) for name in sentences.features["tags"].feature.names]
+        num_words = np.array([len(words) for words in sentences["words"]], dtype=np.int64)
+        first_words = np.cumsum(num_words) - num_words
+
+        def encode_batch(batch: dict[str, list[Any]], rows: list[int]) -> dict[str, list[Any]]:
+            tags = [[model_ids[tag] for tag in row] for row in batch["tags"]]
+            return self.encode(batch["words"], tags, first_sentence=rows[0], first_word=int(first_words[rows[0]]))
+
+        integers = List(Value("int32"))
+        features = {name: integers for name in (*self.tokenizer.model_input_names, "labels", "word_ids")}
+        windows = sentences.map(
+            encode_batch,
+            batched=True,
+            with_indices=True,
+            remove_columns=sentences.column_names,
+            features=Features({**features, "sentence": Value("int32")}),
+        )
+        return EncodedSplit(windows=windows, num_words=num_words)
+
+    def encode(
+        self,
+        words: Sequence[Sequence[str]],
+        tags: Sequence[Sequence[int]] | None = None,
+        *,
+        first_sentence: int = 0,
+        first_word: int = 0,
+    ) -> dict[str, list[Any]]:
+        """Encodes sentences.
+
+        Args:
+            words: Sentences of words.
+            tags: A label id for each word; without them there is no column `labels`.
+            first_sentence: Where the count of sentences begins.
+            first_word: Where the count of words begins.
+
+        Returns:
+            The columns of `EncodedSplit.windows`.
+        """
+        columns: dict[str, list[Any]] = {name: [] for name in (*self.tokenizer.model_input_names, "word_ids")}
+        columns["sentence"] = []
+        encodings = self.tokenizer([list(row) for row in words], is_split_into_words=True, verbose=False)
+        for number, row in enumerate(words):
+            for inputs, word_ids in self._windows(row, encodings, number):
+                for name in self.tokenizer.model_input_names:
+                    columns[name].append(inputs[name])
+                columns["word_ids"].append(np.where(word_ids == NO_WORD, NO_WORD, word_ids + first_word))
+                columns["sentence"].append(first_sentence + number)
+            first_word += len(row)
+        if tags is not None:
+            gold = np.array([tag for row in tags for tag in row], dtype=np.int64)
+            base = first_word - len(gold)
+            columns["labels"] = [self.align_labels(ids, gold, first_word=base) for ids in columns["word_ids"]]
+        return columns
+
+    def align_labels(self, word_ids: Ids, word_labels: Ids, *, first_word: int = 0) -> Ids:
+        """Gives subwords the labels of their words, as `label_alignment` says.
+
+        Args:
+            word_ids: <int>[subwords], -1 where there is no word.
+            word_labels: <int>[words], a label id or -100.
+            first_word: The word id that `word_labels` begins with.
+
+        Returns:
+            <int>[subwords], a label id or -100.
+        """
+        labels = np.full(len(word_ids), IGNORED, dtype=np.int64)
+        is_word = word_ids != NO_WORD
+        labels[is_word] = word_labels[word_ids[is_word] - first_word]
+        is_later = is_word & ~first_subwords(word_ids)
+        if self.label_alignment == "first":
+            labels[is_later] = IGNORED
+        elif self.label_alignment == "all":
+            is_later &= labels != IGNORED
+            labels[is_later] = self.inside_ids[labels[is_later]]
+        return labels
+
+    def _windows(
+        self, words: Sequence[str], encodings: BatchEncoding, number: int
+    ) -> Iterator[tuple[Mapping[str, list[int]], Ids]]:
+        """For one sentence, each window's inputs and the words it decides, counted in the sentence."""
+        word_ids = _word_ids(encodings, number)
+        if len(word_ids) <= self.max_length:
+            yield {name: encodings[name][number] for name in self.tokenizer.model_input_names}, word_ids
+            return
+        num_subwords = np.bincount(word_ids[word_ids != NO_WORD], minlength=len(words)).tolist()
+        for window in split_into_windows(num_subwords, max_subwords=self.max_subwords, stride=self.stride):
+            part = [list(words[window.start : window.end])]
+            # Cuts only a word that is longer than a window; its first subword, which decides its tag, stays.
+            encoding = self.tokenizer(part, is_split_into_words=True, truncation=True, max_length=self.max_length)
+            ids = _word_ids(encoding, 0)
+            ids[ids != NO_WORD] += window.start
+            ids[(ids < window.keep_start) | (ids >= window.keep_end)] = NO_WORD
+            yield {name: encoding[name][0] for name in self.tokenizer.model_input_names}, ids
+
+
+def first_subwords(word_ids: Ids) -> NDArray[np.bool_]:
+    """Where a word begins: <bool>[subwords], from word ids <int>[subwords]."""
+    return (word_ids != NO_WORD) & (word_ids != np.concatenate([[NO_WORD], word_ids[:-1]]))
+
+
+def merge_words(word_ids: Ids, values: NDArray[Any], *, num_words: int, missing: Any) -> NDArray[Any]:
+    """Gives each word the value of its first subword.
+
+    Args:
+        word_ids: <int>[subwords], of one or more windows one after the other.
+        values: [subwords], what was predicted for each subword.
+        num_words: How many words there are.
+        missing: The value of a word that has no subword.
+
+    Returns:
+        [words]
+    """
+    merged = np.full(num_words, missing, dtype=values.dtype)
+    first = first_subwords(word_ids)
+    merged[word_ids[first]] = values[first]
+    return merged
+
+
+def _word_ids(encodings: BatchEncoding, number: int) -> Ids:
+    return np.array([NO_WORD if word is None else word for word in encodings.word_ids(number)], dtype=np.int64)

@@ -1,0 +1,53 @@
+"""Sentences longer than the encoder: split into overlapping windows of whole words, and put together again."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Window(NamedTuple):
+    """A stretch of a sentence that fits the encoder, in words, half-open.
+
+    The encoder reads `start:end`; the window decides the tags of `keep_start:keep_end`, and the rest is context. Each
+    word of a sentence is kept by exactly one of its windows.
+    """
+
+    start: int
+    end: int
+    keep_start: int
+    keep_end: int
+
+
+def split_into_windows(num_subwords: Sequence[int], *, max_subwords: int, stride: int) -> list[Window]:
+    """Splits a sentence between words.
+
+    Two neighbours share at most `stride` subwords; the middle word of what they share belongs to the second one, as
+    do the words after it. A word of more than `max_subwords` gets a window of its own (and is cut by the tokenizer).
+
+    Args:
+        num_subwords: For each word of the sentence, how many subwords it has.
+        max_subwords: How many subwords a window holds, special ones not counted; at least 1.
+        stride: How many subwords two windows may share; less than `max_subwords`.
+    """
+    spans = [(0, _end_of_window(num_subwords, 0, max_subwords))]
+    while spans[-1][1] < len(num_subwords):
+        previous_end = spans[-1][1]
+        # Room must be left for the next word, or the window would add nothing.
+        shared = min(stride, max_subwords - num_subwords[previous_end])
+        start = previous_end
+        while num_subwords[start - 1] <= shared:
+            shared -= num_subwords[start - 1]
+            start -= 1
+        spans.append((start, _end_of_window(num_subwords, start, max_subwords)))
+    borders = [0]
+    borders += [(start + previous_end) // 2 for (_, previous_end), (start, _) in zip(spans, spans[1:], strict=False)]
+    borders += [len(num_subwords)]
+    return [Window(*span, *kept) for span, kept in zip(spans, zip(borders, borders[1:], strict=False), strict=True)]
+
+
+def _end_of_window(num_subwords: Sequence[int], start: int, max_subwords: int) -> int:
+    """How far from `start` the words fit; one word at least."""
+    end, room = start + 1, max_subwords - num_subwords[start]
+    while end < len(num_subwords) and num_subwords[end] <= room:
+        room -= num_subwords[end]
+        end += 1
+    return end

@@ -1,0 +1,107 @@
+"""Keras callbacks: scores every epoch, the best model on disk, a table of the evaluations."""
+
+import csv
+import time
+from pathlib import Path
+from typing import Any
+
+import tf_keras as keras
+from datasets import Dataset
+from transformers import PreTrainedTokenizerFast
+
+from tf_ner.corpus.tags import split_tag
+from tf_ner.files import replaced_whole
+from tf_ner.tasks.token_classification import TokenClassification
+from tf_ner.training.models import save_model
+from tf_ner.training.scoring import Scorer
+
+Logs = dict[str, Any]
+
+
+class SeqevalCallback(keras.callbacks.Callback):
+    """Scores every word of a split after each epoch and puts the scores into the logs.
+
+    Writes `val_loss`, `val_precision`, `val_recall`, `val_f1`, `val_accuracy` and for each label `val_f1_PER` and so
+    on. Must stand before the callbacks that read them, such as early stopping. Keeps the arg-max of each subword and
+    no logits.
+
+    Args:
+        sentences: `words` and `tags`, as `load_corpus` gives them.
+        task: How words become subwords; its tags are the model's.
+        batch_size: Windows a batch.
+    """
+
+    def __init__(self, sentences: Dataset, task: TokenClassification, *, batch_size: int = 32):
+        super().__init__()
+        self.scorer = Scorer(sentences, task, batch_size=batch_size)
+        self._labels = sorted({label for _, label in map(split_tag, task.tag_names) if label})
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        metrics = self.scorer.score(self.model).metrics
+        scores = {f"val_{name}": metrics[name] for name in ("loss", "precision", "recall", "f1", "accuracy")}
+        for label in self._labels:
+            scores[f"val_f1_{label}"] = metrics["per_label"].get(label, {"f1": 0.0})["f1"]
+        if logs is not None:
+            logs.update(scores)
+
+
+class SaveBest(keras.callbacks.Callback):
+    """Saves model and tokenizer after each epoch that is better than all before.
+
+    Args:
+        folder: Where to; must exist.
+        tokenizer: Saved beside the model.
+        monitor: Which of the logs must grow.
+
+    Attributes:
+        best: The best value so far.
+        best_epoch: Its epoch, from 1; 0 before the first.
+    """
+
+    def __init__(self, folder: Path, tokenizer: PreTrainedTokenizerFast, *, monitor: str = "val_f1"):
+        super().__init__()
+        self._folder = folder
+        self._tokenizer = tokenizer
+        self._monitor = monitor
+        self.best = float("-inf")
+        self.best_epoch = 0
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        value = (logs or {})[self._monitor]
+        if value > self.best:
+            self.best, self.best_epoch = value, epoch + 1
+            save_model(self.model, self._tokenizer, self._folder)
+
+
+class HistoryWriter(keras.callbacks.Callback):
+    """Writes a CSV table with a row an epoch, the file always whole.
+
+    Args:
+        path: The table.
+
+    Attributes:
+        rows: What was written.
+    """
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self._path = path
+        self.rows: list[dict[str, Any]] = []
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._begin = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        optimizer = self.model.optimizer
+        row = {
+            "epoch": epoch + 1,
+            "step": int(optimizer.iterations),
+            "seconds": round(time.perf_counter() - self._begin, 3),
+            "learning_rate": float(optimizer.learning_rate),
+            **{name: float(value) for name, value in (logs or {}).items()},
+        }
+        self.rows.append(row)
+        with replaced_whole(self._path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, fieldnames=list(row))
+            table.writeheader()
+            table.writerows(self.rows)

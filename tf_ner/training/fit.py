@@ -1,0 +1,231 @@
+"""A whole run with Keras `fit`: data, model, training, scores, files."""
+
+import dataclasses
+import json
+import logging
+import resource
+import shlex
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tf_keras as keras
+from datasets import Dataset, DatasetDict
+from transformers import TFPreTrainedModel
+
+from tf_ner.config import TrainConfig
+from tf_ner.corpus.formats import write_conll
+from tf_ner.corpus.sources import load_corpus
+from tf_ner.errors import DataError, OutputError
+from tf_ner.files import replaced_whole, write_text
+from tf_ner.hub.card import model_card
+from tf_ner.hub.weights import load_weights
+from tf_ner.pipeline.sampling import Batches, num_batches, padding_ratio, training_batches
+from tf_ner.pipeline.to_tf import batches_to_tf
+from tf_ner.tasks.token_classification import EncodedSplit, TokenClassification
+from tf_ner.training.callbacks import HistoryWriter, SaveBest, SeqevalCallback
+from tf_ner.training.losses import TokenClassificationLoss
+from tf_ner.training.models import check_labels, load_tokenizer, load_untrained, window_length
+from tf_ner.training.optimizers import make_optimizer
+from tf_ner.training.scoring import Scorer, SplitScores
+
+logger = logging.getLogger(__name__)
+
+_RUN_FILES = ("model.safetensors", "config.json", "README.md", "run_config.json", "history.csv", "metrics.json")
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run came to.
+
+    Attributes:
+        output_dir: The run's folder.
+        metrics: What `metrics.json` holds.
+        history: A row an epoch, what `history.csv` holds.
+    """
+
+    output_dir: Path
+    metrics: dict[str, Any]
+    history: list[dict[str, Any]]
+
+
+def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] = (), verbose: int = 1) -> TrainResult:
+    """Fine-tunes an encoder and leaves a finished run in its folder.
+
+    Args:
+        config: What to do.
+        callbacks: Further Keras callbacks; they see the scores of each epoch in their logs.
+        verbose: 1 shows the progress bar of Keras, 2 a line an epoch, 0 nothing.
+
+    Raises:
+        TfNerError: An option, the data, the model or the folder cannot be used. Nothing has been written then.
+    """
+    folder = config.run_dir
+    _check_folder(folder, overwrite=config.overwrite)
+    keras.utils.set_random_seed(config.seed)
+    corpus = _load_splits(config)
+    tag_names = tuple(corpus["train"].features["tags"].feature.names)
+    tokenizer = load_tokenizer(config.model, revision=config.model_revision)
+    model = load_untrained(config.model, tag_names=tag_names, revision=config.model_revision)
+    check_labels(model, tag_names)
+    task = TokenClassification(
+        tokenizer,
+        tag_names,
+        max_length=window_length(tokenizer, model.config, config.max_length),
+        stride=config.stride,
+        label_alignment=config.label_alignment,
+    )
+    encoded = task.encode_split(corpus["train"])
+    _report_losses("train", encoded, task)
+    seqeval = SeqevalCallback(corpus["validation"], task, batch_size=config.eval_batch_size)
+    _report_losses("validation", seqeval.scorer.encoded, task)
+
+    _prepare_folder(folder, config)
+    save_best = SaveBest(folder, tokenizer)
+    history = HistoryWriter(folder / "history.csv")
+    training = _fit(model, encoded, task, config, callbacks=[seqeval, save_best, history, *callbacks], verbose=verbose)
+    load_weights(model, folder / "model.safetensors")
+
+    scored = {"validation": seqeval.scorer.score(model)}
+    if "test" in corpus:
+        scored["test"] = Scorer(corpus["test"], task, batch_size=config.eval_batch_size).score(model)
+    metrics = {split: scores.metrics for split, scores in scored.items()}
+    metrics["training"] = {**training, "best_epoch": save_best.best_epoch}
+    _write_results(folder, config, corpus, scored, metrics)
+    return TrainResult(output_dir=folder, metrics=metrics, history=history.rows)
+
+
+def _fit(
+    model: TFPreTrainedModel,
+    encoded: EncodedSplit,
+    task: TokenClassification,
+    config: TrainConfig,
+    *,
+    callbacks: list[keras.callbacks.Callback],
+    verbose: int,
+) -> dict[str, Any]:
+    """Trains, and says how it went."""
+    steps_per_epoch = num_batches(len(encoded.lengths), config.batch_size)
+    batches: Batches = []
+    for epoch in range(config.epochs):
+        batches += training_batches(encoded.lengths, batch_size=config.batch_size, seed=config.seed, epoch=epoch)
+    optimizer = make_optimizer(
+        learning_rate=config.learning_rate,
+        num_steps=len(batches),
+        warmup_ratio=config.warmup_ratio,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+    )
+    model.compile(optimizer=optimizer, loss=TokenClassificationLoss())
+    begin = time.perf_counter()
+    model.fit(
+        batches_to_tf(encoded.windows, batches, tokenizer=task.tokenizer),
+        epochs=config.epochs,
+        steps_per_epoch=steps_per_epoch,
+        callbacks=callbacks,
+        verbose=verbose,
+    )
+    seconds = time.perf_counter() - begin
+    return {
+        "seconds": round(seconds, 3),
+        "examples_per_second": round(sum(map(len, batches)) / seconds, 3),
+        "padding_ratio": round(padding_ratio(encoded.lengths, batches), 4),
+        "steps": int(optimizer.iterations),
+        "epochs": config.epochs,
+        "trace_count": model.train_function.experimental_get_tracing_count(),
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "replicas": model.distribute_strategy.num_replicas_in_sync,
+        "precision": model.dtype_policy.compute_dtype,
+    }
+
+
+def _load_splits(config: TrainConfig) -> DatasetDict:
+    corpus = load_corpus(
+        config.dataset,
+        config_name=config.dataset_config,
+        revision=config.dataset_revision,
+        files=config.files,
+    )
+    for split in ("train", "validation"):
+        if split not in corpus:
+            raise DataError(
+                f"Received data with the splits {', '.join(corpus)}; expected train and validation. "
+                f"Name a file with --{split}-file."
+            )
+    return DatasetDict(
+        {
+            split: _first(rows, config.max_train_examples if split == "train" else config.max_eval_examples)
+            for split, rows in corpus.items()
+        }
+    )
+
+
+def _first(rows: Dataset, limit: int | None) -> Dataset:
+    return rows if limit is None else rows.select(range(min(limit, len(rows))))
+
+
+def _check_folder(folder: Path, *, overwrite: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"Received --output-dir {folder}, which is a file; expected a folder. Choose another name.")
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise OutputError(
+            f"Received --output-dir {folder}, which is not empty; expected a new folder. "
+            "Choose another one, or replace the run it holds with --overwrite."
+        )
+
+
+def _prepare_folder(folder: Path, config: TrainConfig) -> None:
+    """Makes room for the run and says what it is, before the first step."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in (*(folder / name for name in _RUN_FILES), *folder.glob("predictions.*.conll")):
+        file.unlink(missing_ok=True)
+    config.save(folder / "run_config.json")
+
+
+def _report_losses(split: str, encoded: EncodedSplit, task: TokenClassification) -> None:
+    """Says how many sentences were split and how many words the tokenizer dropped, if any."""
+    num_windows = encoded.num_windows_by_sentence
+    is_long = num_windows > 1
+    if is_long.any():
+        logger.info(
+            "%s: %d of %d sentences exceed %d subwords; split into %d windows, 0 words lost",
+            split, is_long.sum(), len(num_windows), task.max_length, num_windows[is_long].sum(),
+        )  # fmt: skip
+    if encoded.num_words_without_subwords:
+        logger.info(
+            "%s: %d of %d words have no subword in this tokenizer; they are tagged O",
+            split, encoded.num_words_without_subwords, encoded.num_words.sum(),
+        )  # fmt: skip
+
+
+def _write_results(
+    folder: Path,
+    config: TrainConfig,
+    corpus: DatasetDict,
+    scored: Mapping[str, SplitScores],
+    metrics: Mapping[str, Any],
+) -> None:
+    write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    if "test" in scored:
+        with replaced_whole(folder / "predictions.test.conll") as temporary:
+            with temporary.open("w", encoding="utf-8", newline="\n") as file:
+                write_conll(file, zip(corpus["test"]["words"], scored["test"].gold, scored["test"].predicted))
+    card = model_card(model=config.model, dataset=_name_of_data(config), command=_command(config), metrics=metrics)
+    write_text(folder / "README.md", card)
+
+
+def _name_of_data(config: TrainConfig) -> str:
+    return ", ".join(file.name for file in config.files.values()) or Path(config.dataset).name
+
+
+def _command(config: TrainConfig) -> str:
+    """The shell command of a run: the options that differ from their defaults."""
+    words = ["tf-ner", "train"]
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if value != field.default:
+            words.append("--" + field.name.replace("_", "-"))
+            words += [] if value is True else [str(value)]
+    return shlex.join(words)

@@ -1,0 +1,7 @@
+"""`python train_keras.py …` is `tf-ner train …`."""
+
+import sys
+
+from tf_ner.cli import main
+
+main(["train", *sys.argv[1:]])
