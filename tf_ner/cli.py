@@ -67,7 +67,11 @@ _COMMANDS: dict[type, Callable[[Any], None]] = {
     EvaluateConfig: _evaluate,
     PredictConfig: _predict,
 }
-_SUBCOMMANDS = {"train": TrainConfig, "evaluate": EvaluateConfig, "predict": PredictConfig}
+_SUBCOMMANDS: dict[str, Callable[..., Any]] = {
+    "train": TrainConfig,
+    "evaluate": EvaluateConfig,
+    "predict": PredictConfig,
+}
 
 
 def _parse(arguments: Sequence[str]) -> Any:

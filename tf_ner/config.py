@@ -33,7 +33,7 @@ class DataConfig:
     max_length: int | None = None
     """In subwords; longer sentences are split into windows and merged again. The encoder's limit if not given."""
     stride: int = 64
-    """In subwords: what two windows of one sentence share."""
+    """In subwords: what two windows of one sentence share at most, and never more than half a window."""
     max_eval_examples: int | None = None
     """Score only the first so many sentences of a split."""
     eval_batch_size: int = 32

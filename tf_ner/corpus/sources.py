@@ -23,7 +23,7 @@ SPLIT_FILE_WORDS = {
 # Data sets whose loading script `datasets` no longer runs: the same rows as Parquet.
 _HUB_PARQUET = {"conll2003": ("eriktks/conll2003", "refs/convert/parquet")}
 
-_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 _WORD_COLUMNS = ("words", "tokens")
 _TAG_COLUMNS = ("tags", "ner_tags")
 
@@ -173,11 +173,12 @@ def words_and_tags(loaded: DatasetDict, name: str) -> DatasetDict:
     if isinstance(feature, ClassLabel):
         names = tuple(feature.names)
     else:
-        names = iob2_tag_names(tag for rows in chosen.values() for tags in rows["tags"] for tag in tags)
+        names = tuple(sorted({tag for rows in chosen.values() for tags in rows["tags"] for tag in tags}))
     for tag in names:
         if problem := _what_is_not_iob(tag):
             raise DataError(f"Data set {name!r}, column {tag_column}: {problem}")
     if isinstance(feature, ClassLabel):
         return chosen.cast(_features(names))
+    names = iob2_tag_names(names)
     ids = {tag: number for number, tag in enumerate(names)}
     return chosen.map(lambda row: {"tags": [ids[tag] for tag in row["tags"]]}, features=_features(names))

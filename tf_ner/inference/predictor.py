@@ -68,10 +68,10 @@ class Predictor:
         max_length: int | None = None,
         batch_size: int = 32,
     ):
-        length = window_length(tokenizer, model.config, max_length)
-        special = tokenizer.num_special_tokens_to_add()
         self._task = TokenClassification(
-            tokenizer, tag_names(model.config), max_length=length, stride=min(64, (length - special) // 2)
+            tokenizer,
+            tag_names(model.config),
+            max_length=window_length(tokenizer, model.config, max_length),
         )
         self._batch_size = batch_size
         spec = {name: tf.TensorSpec([None, None], tf.int32) for name in tokenizer.model_input_names}
@@ -127,9 +127,9 @@ class Predictor:
                 subword_ids[row], subword_scores[row] = self._unpad(row_ids, row_scores, lengths[row])
         num_words = np.array([len(row) for row in sentences])
         word_ids = np.concatenate(columns["word_ids"])
-        merged = {"word_ids": word_ids, "num_words": int(num_words.sum())}
-        tags = merge_words(**merged, values=np.concatenate(subword_ids), missing=self._task.outside_id)
-        scores = merge_words(**merged, values=np.concatenate(subword_scores), missing=0.0)
+        total = int(num_words.sum())
+        tags = merge_words(word_ids, np.concatenate(subword_ids), num_words=total, missing=self._task.outside_id)
+        scores = merge_words(word_ids, np.concatenate(subword_scores), num_words=total, missing=0.0)
         names = np.array(self._task.tag_names, dtype=object)[tags]
         borders = np.cumsum(num_words)[:-1]
         return [

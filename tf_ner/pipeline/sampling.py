@@ -1,18 +1,18 @@
 """Which examples form which batch."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-Batches = list[NDArray[np.int64]]
+Ids = NDArray[np.int64]
+
+Batches = list[Ids]
 """The rows of each batch."""
 
 # Sentences are sorted by length within pools of so many batches: short padding, and still random company.
 _BATCHES_A_POOL = 50
 
 
-def training_batches(lengths: Sequence[int], *, batch_size: int, seed: int, epoch: int) -> Batches:
+def training_batches(lengths: Ids, *, batch_size: int, seed: int, epoch: int) -> Batches:
     """Forms an epoch's batches from examples of similar length.
 
     Each example is in exactly one batch. The order differs from epoch to epoch and is the same for the same seed
@@ -24,7 +24,6 @@ def training_batches(lengths: Sequence[int], *, batch_size: int, seed: int, epoc
         seed: Seed of the run.
         epoch: From 0.
     """
-    lengths = np.asarray(lengths)
     rng = np.random.default_rng([seed, epoch])
     shuffled = rng.permutation(len(lengths))
     pool_size = _BATCHES_A_POOL * batch_size
@@ -33,9 +32,9 @@ def training_batches(lengths: Sequence[int], *, batch_size: int, seed: int, epoc
     return [batches[position] for position in rng.permutation(len(batches))]
 
 
-def evaluation_batches(lengths: Sequence[int], *, batch_size: int) -> Batches:
+def evaluation_batches(lengths: Ids, *, batch_size: int) -> Batches:
     """Forms batches of nearly equal lengths, the longest first, so that a lack of memory shows at once."""
-    return _by_length(np.arange(len(lengths)), np.asarray(lengths), batch_size)
+    return _by_length(np.arange(len(lengths)), lengths, batch_size)
 
 
 def num_batches(num_examples: int, batch_size: int) -> int:
@@ -43,13 +42,12 @@ def num_batches(num_examples: int, batch_size: int) -> int:
     return -(-num_examples // batch_size)
 
 
-def padding_ratio(lengths: Sequence[int], batches: Batches) -> float:
+def padding_ratio(lengths: Ids, batches: Batches) -> float:
     """Share of a run's subword positions that are padding."""
-    lengths = np.asarray(lengths)
     positions = sum(len(batch) * int(lengths[batch].max()) for batch in batches)
     return 1 - sum(int(lengths[batch].sum()) for batch in batches) / positions
 
 
-def _by_length(rows: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int) -> Batches:
+def _by_length(rows: Ids, lengths: Ids, batch_size: int) -> Batches:
     longest_first = rows[np.argsort(-lengths[rows], kind="stable")]
     return [longest_first[start : start + batch_size] for start in range(0, len(rows), batch_size)]

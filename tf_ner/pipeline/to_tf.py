@@ -35,7 +35,7 @@ def make_dataset(
         Batches of ({`input_ids`: <int64>[batch, subwords], …}, labels <int64>[batch, subwords]), each padded to its
         longest row, labels with -100. Its cardinality is the number of steps.
     """
-    lengths = [len(row) for row in windows["input_ids"]]
+    lengths = np.array([len(row) for row in windows["input_ids"]])
     batches: Batches = []
     for epoch in range(epochs):
         if shuffle:

@@ -71,7 +71,7 @@ class TokenClassification:
         tokenizer: A fast tokenizer, which knows the word of each subword.
         tag_names: The tags by label id.
         max_length: In subwords, special ones included; longer sentences become windows.
-        stride: In subwords; what two windows of a sentence share at most.
+        stride: In subwords; what two windows of a sentence share at most, and never more than half a window.
         label_alignment: What the later subwords of a word learn: `all`, the word's tag with I- for B-; `first`,
             nothing; `repeat`, the word's tag as it is.
     """
@@ -88,10 +88,10 @@ class TokenClassification:
                 f"Received {type(self.tokenizer).__name__}, which has no word ids; expected a fast tokenizer. "
                 "Use a model that comes with a tokenizer.json."
             )
-        if not 0 <= self.stride < self.max_subwords:
+        if self.max_subwords < 1:
             raise ConfigError(
-                f"Received --stride {self.stride} with --max-length {self.max_length}; expected 0 to "
-                f"{self.max_subwords - 1} (under the length less the special subwords). Lower --stride."
+                f"Received --max-length {self.max_length}; expected more than the "
+                f"{self.max_length - self.max_subwords} special subwords. Raise --max-length."
             )
 
     @property
@@ -127,7 +127,7 @@ class TokenClassification:
             return self.encode(batch["words"], tags, first_sentence=rows[0], first_word=int(first_words[rows[0]]))
 
         integers = List(Value("int32"))
-        features = {name: integers for name in (*self.tokenizer.model_input_names, "labels", "word_ids")}
+        features = dict.fromkeys((*self.tokenizer.model_input_names, "labels", "word_ids"), integers)
         windows = sentences.map(
             encode_batch,
             batched=True,
@@ -203,7 +203,8 @@ class TokenClassification:
             yield {name: encodings[name][number] for name in self.tokenizer.model_input_names}, word_ids
             return
         num_subwords = np.bincount(word_ids[word_ids != NO_WORD], minlength=len(words)).tolist()
-        for window in split_into_windows(num_subwords, max_subwords=self.max_subwords, stride=self.stride):
+        stride = min(self.stride, self.max_subwords // 2)
+        for window in split_into_windows(num_subwords, max_subwords=self.max_subwords, stride=stride):
             part = [list(words[window.start : window.end])]
             # Cuts only a word that is longer than a window; its first subword, which decides its tag, stays.
             encoding = self.tokenizer(part, is_split_into_words=True, truncation=True, max_length=self.max_length)

@@ -1,6 +1,7 @@
 """Sentences longer than the encoder: split into overlapping windows of whole words, and put together again."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -39,9 +40,9 @@ def split_into_windows(num_subwords: Sequence[int], *, max_subwords: int, stride
             start -= 1
         spans.append((start, _end_of_window(num_subwords, start, max_subwords)))
     borders = [0]
-    borders += [(start + previous_end) // 2 for (_, previous_end), (start, _) in zip(spans, spans[1:], strict=False)]
+    borders += [(start + previous_end) // 2 for (_, previous_end), (start, _) in pairwise(spans)]
     borders += [len(num_subwords)]
-    return [Window(*span, *kept) for span, kept in zip(spans, zip(borders, borders[1:], strict=False), strict=True)]
+    return [Window(*span, *kept) for span, kept in zip(spans, pairwise(borders), strict=True)]
 
 
 def _end_of_window(num_subwords: Sequence[int], start: int, max_subwords: int) -> int:

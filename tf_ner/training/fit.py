@@ -78,9 +78,12 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
         label_alignment=config.label_alignment,
     )
     encoded = task.encode_split(corpus["train"])
-    _report_losses("train", encoded, task)
     seqeval = SeqevalCallback(corpus["validation"], task, batch_size=config.eval_batch_size)
-    _report_losses("validation", seqeval.scorer.encoded, task)
+    scorers = {"validation": seqeval.scorer}
+    if "test" in corpus:
+        scorers["test"] = Scorer(corpus["test"], task, batch_size=config.eval_batch_size)
+    for split, rows in {"train": encoded, **{split: scorer.encoded for split, scorer in scorers.items()}}.items():
+        _report_losses(split, rows, task)
 
     _prepare_folder(folder, config)
     save_best = SaveBest(folder, tokenizer)
@@ -88,9 +91,7 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
     training = _fit(model, encoded, task, config, callbacks=[seqeval, save_best, history, *callbacks], verbose=verbose)
     load_weights(model, folder / "model.safetensors")
 
-    scored = {"validation": seqeval.scorer.score(model)}
-    if "test" in corpus:
-        scored["test"] = Scorer(corpus["test"], task, batch_size=config.eval_batch_size).score(model)
+    scored = {split: scorer.score(model) for split, scorer in scorers.items()}
     metrics = {split: scores.metrics for split, scores in scored.items()}
     metrics["training"] = {**training, "best_epoch": save_best.best_epoch}
     _write_results(folder, config, corpus, scored, metrics)
@@ -118,6 +119,8 @@ def _fit(
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
     )
+    # Built now, the step is traced once; otherwise a first time to make these variables and a second time to train.
+    optimizer.build(model.trainable_variables)
     model.compile(optimizer=optimizer, loss=TokenClassificationLoss())
     begin = time.perf_counter()
     model.fit(
@@ -209,11 +212,15 @@ def _write_results(
 ) -> None:
     write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     if "test" in scored:
-        with replaced_whole(folder / "predictions.test.conll") as temporary:
-            with temporary.open("w", encoding="utf-8", newline="\n") as file:
-                write_conll(file, zip(corpus["test"]["words"], scored["test"].gold, scored["test"].predicted))
+        _write_predictions(folder / "predictions.test.conll", corpus["test"], scored["test"])
     card = model_card(model=config.model, dataset=_name_of_data(config), command=_command(config), metrics=metrics)
     write_text(folder / "README.md", card)
+
+
+def _write_predictions(path: Path, sentences: Dataset, scores: SplitScores) -> None:
+    """Writes every word with its gold and its predicted tag."""
+    with replaced_whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        write_conll(file, zip(sentences["words"], scores.gold, scores.predicted, strict=True))
 
 
 def _name_of_data(config: TrainConfig) -> str:

@@ -3,7 +3,7 @@
 import tensorflow as tf
 import tf_keras as keras
 
-IGNORED = -100
+from tf_ner.tasks.token_classification import IGNORED
 
 
 class TokenClassificationLoss(keras.losses.Loss):

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import tensorflow as tf
 from transformers import (
     AutoConfig,
     AutoTokenizer,
@@ -48,12 +47,11 @@ def load_untrained(model: str, *, tag_names: Sequence[str], revision: str | None
     Raises:
         ModelError: There is none, or it has no TensorFlow class.
     """
-    labels = {"id2label": dict(enumerate(tag_names)), "label2id": {tag: id for id, tag in enumerate(tag_names)}}
+    labels = {"id2label": dict(enumerate(tag_names)), "label2id": {tag: number for number, tag in enumerate(tag_names)}}
     with _model_errors(model):
-        loaded = TFAutoModelForTokenClassification.from_pretrained(
+        return TFAutoModelForTokenClassification.from_pretrained(
             _location(model), revision=revision or "main", **labels
         )
-    return loaded
 
 
 def load_trained(model: str, *, revision: str | None = None) -> TFPreTrainedModel:
@@ -75,7 +73,8 @@ def load_trained(model: str, *, revision: str | None = None) -> TFPreTrainedMode
 
 def tag_names(config: PretrainedConfig) -> tuple[str, ...]:
     """The tags of a model by label id."""
-    return tuple(config.id2label[number] for number in range(config.num_labels))
+    id2label = config.id2label or {}
+    return tuple(id2label[number] for number in range(config.num_labels))
 
 
 def check_labels(model: TFPreTrainedModel, expected: Sequence[str]) -> None:
@@ -106,7 +105,7 @@ def window_length(tokenizer: PreTrainedTokenizerFast, config: PretrainedConfig, 
     positions = getattr(config, "max_position_embeddings", -1)
     if positions > 0:
         # RoBERTa and its kin count positions from the padding id on.
-        counted_from = config.pad_token_id + 1 if config.model_type in _POSITIONS_AFTER_PADDING else 0
+        counted_from = (config.pad_token_id or 0) + 1 if config.model_type in _POSITIONS_AFTER_PADDING else 0
         limit = min(limit, positions - counted_from)
     if wanted is not None and wanted > limit:
         raise ConfigError(

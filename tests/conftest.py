@@ -1,0 +1,102 @@
+"""A tiny encoder, a tiny corpus, and the folder of real data where it is at hand."""
+
+import os
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+
+import pytest
+from datasets import DatasetDict
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import BertConfig, BertTokenizerFast, TFBertModel
+
+from tf_ner import TokenClassification, load_corpus
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+SENTENCES = [
+    "Ada/B-PER Lovelace/I-PER lived/O in/O London/B-LOC ./O",
+    "Acme/B-ORG Tools/I-ORG opened/O a/O shop/O in/O Lagos/B-LOC ./O",
+    "The/O Danish/B-MISC team/O met/O Bruno/B-PER ./O",
+    "Nobody/O came/O ./O",
+    "London/B-LOC and/O Lagos/B-LOC are/O far/O apart/O ./O",
+    "Bruno/B-PER Ada/B-PER and/O Tools/O ./O",
+    "A/O Danish/B-MISC shop/O sold/O Acme/B-ORG Tools/I-ORG hammers/O ./O",
+    "Lovelace/B-PER wrote/O to/O Acme/B-ORG ./O",
+]
+
+
+def conll(sentences: list[str]) -> str:
+    """`word/TAG word/TAG` sentences as CoNLL columns."""
+    return "".join(
+        "".join(f"{word} {tag}\n" for word, tag in (cell.rsplit("/", 1) for cell in sentence.split())) + "\n"
+        for sentence in sentences
+    )
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data and tokenizers, which is not part of the project."""
+    if not SHARED.is_dir():
+        pytest.skip(f"the real data is not at hand ({SHARED})")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def corpus_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight sentences, the same in each split."""
+    folder = tmp_path_factory.mktemp("corpus")
+    for split in ("train", "valid", "test"):
+        (folder / f"{split}.conll").write_text(conll(SENTENCES), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def corpus(corpus_dir: Path) -> DatasetDict:
+    return load_corpus(corpus_dir)
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> BertTokenizerFast:
+    """A WordPiece tokenizer small enough to cut most words into pieces; drops control characters, as BERT's does."""
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    pieces = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    pieces.normalizer = normalizers.BertNormalizer(lowercase=False)
+    pieces.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(vocab_size=90, special_tokens=special)
+    pieces.train_from_iterator([sentence.replace("/", " ") for sentence in SENTENCES], trainer)
+    pieces.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    return BertTokenizerFast(tokenizer_object=pieces, model_max_length=64)
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tokenizer: BertTokenizerFast, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A two-layer BERT with new weights, and its tokenizer."""
+    folder = tmp_path_factory.mktemp("tiny-bert")
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    model = TFBertModel(config)
+    model(model.dummy_inputs)
+    model.save_pretrained(folder, safe_serialization=True)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def task(tokenizer: BertTokenizerFast, corpus: DatasetDict) -> TokenClassification:
+    names = corpus["train"].features["tags"].feature.names
+    return TokenClassification(tokenizer, tuple(names), max_length=64, stride=8)

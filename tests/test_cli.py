@@ -1,0 +1,107 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import SENTENCES, conll
+from tf_ner.cli import main
+
+HEAVY = ("tensorflow", "transformers", "datasets", "numpy")
+
+
+@pytest.mark.parametrize("arguments", ["--help", "train --help", "evaluate --help", "predict --help"])
+def test_help_needs_no_heavy_library(arguments):
+    code = f"""
+import sys
+from tf_ner.cli import main
+try: main({arguments.split()})
+except SystemExit as stop: assert not stop.code
+assert not [name for name in {HEAVY} if name in sys.modules]
+"""
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert "usage: tf-ner" in printed
+
+
+def fails(arguments, capsys):
+    """Runs a command that must fail with one line and exit code 2; gives the line."""
+    with pytest.raises(SystemExit) as stop:
+        main([str(argument) for argument in arguments])
+    assert stop.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    return err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "Expected one of {train, evaluate, predict}"),
+        ("fly", "Unrecognized options: fly"),
+        ("train --modle x", "Unrecognized options: --modle"),
+        ("train --label-alignment none", "invalid choice 'none' for argument '--label-alignment'"),
+        ("train --epochs many", "Error parsing --epochs"),
+        ("train --epochs 0", "Received --epochs 0; expected at least 1"),
+        ("train --warmup-ratio 2", "Received --warmup-ratio 2.0; expected 0 to 1"),
+        ("train --learning-rate -1", "Received --learning-rate -1.0; expected more than 0"),
+        ("train --output-dir /dev/null", "which is a file"),
+        ("train --dataset /no/such/folder", "no folder and no name on the Hub"),
+        ("train --model /no/such/model --dataset DATA --output-dir OUT", "which cannot be loaded"),
+        ("train --train-file /no/file --output-dir OUT", "/no/file, which does not exist"),
+        ("train --train-file DATA/train.conll --output-dir OUT", "expected train and validation"),
+        ("evaluate /no/such/model --dataset DATA", "which cannot be loaded"),
+        ("evaluate MODEL --dataset DATA --splits dev", "Received --splits dev"),
+        ("evaluate MODEL --dataset DATA", "(BertModel); expected one fine-tuned"),
+        ("predict", "Missing from tf-ner predict"),
+        ("predict MODEL /no/file", "No such file or directory: /no/file"),
+        ("predict MODEL DATA/train.conll", "(BertModel); expected one fine-tuned"),
+    ],
+)
+def test_mistakes_get_one_line(arguments, message, capsys, tmp_path, corpus_dir, tiny_bert):
+    places = {"DATA": str(corpus_dir), "OUT": str(tmp_path / "out"), "MODEL": str(tiny_bert)}
+    for name, place in places.items():
+        arguments = arguments.replace(name, place)
+    assert message in fails(arguments.split(), capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("EU O\nrejects\n", "train.conll:2: received 1 column"), ("EU NNP\n", "train.conll:1: received tag 'NNP'")],
+)
+def test_bad_data_is_named_by_line(content, message, capsys, tmp_path, corpus_dir, tiny_bert):
+    (tmp_path / "train.conll").write_text(content)
+    valid = corpus_dir / "valid.conll"
+    files = ["--train-file", tmp_path / "train.conll", "--validation-file", valid]
+    line = fails(["train", "--model", tiny_bert, *files, "--output-dir", tmp_path / "out"], capsys)
+    assert message in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_from_the_shell_to_entities(tmp_path, tiny_bert):
+    """Train, evaluate and predict, each in a process of its own, as a user would."""
+    data, run = tmp_path / "data", tmp_path / "run"
+    data.mkdir()
+    for split in ("train", "dev", "test"):
+        (data / f"{split}.txt").write_text(conll(SENTENCES), encoding="utf-8")
+
+    def tf_ner(*arguments, stdin=None):
+        command = [sys.executable, "-c", "from tf_ner.cli import main; main()", *map(str, arguments)]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, encoding="utf-8", check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    options = ("--epochs", 40, "--batch-size", 3, "--learning-rate", 5e-3)
+    printed = tf_ner("train", "--model", tiny_bert, "--dataset", data, "--output-dir", run, *options)
+    assert f"tf-ner predict {run}" in printed
+    assert "val_f1: 1.0000" in printed
+    assert "1.0000" in tf_ner("evaluate", run, "--dataset", data)
+    lines = tf_ner("predict", run, stdin="Ada Lovelace lived in London.\n\nNobody came.").splitlines()
+    first, *others = map(json.loads, lines)
+    assert [(e["label"], e["start"], e["end"], e["text"]) for e in first["entities"]] == [
+        ("PER", 0, 12, "Ada Lovelace"),
+        ("LOC", 22, 28, "London"),
+    ]
+    assert others == [{"text": "", "entities": []}, {"text": "Nobody came.", "entities": []}]

@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import pytest
+
+from tf_ner import TrainConfig
+from tf_ner.errors import ConfigError
+from tf_ner.files import folder_filled_whole, replaced_whole
+
+
+def test_a_saved_config_loads_to_an_equal_one(tmp_path):
+    config = TrainConfig(model="minilm", train_file=Path("a/train.conll"), output_dir=Path("out"), max_length=100)
+    config.save(tmp_path / "run_config.json")
+    assert TrainConfig.load(tmp_path / "run_config.json") == config
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"modle": "x"}', '{"epochs": 0}', '{"epochs": "three"}'])
+def test_a_file_that_is_no_config(tmp_path, text):
+    (tmp_path / "run_config.json").write_text(text)
+    with pytest.raises(ConfigError):
+        TrainConfig.load(tmp_path / "run_config.json")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, "runs/bert-base-cased-conll2003"),
+        ({"model": "org/xlm r", "dataset": "my/set"}, "runs/xlm-r-set"),
+        ({"model": "minilm", "train_file": Path("/data/news/train.txt")}, "runs/minilm-news"),
+        ({"output_dir": Path("here")}, "here"),
+    ],
+)
+def test_a_run_is_named_after_model_and_data(options, expected):
+    assert TrainConfig(**options).run_dir == Path(expected)
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("before")
+    with pytest.raises(RuntimeError), replaced_whole(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "before"
+    with replaced_whole(path) as temporary:
+        temporary.write_text("after")
+    assert path.read_text() == "after"
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_is_filled_only_on_success(tmp_path):
+    with pytest.raises(RuntimeError), folder_filled_whole(tmp_path) as temporary:
+        (temporary / "a").write_text("half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+    with folder_filled_whole(tmp_path) as temporary:
+        (temporary / "a").write_text("whole")
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]

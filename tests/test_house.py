@@ -1,0 +1,84 @@
+"""The design, held against the code."""
+
+import ast
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+import tf_ner
+from tf_ner.config import EvaluateConfig, PredictConfig, TrainConfig
+
+PACKAGE = Path(tf_ner.__file__).parent
+EVERYBODY = {"tf_ner.config", "tf_ner.errors", "tf_ner.files"}
+MAY_IMPORT = {
+    "corpus": set(),
+    "evaluation": {"corpus"},
+    "tasks": {"corpus", "evaluation"},
+    "pipeline": {"tasks"},
+    "hub": {"evaluation"},
+    "training": {"pipeline", "tasks", "evaluation", "hub", "corpus"},
+    "inference": {"tasks", "corpus", "training.models"},
+}
+
+
+def imports(file: Path) -> set[str]:
+    """Every module a file imports, at the top or inside a function."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module)
+    return found
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_imports_follow_the_way_of_the_data(room):
+    allowed = {f"tf_ner.{name}" for name in (room, *MAY_IMPORT[room])}
+    for file in (PACKAGE / room).rglob("*.py"):
+        inner = {name for name in imports(file) if name.startswith("tf_ner")} - EVERYBODY
+        wrong = [name for name in inner if not any(name == a or name.startswith(a + ".") for a in allowed)]
+        assert not wrong, f"{file} imports {wrong}"
+
+
+def test_every_room_is_in_the_table():
+    rooms = {folder.name for folder in PACKAGE.iterdir() if folder.is_dir() and folder.name != "__pycache__"}
+    assert rooms == MAY_IMPORT.keys()
+
+
+@pytest.mark.parametrize("file", [*(PACKAGE / "corpus").rglob("*.py"), PACKAGE / "evaluation" / "scores.py"], ids=str)
+def test_corpus_and_scores_need_no_model_library(file):
+    assert not {name.partition(".")[0] for name in imports(file)} & {"tensorflow", "tf_keras", "transformers"}
+
+
+def test_only_one_file_loads_models():
+    for file in PACKAGE.rglob("*.py"):
+        loads = re.search(r"\b(TF)?Auto(Model|Tokenizer|Config)\w*\.from_pretrained", file.read_text(encoding="utf-8"))
+        assert not loads or file.name == "models.py", file
+
+
+@pytest.mark.parametrize("config", [TrainConfig, EvaluateConfig, PredictConfig])
+def test_every_option_is_read(config):
+    code = "".join(file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py") if file.name != "config.py")
+    through_properties = {
+        "train_file": "files",
+        "validation_file": "files",
+        "test_file": "files",
+        "output_dir": "run_dir",
+    }
+    for field in dataclasses.fields(config):
+        assert f"config.{through_properties.get(field.name, field.name)}" in code, field.name
+
+
+def test_public_names_are_there():
+    for name in tf_ner.__all__:
+        assert getattr(tf_ner, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = tf_ner.nothing
+
+
+def test_every_public_name_has_a_docstring():
+    for name in set(tf_ner.__all__) - {"__version__"}:
+        assert getattr(tf_ner, name).__doc__, name

@@ -1,0 +1,108 @@
+import pytest
+from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
+
+from tf_ner.corpus.sources import find_split_files, load_corpus, words_and_tags
+from tf_ner.errors import DataError
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("train.conll valid.conll test.conll", "train.conll valid.conll test.conll"),
+        ("eng.train eng.testa eng.testb", "eng.train eng.testa eng.testb"),
+        ("wnut17train.conll emerging.dev.conll", "wnut17train.conll emerging.dev.conll"),
+        ("train.txt validation.txt latest.txt README.md", "train.txt validation.txt"),
+        ("TRAIN.TXT", "TRAIN.TXT"),
+    ],
+)
+def test_files_are_found_by_name(tmp_path, names, expected):
+    for name in names.split():
+        (tmp_path / name).touch()
+    assert [file.name for file in find_split_files(tmp_path).values()] == expected.split()
+
+
+def test_two_files_for_one_split_are_listed(tmp_path):
+    for name in ("train.conll", "train.txt"):
+        (tmp_path / name).touch()
+    with pytest.raises(DataError, match=r"2 files .*train\.conll, .*train\.txt.*--train-file"):
+        load_corpus(tmp_path)
+
+
+def write(folder, text, name="train.conll"):
+    (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "without a sentence"),
+        ("-DOCSTART- O\n\n", "without a sentence"),
+        ("EU NNP\n", "train.conll:1: received tag 'NNP'; expected O, B-LABEL or I-LABEL"),
+    ],
+)
+def test_bad_splits(tmp_path, text, message):
+    with pytest.raises(DataError, match=message):
+        load_corpus(write(tmp_path, text))
+
+
+def test_a_folder_without_splits_lists_what_it_holds(tmp_path):
+    with pytest.raises(DataError, match=r"notes\.md; expected files such as train\.conll"):
+        load_corpus(write(tmp_path, "", "notes.md"))
+
+
+@pytest.mark.parametrize("name", ["/no/such/folder", "./none", "a/b/c"])
+def test_a_path_that_is_not_there(name):
+    with pytest.raises(DataError, match="no folder and no name on the Hub"):
+        load_corpus(name)
+
+
+def test_a_file_is_no_data_set(tmp_path):
+    with pytest.raises(DataError, match="--train-file"):
+        load_corpus(write(tmp_path, "a O\n") / "train.conll")
+
+
+def test_without_a_network_the_error_names_local_files():
+    with pytest.raises(DataError, match=r"'conll2003'.*Hub.*--train-file"):
+        load_corpus("conll2003")
+
+
+def test_tags_of_all_splits_get_ids(tmp_path):
+    write(tmp_path, "a B-X\n", "train.conll")
+    write(tmp_path, "a I-Y\n", "test.conll")
+    corpus = load_corpus(tmp_path)
+    assert corpus["train"].features == corpus["test"].features
+    assert corpus["test"].features["tags"].feature.names == ["O", "B-X", "I-X", "B-Y", "I-Y"]
+
+
+HUB_ROWS = {"id": ["0"], "tokens": [["EU", "said"]], "ner_tags": [[3, 0]]}
+HUB_NAMES = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG"]
+
+
+def test_hub_columns_become_words_and_tags():
+    features = Features(
+        {"id": Value("string"), "tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=HUB_NAMES))}
+    )
+    loaded = words_and_tags(DatasetDict({"train": Dataset.from_dict(HUB_ROWS, features=features)}), "hub/set")
+    assert loaded["train"].column_names == ["words", "tags"]
+    assert loaded["train"].features["tags"].feature.names == HUB_NAMES
+    assert loaded["train"][0] == {"words": ["EU", "said"], "tags": [3, 0]}
+
+
+def test_hub_tags_may_be_strings():
+    rows = Dataset.from_dict({"tokens": [["EU", "said"]], "ner_tags": [["B-ORG", "O"]]})
+    loaded = words_and_tags(DatasetDict({"train": rows}), "hub/set")["train"]
+    assert [loaded.features["tags"].feature.names[tag] for tag in loaded[0]["tags"]] == ["B-ORG", "O"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"text": ["a"], "label": [0]}, "columns text, label; expected words"),
+        ({"tokens": [["a"]], "ner_tags": [["NN"]]}, "ner_tags: received tag 'NN'"),
+        ({"tokens": [], "ner_tags": []}, "empty train split"),
+    ],
+)
+def test_hub_sets_that_do_not_fit(rows, message):
+    with pytest.raises(DataError, match=message):
+        words_and_tags(DatasetDict({"train": Dataset.from_dict(rows)}), "hub/set")

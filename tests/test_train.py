@@ -1,0 +1,216 @@
+"""Whole runs with a tiny encoder."""
+
+import csv
+import json
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tf_keras as keras
+from seqeval.metrics import classification_report
+from transformers import pipeline
+
+from tests.conftest import SENTENCES, conll
+from tf_ner import (
+    Predictor,
+    SeqevalCallback,
+    TokenClassificationLoss,
+    TrainConfig,
+    load_untrained,
+    make_dataset,
+    train,
+)
+from tf_ner.config import EvaluateConfig
+from tf_ner.errors import OutputError, TfNerError
+from tf_ner.training.evaluate import evaluate
+
+
+@pytest.fixture(scope="module")
+def config(tiny_bert, corpus_dir, tmp_path_factory):
+    return TrainConfig(
+        model=str(tiny_bert),
+        dataset=str(corpus_dir),
+        output_dir=tmp_path_factory.mktemp("runs") / "run",
+        epochs=40,
+        batch_size=3,
+        learning_rate=5e-3,
+    )
+
+
+@pytest.fixture(scope="module")
+def result(config):
+    return train(config, verbose=0)
+
+
+def test_eight_sentences_are_learnt(result):
+    assert result.metrics["test"]["f1"] == result.metrics["validation"]["f1"] == 1.0
+    assert result.metrics["test"]["strict"]["f1"] == result.metrics["test"]["subword"]["f1"] == 1.0
+
+
+def test_the_folder_holds_a_whole_run(result):
+    assert {file.name for file in result.output_dir.iterdir()} >= {
+        "README.md", "config.json", "history.csv", "metrics.json", "model.safetensors", "predictions.test.conll",
+        "run_config.json", "tokenizer.json", "tokenizer_config.json",
+    }  # fmt: skip
+    assert not [file for file in result.output_dir.iterdir() if file.name.startswith(".")]
+
+
+def test_metrics_hold_what_was_promised(config, result):
+    metrics = json.loads((result.output_dir / "metrics.json").read_text())
+    assert metrics == result.metrics
+    assert metrics["test"].keys() == {
+        "loss", "precision", "recall", "f1", "accuracy", "support", "words", "words_scored", "sentences", "per_label",
+        "strict", "subword",
+    }  # fmt: skip
+    words = [len(sentence.split()) for sentence in SENTENCES]
+    assert (metrics["test"]["words"], metrics["test"]["words_scored"]) == (sum(words), sum(words))
+    assert metrics["test"]["sentences"] == 8
+    training = metrics["training"]
+    assert (training["steps"], training["epochs"], training["replicas"]) == (40 * 3, 40, 1)
+    assert training["trace_count"] == 1
+    assert training["precision"] == "float32"
+
+
+def test_scores_are_those_of_seqeval_on_the_predictions(result):
+    blocks = (result.output_dir / "predictions.test.conll").read_text(encoding="utf-8").strip("\n").split("\n\n")
+    rows = [[line.split("\t") for line in block.split("\n")] for block in blocks]
+    assert [[row[0] for row in block] for block in rows] == [
+        [cell.rsplit("/", 1)[0] for cell in sentence.split()] for sentence in SENTENCES
+    ]
+    gold, predicted = ([[row[column] for row in block] for block in rows] for column in (1, 2))
+    expected = classification_report(gold, predicted, output_dict=True)["micro avg"]
+    assert result.metrics["test"]["f1"] == expected["f1-score"]
+    assert result.metrics["test"]["support"] == expected["support"]
+
+
+def test_the_history_has_a_row_an_epoch(result):
+    with (result.output_dir / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [3 * epoch for epoch in range(1, 41)]
+    assert {"loss", "learning_rate", "val_loss", "val_precision", "val_recall", "val_f1", "val_accuracy",
+            "val_f1_LOC", "val_f1_MISC", "val_f1_ORG", "val_f1_PER"} <= rows[0].keys()  # fmt: skip
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+
+
+def test_the_first_best_epoch_is_what_is_saved(config, result, tmp_path):
+    scores = [row["val_f1"] for row in result.history]
+    best = result.metrics["training"]["best_epoch"]
+    assert best == scores.index(max(scores)) + 1 < len(scores)
+    assert result.metrics["validation"]["loss"] == pytest.approx(result.history[best - 1]["val_loss"], rel=1e-5)
+
+
+def test_the_run_can_be_read_back(config, result):
+    assert TrainConfig.load(result.output_dir / "run_config.json") == config
+
+
+def test_a_rerun_takes_the_same_steps(config, tmp_path):
+    short = replace(config, epochs=2, learning_rate=1e-3)
+    histories = [train(replace(short, output_dir=tmp_path / name), verbose=0).history for name in "ab"]
+    other = train(replace(short, output_dir=tmp_path / "c", seed=7), verbose=0).history
+    losses = [[row["loss"] for row in history] for history in (*histories, other)]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+    assert not np.allclose(losses[0], losses[2], rtol=1e-3)
+
+
+def test_evaluate_gives_the_scores_of_the_run(config, result, tmp_path):
+    for batch_size in (1, 5):
+        scores = evaluate(
+            EvaluateConfig(
+                model=str(result.output_dir),
+                dataset=config.dataset,
+                eval_batch_size=batch_size,
+                output=tmp_path / "scores.json",
+            )
+        )
+        assert scores.keys() == {"validation", "test"}
+        loss = scores["test"].pop("loss")
+        assert loss == pytest.approx(result.metrics["test"]["loss"], rel=1e-4)
+        assert scores["test"] == {k: v for k, v in result.metrics["test"].items() if k != "loss"}
+    assert json.loads((tmp_path / "scores.json").read_text())["test"]["f1"] == 1.0
+
+
+def test_the_pipeline_of_transformers_reads_the_folder(result):
+    find_entities = pipeline(
+        "token-classification", model=str(result.output_dir), aggregation_strategy="simple", framework="tf"
+    )
+    found = find_entities("Ada Lovelace lived in London .")
+    assert [(row["entity_group"], row["start"], row["end"]) for row in found] == [("PER", 0, 12), ("LOC", 22, 28)]
+
+
+def test_entities_have_exact_places(result):
+    predictor = Predictor.from_pretrained(str(result.output_dir))
+    text = "  Ada Lovelace\tlived in London."
+    [annotated] = predictor.find_entities([text])
+    assert [(e.label, e.text) for e in annotated.entities] == [("PER", "Ada Lovelace"), ("LOC", "London")]
+    assert all(text[e.start : e.end] == e.text and 0 < e.score <= 1 for e in annotated.entities)
+
+
+def test_batch_size_order_and_company_change_no_prediction(result):
+    sentences = [[cell.rsplit("/", 1)[0] for cell in sentence.split()] for sentence in SENTENCES]
+    sentences += [[], ["\u200b"], ["London"] * 150]
+    alone = [
+        next(Predictor.from_pretrained(str(result.output_dir), batch_size=1).tag_words([row])) for row in sentences
+    ]
+    together = list(Predictor.from_pretrained(str(result.output_dir), batch_size=7).tag_words(sentences[::-1]))[::-1]
+    assert [row.tags for row in together] == [row.tags for row in alone]
+    for a, b in zip(together, alone, strict=True):
+        np.testing.assert_allclose(a.scores, b.scores, atol=1e-5)
+    assert [len(row.tags) for row in together] == [len(row) for row in sentences]
+    assert (together[-2].tags, together[-2].scores) == (["O"], [0.0])
+
+
+def test_long_sentences_are_trained_on_and_scored_whole(config, tmp_path):
+    long = " ".join(["Ada/B-PER Lovelace/I-PER saw/O London/B-LOC ./O"] * 30)
+    for split in ("train", "valid", "test"):
+        (tmp_path / f"{split}.conll").write_text(conll([*SENTENCES, long]), encoding="utf-8")
+    result = train(replace(config, dataset=str(tmp_path), output_dir=tmp_path / "run", epochs=2), verbose=0)
+    words = sum(len(sentence.split()) for sentence in SENTENCES) + 150
+    assert result.metrics["test"]["words_scored"] == result.metrics["test"]["words"] == words
+    # 12 in the eight sentences, 60 in the long one.
+    assert result.metrics["test"]["support"] == result.metrics["validation"]["support"] == 12 + 60
+
+
+def test_without_a_test_split(config, corpus_dir, tmp_path):
+    files = {"train_file": corpus_dir / "train.conll", "validation_file": corpus_dir / "valid.conll"}
+    result = train(replace(config, **files, output_dir=tmp_path / "run", epochs=1, max_train_examples=4), verbose=0)
+    assert result.metrics.keys() == {"validation", "training"}
+    assert result.metrics["training"]["steps"] == 2
+
+
+def test_another_run_is_not_replaced_unless_asked(config, result, tmp_path):
+    files = {file: file.read_bytes() for file in result.output_dir.iterdir()}
+    with pytest.raises(OutputError, match="not empty.*--overwrite"):
+        train(config, verbose=0)
+    assert {file: file.read_bytes() for file in result.output_dir.iterdir()} == files
+    again = replace(config, output_dir=tmp_path / "run", epochs=1)
+    train(again, verbose=0)
+    (tmp_path / "run" / "mine.txt").write_text("kept")
+    train(replace(again, overwrite=True, learning_rate=1e-4), verbose=0)
+    assert TrainConfig.load(tmp_path / "run" / "run_config.json").learning_rate == 1e-4
+    assert (tmp_path / "run" / "mine.txt").read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"model": "/no/model"}, {"dataset": "/no/data"}, {"train_file": "/no/file"}, {"max_length": 65}],
+    ids=str,
+)
+def test_a_run_that_cannot_begin_leaves_nothing(config, tmp_path, change):
+    with pytest.raises(TfNerError):
+        train(replace(config, output_dir=tmp_path / "run", **change), verbose=0)
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_parts_work_around_a_fit_of_ones_own(corpus, task, tiny_bert):
+    model = load_untrained(str(tiny_bert), tag_names=task.tag_names)
+    windows = task.encode_split(corpus["train"]).windows
+    model.compile(optimizer=keras.optimizers.Adam(5e-3), loss=TokenClassificationLoss())
+    history = model.fit(
+        make_dataset(windows, tokenizer=task.tokenizer, batch_size=3, shuffle=True),
+        epochs=2,
+        callbacks=[SeqevalCallback(corpus["validation"], task, batch_size=3)],
+        verbose=0,
+    ).history
+    assert {"val_f1", "val_f1_PER", "val_loss"} <= history.keys()
+    assert len(history["val_f1"]) == 2

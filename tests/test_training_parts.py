@@ -1,0 +1,191 @@
+"""Loss, optimizer, weights and models, each by itself."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+from safetensors.numpy import load_file
+from transformers import TFAutoModelForTokenClassification
+
+from tf_ner import TokenClassificationLoss, load_tokenizer, load_trained, load_untrained, make_optimizer
+from tf_ner.errors import ConfigError, ModelError
+from tf_ner.hub.weights import load_weights, save_weights
+from tf_ner.training.models import check_labels, save_model, window_length
+
+TAGS = ("O", "B-X", "I-X")
+
+
+def reference_loss(labels, logits):
+    """Mean cross-entropy of the labelled positions, in numpy and float64."""
+    logits = np.asarray(logits, np.float64)
+    log_probabilities = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    picked = [log_probabilities[i, j, labels[i, j]] for i, j in zip(*np.nonzero(labels != -100), strict=True)]
+    return -np.mean(picked)
+
+
+@pytest.fixture
+def batch():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, (4, 7))
+    labels[:, 0] = -100
+    labels[2, 3:] = -100
+    return labels, rng.normal(size=(4, 7, 3)).astype(np.float32)
+
+
+def test_loss_is_the_mean_over_labels(batch):
+    labels, logits = batch
+    assert float(TokenClassificationLoss()(labels, logits)) == pytest.approx(reference_loss(labels, logits), rel=1e-6)
+
+
+def test_loss_does_not_change_with_padding(batch):
+    labels, logits = batch
+    padded = TokenClassificationLoss()(
+        np.pad(labels, ((0, 0), (0, 9)), constant_values=-100), np.pad(logits, ((0, 0), (0, 9), (0, 0)))
+    )
+    assert float(padded) == pytest.approx(float(TokenClassificationLoss()(labels, logits)), rel=1e-6)
+
+
+def test_a_batch_without_labels_gives_zero_and_no_gradient(batch):
+    logits = tf.constant(batch[1])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = TokenClassificationLoss()(np.full((4, 7), -100), logits)
+    assert float(loss) == 0.0
+    assert np.all(tape.gradient(loss, logits).numpy() == 0.0)
+
+
+def test_loss_of_half_precision_logits_is_float32():
+    # 4096 equal labels: a sum in float16 or bfloat16 would be far off.
+    labels, logits = np.zeros((64, 64), np.int64), tf.zeros((64, 64, 3), tf.float16)
+    loss = TokenClassificationLoss()(labels, logits)
+    assert loss.dtype == tf.float32
+    assert float(loss) == pytest.approx(np.log(3), rel=1e-6)
+
+
+REPLICAS = """
+import numpy as np, tensorflow as tf
+from tf_ner import TokenClassificationLoss
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+rng = np.random.default_rng(0)
+labels = rng.integers(0, 3, (4, 7)); labels[:2, 2:] = -100
+logits = rng.normal(size=(4, 7, 3)).astype("float32")
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+dataset = tf.data.Dataset.from_tensors((labels, logits)).unbatch().batch(4)
+loss = TokenClassificationLoss()
+@tf.function
+def step(labels, logits):
+    return strategy.reduce("SUM", strategy.run(loss, (labels, logits)), axis=None)
+[part] = [step(*batch) for batch in strategy.experimental_distribute_dataset(dataset)]
+assert abs(float(part) - float(loss(labels, logits))) < 1e-6, (part, loss(labels, logits))
+"""
+
+
+def test_two_replicas_with_unequal_labels_give_the_loss_of_the_global_batch():
+    subprocess.run([sys.executable, "-c", REPLICAS], check=True)
+
+
+@pytest.mark.parametrize(
+    ("warmup_ratio", "expected"),
+    [(0.0, {0: 1.0, 5: 0.5, 9: 0.1, 10: 0.0, 12: 0.0}), (0.4, {0: 0.0, 2: 0.5, 4: 1.0, 7: 0.5, 10: 0.0})],
+)
+def test_learning_rate_rises_and_falls_in_straight_lines(warmup_ratio, expected):
+    optimizer = make_optimizer(learning_rate=1.0, num_steps=10, warmup_ratio=warmup_ratio)
+    schedule = optimizer._learning_rate
+    assert {step: round(float(schedule(step)), 6) for step in expected} == expected
+
+
+def test_biases_and_layer_norms_do_not_decay():
+    names = ["dense/kernel", "dense/bias", "LayerNorm/gamma", "LayerNorm/beta", "embeddings/weight"]
+    variables = [tf.Variable(np.ones(2, np.float32), name=name) for name in names]
+    optimizer = make_optimizer(learning_rate=0.1, num_steps=1000, weight_decay=0.5)
+    optimizer.apply_gradients([(tf.zeros(2), variable) for variable in variables])
+    decayed = {name for name, variable in zip(names, variables, strict=True) if variable.numpy()[0] < 1}
+    assert decayed == {"dense/kernel", "embeddings/weight"}
+
+
+def test_clipping_measures_the_gradient_of_an_embedding_as_it_is():
+    """Slices of one row must be added before the norm is taken: as slices and as a matrix, the same step."""
+    steps = []
+    for dense in (False, True):
+        weights = [tf.Variable(np.ones((5, 2), np.float32)), tf.Variable(np.ones(3, np.float32))]
+        optimizer = make_optimizer(learning_rate=0.1, num_steps=10)
+        optimizer.epsilon = 1.0  # Adam's step hides the scale of a gradient unless epsilon is large.
+        gradient = tf.IndexedSlices(tf.constant([[3.0, 0], [-2, 0], [1, 1]]), tf.constant([2, 2, 4]), [5, 2])
+        gradients = [tf.convert_to_tensor(gradient) if dense else gradient, tf.constant([0.0, 2.0, 0.0])]
+        optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        steps.append([weight.numpy() for weight in weights])
+    for sparse, dense in zip(*steps, strict=True):
+        np.testing.assert_allclose(sparse, dense, rtol=1e-6)
+
+
+def test_weights_go_out_and_come_back_exactly(tiny_bert, tmp_path):
+    model = load_untrained(str(tiny_bert), tag_names=TAGS)
+    before = [weight.numpy() for weight in model.weights]
+    save_weights(model, tmp_path / "model.safetensors")
+    for weight in model.weights:
+        weight.assign(tf.zeros_like(weight))
+    load_weights(model, tmp_path / "model.safetensors")
+    for weight, expected in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), expected)
+
+
+def test_the_layout_on_disk_is_that_of_pytorch(tiny_bert, tmp_path):
+    model = load_untrained(str(tiny_bert), tag_names=TAGS)
+    save_weights(model, tmp_path / "model.safetensors")
+    tensors = load_file(tmp_path / "model.safetensors")
+    assert tensors["bert.encoder.layer.0.intermediate.dense.weight"].shape == (64, 32)
+    assert tensors["bert.embeddings.LayerNorm.bias"].shape == (32,)
+    assert tensors["classifier.weight"].shape == (3, 32)
+    kernel = next(w for w in model.weights if "layer_._1/intermediate/dense/kernel" in w.name)
+    np.testing.assert_array_equal(tensors["bert.encoder.layer.1.intermediate.dense.weight"], kernel.numpy().T)
+
+
+def test_a_saved_model_is_loaded_by_transformers_with_equal_logits(tiny_bert, tokenizer, tmp_path):
+    model = load_untrained(str(tiny_bert), tag_names=TAGS)
+    save_model(model, tokenizer, tmp_path)
+    loaded, info = TFAutoModelForTokenClassification.from_pretrained(tmp_path, output_loading_info=True)
+    assert info["missing_keys"] == [] == info["mismatched_keys"]
+    assert loaded.config.id2label == dict(enumerate(TAGS))
+    np.testing.assert_array_equal(loaded(model.dummy_inputs).logits, model(model.dummy_inputs).logits)
+
+
+def test_weights_of_another_model_are_refused_and_change_nothing(tiny_bert, tmp_path):
+    model = load_untrained(str(tiny_bert), tag_names=TAGS)
+    save_weights(keras_encoder := model.bert, tmp_path / "other.safetensors")
+    assert isinstance(keras_encoder, keras.layers.Layer)
+    before = [weight.numpy() for weight in model.weights]
+    with pytest.raises(ModelError, match=r"without .*classifier"):
+        load_weights(model, tmp_path / "other.safetensors")
+    for weight, expected in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), expected)
+
+
+def test_labels_of_model_and_data_are_compared(tiny_bert):
+    model = load_untrained(str(tiny_bert), tag_names=TAGS)
+    check_labels(model, TAGS)
+    with pytest.raises(ModelError, match=r"3 labels \(O, B-X, I-X\); expected the 2 of the data \(O, B-X\)"):
+        check_labels(model, ("O", "B-X"))
+
+
+@pytest.mark.parametrize("load", [load_tokenizer, load_trained, lambda name: load_untrained(name, tag_names=TAGS)])
+@pytest.mark.parametrize("name", ["no/such-model", "/no/such/folder"])
+def test_an_unknown_model_is_named(load, name):
+    with pytest.raises(ModelError, match=f"Received model '{name}', which cannot be loaded"):
+        load(name)
+
+
+def test_a_model_without_a_head_cannot_predict(tiny_bert):
+    with pytest.raises(ModelError, match=r"\(BertModel\); expected one fine-tuned"):
+        load_trained(str(tiny_bert))
+
+
+def test_the_encoder_limits_the_windows(tiny_bert, tokenizer):
+    config = load_untrained(str(tiny_bert), tag_names=TAGS).config
+    assert window_length(tokenizer, config, None) == 64
+    assert window_length(tokenizer, config, 10) == 10
+    with pytest.raises(ConfigError, match="--max-length 65; expected at most 64"):
+        window_length(tokenizer, config, 65)
