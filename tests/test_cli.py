@@ -93,7 +93,7 @@ def test_from_the_shell_to_entities(tmp_path, tiny_bert):
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    options = ("--epochs", 40, "--batch-size", 3, "--learning-rate", 5e-3)
+    options = ("--epochs", 80, "--batch-size", 3, "--learning-rate", 3e-3)
     printed = tf_ner("train", "--model", tiny_bert, "--dataset", data, "--output-dir", run, *options)
     assert f"tf-ner predict {run}" in printed
     assert "val_f1: 1.0000" in printed

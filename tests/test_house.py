@@ -62,12 +62,8 @@ def test_only_one_file_loads_models():
 @pytest.mark.parametrize("config", [TrainConfig, EvaluateConfig, PredictConfig])
 def test_every_option_is_read(config):
     code = "".join(file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py") if file.name != "config.py")
-    through_properties = {
-        "train_file": "files",
-        "validation_file": "files",
-        "test_file": "files",
-        "output_dir": "run_dir",
-    }
+    files = dict.fromkeys(("train_file", "validation_file", "test_file"), "files")
+    through_properties = {**files, "output_dir": "run_dir"}
     for field in dataclasses.fields(config):
         assert f"config.{through_properties.get(field.name, field.name)}" in code, field.name
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from tyro.conf import Positional
+
 from tf_ner.errors import ConfigError
 from tf_ner.files import write_text
 
@@ -137,7 +139,7 @@ class TrainConfig(DataConfig):
 class EvaluateConfig(DataConfig):
     """Score a fine-tuned model."""
 
-    model: str
+    model: Positional[str]
     """A run's output folder, or a model on the Hub."""
     model_revision: str | None = None
     """Which branch, tag or commit of a Hub model."""
@@ -151,9 +153,9 @@ class EvaluateConfig(DataConfig):
 class PredictConfig:
     """Find the entities in text."""
 
-    model: str
+    model: Positional[str]
     """A run's output folder, or a model on the Hub."""
-    file: str = "-"
+    file: Positional[str] = "-"
     """A text file, a sentence a line; - is standard input."""
     model_revision: str | None = None
     """Which branch, tag or commit of a Hub model."""
