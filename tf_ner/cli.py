@@ -105,7 +105,7 @@ def _fail(message: str) -> NoReturn:
 
 def _quiet_libraries() -> None:
     """Leaves the terminal to this program's own messages and to the progress bar."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     logging.basicConfig(format="%(message)s")
     logging.getLogger("tf_ner").setLevel(logging.INFO)

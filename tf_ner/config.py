@@ -6,9 +6,9 @@ import re
 import typing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from tf_ner.errors import ConfigError
 from tf_ner.files import write_text
@@ -139,7 +139,7 @@ class TrainConfig(DataConfig):
 class EvaluateConfig(DataConfig):
     """Score a fine-tuned model."""
 
-    model: Positional[str]
+    model: Annotated[Positional[str], arg(metavar="MODEL")]
     """A run's output folder, or a model on the Hub."""
     model_revision: str | None = None
     """Which branch, tag or commit of a Hub model."""
@@ -153,9 +153,9 @@ class EvaluateConfig(DataConfig):
 class PredictConfig:
     """Find the entities in text."""
 
-    model: Positional[str]
+    model: Annotated[Positional[str], arg(metavar="MODEL")]
     """A run's output folder, or a model on the Hub."""
-    file: Positional[str] = "-"
+    file: Annotated[Positional[str], arg(metavar="FILE")] = "-"
     """A text file, a sentence a line; - is standard input."""
     model_revision: str | None = None
     """Which branch, tag or commit of a Hub model."""

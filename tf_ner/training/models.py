@@ -38,6 +38,8 @@ def load_tokenizer(model: str, *, revision: str | None = None) -> PreTrainedToke
         # Some tokenizer files have a limit and padding baked in, which would lose words silently.
         tokenizer.backend_tokenizer.no_truncation()
         tokenizer.backend_tokenizer.no_padding()
+        # Padding is done batch by batch, after batches are formed; the library need not warn of it.
+        tokenizer.deprecation_warnings["Asking-to-pad-a-fast-tokenizer"] = True
     return tokenizer
 
 
