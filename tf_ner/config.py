@@ -21,7 +21,7 @@ class DataConfig:
     """Which sentences, and how they are cut into batches."""
 
     dataset: str = "conll2003"
-    """A data set on the Hub, or a folder of CoNLL files named after their splits (train, valid, test)."""
+    """A data set on the Hub, `sample`, or a folder of CoNLL files named after their splits (train, valid, test)."""
     dataset_config: str | None = None
     """Which configuration of a Hub data set."""
     dataset_revision: str | None = None

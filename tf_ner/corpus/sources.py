@@ -23,6 +23,9 @@ SPLIT_FILE_WORDS = {
 # Data sets whose loading script `datasets` no longer runs: the same rows as Parquet.
 _HUB_PARQUET = {"conll2003": ("eriktks/conll2003", "refs/convert/parquet")}
 
+SAMPLE_DIR = Path(__file__).parent / "sample"
+"""The corpus that comes with tf_ner; see its README."""
+
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 _WORD_COLUMNS = ("words", "tokens")
 _TAG_COLUMNS = ("tags", "ner_tags")
@@ -38,8 +41,9 @@ def load_corpus(
     """Loads words and their entity tags.
 
     Args:
-        dataset: A name on the Hub, or a folder whose CoNLL files are found by the words `train`,
-            `valid`/`validation`/`dev`/`testa` and `test`/`testb` in their names. Not read if `files` are given.
+        dataset: A name on the Hub; `sample` for the corpus that comes with tf_ner; or a folder whose CoNLL files are
+            found by the words `train`, `valid`/`validation`/`dev`/`testa` and `test`/`testb` in their names. Not read
+            if `files` are given.
         config_name: Which configuration of a Hub data set.
         revision: Which branch, tag or commit of a Hub data set.
         files: CoNLL files by split (`train`, `validation`, `test`).
@@ -53,6 +57,8 @@ def load_corpus(
     """
     if files:
         return _load_files({split: Path(file) for split, file in files.items()})
+    if dataset == "sample" and not Path(dataset).exists():
+        return _load_files(find_split_files(SAMPLE_DIR))
     if Path(dataset).is_dir():
         return _load_files(find_split_files(Path(dataset)))
     if Path(dataset).is_file():

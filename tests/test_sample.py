@@ -1,0 +1,111 @@
+"""What a program can check of the sample corpus."""
+
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+
+from tf_ner import load_corpus
+from tf_ner.corpus import sources
+from tf_ner.corpus.formats import read_conll
+from tf_ner.corpus.tags import tags_to_spans
+
+SIZES = {"train": 600, "validation": 150, "test": 150}
+
+
+@pytest.fixture(scope="module")
+def splits():
+    """For each split, its sentences as (words, tags)."""
+    loaded = {}
+    for split, rows in load_corpus("sample").items():
+        names = rows.features["tags"].feature.names
+        loaded[split] = [(row["words"], [names[tag] for tag in row["tags"]]) for row in rows]
+    return loaded
+
+
+def entities(sentences):
+    return [
+        (" ".join(words[span.start : span.end]), span.label)
+        for words, tags in sentences
+        for span in tags_to_spans(tags)
+    ]
+
+
+def test_sizes(splits):
+    assert {split: len(rows) >= SIZES[split] for split, rows in splits.items()} == dict.fromkeys(SIZES, True)
+
+
+def test_no_sentence_stands_twice(splits):
+    sentences = Counter(" ".join(words).lower() for rows in splits.values() for words, _ in rows)
+    assert [sentence for sentence, count in sentences.items() if count > 1] == []
+
+
+def test_tags_are_strict_iob2(splits):
+    for rows in splits.values():
+        for words, tags in rows:
+            assert tags_to_spans(tags) == tags_to_spans(tags, strict=True), words
+
+
+def test_each_label_is_common(splits):
+    for split, rows in splits.items():
+        labels = Counter(label for _, label in entities(rows))
+        assert labels.keys() == {"PER", "ORG", "LOC", "MISC"}
+        assert min(labels.values()) >= 0.1 * labels.total(), split
+
+
+def test_about_a_fifth_has_no_entity(splits):
+    for split, rows in splits.items():
+        share = sum(set(tags) == {"O"} for _, tags in rows) / len(rows)
+        assert 0.17 <= share <= 0.24, split
+
+
+def test_most_names_of_the_test_split_are_new(splits):
+    seen = {name.lower() for name, _ in entities(splits["train"])}
+    names = {name.lower() for name, _ in entities(splits["test"])}
+    assert sum(name not in seen for name in names) / len(names) > 0.75
+
+
+def test_lengths_are_spread(splits):
+    for rows in splits.values():
+        lengths = sorted(len(words) for words, _ in rows)
+        assert lengths[0] <= 5
+        assert 12 <= lengths[len(lengths) // 2] <= 22
+        assert lengths[-1] >= 35
+
+
+def test_what_makes_names_hard_is_there(splits):
+    rows = [row for split in splits.values() for row in split]
+    names = entities(rows)
+    labels_by_name = {}
+    for name, label in names:
+        labels_by_name.setdefault(name.lower(), set()).add(label)
+    words = {word for row, _ in rows for word in row}
+    spans = [tags_to_spans(tags) for _, tags in rows]
+    assert sum(len(labels) > 1 for labels in labels_by_name.values()) >= 12
+    assert labels_by_name["washington"] == {"PER", "LOC", "ORG"}
+    assert {"Apple", "apple", "Turkey", "turkey"} <= words
+    assert sum(a.end == b.start for row in spans for a, b in pairwise(row)) >= 20
+    assert sum(len(name.split()) >= 3 for name, _ in names) >= 80
+    for mark in ("-", "'", "."):
+        assert sum(mark in name.strip(mark) for name, _ in names) >= 10, mark
+    assert sum(any(letter.isdigit() for letter in name) for name, _ in names) >= 10
+    assert sum(not name.isascii() for name, _ in names) >= 50
+    assert sum(" ".join(row).isupper() for row, _ in rows) >= 40
+
+
+def test_the_readme_counts_right(splits):
+    text = (sources.SAMPLE_DIR / "README.md").read_text(encoding="utf-8")
+    for file, split in {"train": "train", "valid": "validation", "test": "test"}.items():
+        rows = splits[split]
+        labels = Counter(label for _, label in entities(rows))
+        counts = [len(rows), sum(len(words) for words, _ in rows), *(labels[x] for x in ("PER", "ORG", "LOC", "MISC"))]
+        counts.append(sum(set(tags) == {"O"} for _, tags in rows))
+        assert f"| `{file}.conll` | " + " | ".join(map(str, counts)) + " |" in text
+
+
+@pytest.mark.parametrize("column", [2, 3])
+def test_chunks_and_entities_of_the_exercise_are_strict_iob2(column):
+    sentences = list(read_conll(sources.SAMPLE_DIR / "pos_chunk.conll", tag_column=column))
+    assert len(sentences) == 60
+    for sentence in sentences:
+        assert tags_to_spans(sentence.tags) == tags_to_spans(sentence.tags, strict=True)
