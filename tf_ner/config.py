@@ -75,6 +75,9 @@ class TrainConfig(DataConfig):
     """How many times to train on every sentence."""
     batch_size: int = 8
     """Windows a step."""
+    group_by_length: bool = False
+    """Form batches of sentences of similar length: less padding and faster steps, but short sentences, whose batches
+    have few words, weigh more."""
     learning_rate: float = 2e-5
     """Highest learning rate; it falls to 0 in a straight line."""
     weight_decay: float = 0.01

@@ -8,12 +8,12 @@ Ids = NDArray[np.int64]
 Batches = list[Ids]
 """The rows of each batch."""
 
-# Sentences are sorted by length within pools of so many batches: short padding, and still random company.
+# Grouped, examples are sorted by length within pools of so many batches: little padding, and still random company.
 _BATCHES_A_POOL = 50
 
 
-def training_batches(lengths: Ids, *, batch_size: int, seed: int, epoch: int) -> Batches:
-    """Forms an epoch's batches from examples of similar length.
+def training_batches(lengths: Ids, *, batch_size: int, seed: int, epoch: int, group_by_length: bool = False) -> Batches:
+    """Forms an epoch's batches at random.
 
     Each example is in exactly one batch. The order differs from epoch to epoch and is the same for the same seed
     and epoch. All batches but one are full.
@@ -23,10 +23,11 @@ def training_batches(lengths: Ids, *, batch_size: int, seed: int, epoch: int) ->
         batch_size: Examples a batch.
         seed: Seed of the run.
         epoch: From 0.
+        group_by_length: Whether a batch holds examples of similar length, which saves padding.
     """
     rng = np.random.default_rng([seed, epoch])
     shuffled = rng.permutation(len(lengths))
-    pool_size = _BATCHES_A_POOL * batch_size
+    pool_size = batch_size * (_BATCHES_A_POOL if group_by_length else 1)
     pools = [shuffled[start : start + pool_size] for start in range(0, len(shuffled), pool_size)]
     batches = [batch for pool in pools for batch in _by_length(pool, lengths, batch_size)]
     return [batches[position] for position in rng.permutation(len(batches))]

@@ -18,6 +18,7 @@ def make_dataset(
     batch_size: int,
     epochs: int = 1,
     shuffle: bool = False,
+    group_by_length: bool = False,
     seed: int = 42,
 ) -> tf.data.Dataset:
     """Makes padded batches for Keras.
@@ -29,6 +30,7 @@ def make_dataset(
         epochs: How many epochs follow one another, each in an order of its own; with more than one, pass
             `steps_per_epoch=num_batches(len(windows), batch_size)` to `fit`.
         shuffle: Random batches for training; otherwise the order of `evaluation_batches`.
+        group_by_length: Random batches of rows of similar length; of no effect without `shuffle`.
         seed: Seed of the order.
 
     Returns:
@@ -39,7 +41,9 @@ def make_dataset(
     batches: Batches = []
     for epoch in range(epochs):
         if shuffle:
-            batches += training_batches(lengths, batch_size=batch_size, seed=seed, epoch=epoch)
+            batches += training_batches(
+                lengths, batch_size=batch_size, seed=seed, epoch=epoch, group_by_length=group_by_length
+            )
         else:
             batches += evaluation_batches(lengths, batch_size=batch_size)
     return batches_to_tf(windows, batches, tokenizer=tokenizer)

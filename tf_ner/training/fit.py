@@ -111,7 +111,13 @@ def _fit(
     steps_per_epoch = num_batches(len(encoded.lengths), config.batch_size)
     batches: Batches = []
     for epoch in range(config.epochs):
-        batches += training_batches(encoded.lengths, batch_size=config.batch_size, seed=config.seed, epoch=epoch)
+        batches += training_batches(
+            encoded.lengths,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            epoch=epoch,
+            group_by_length=config.group_by_length,
+        )
     optimizer = make_optimizer(
         learning_rate=config.learning_rate,
         num_steps=len(batches),
