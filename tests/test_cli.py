@@ -52,11 +52,13 @@ def fails(arguments, capsys):
         ("train --train-file /no/file --output-dir OUT", "/no/file, which does not exist"),
         ("train --train-file DATA/train.conll --output-dir OUT", "expected train and validation"),
         ("evaluate /no/such/model --dataset DATA", "which cannot be loaded"),
-        ("evaluate MODEL --dataset DATA --splits dev", "Received --splits dev"),
-        ("evaluate MODEL --dataset DATA", "(BertModel); expected one fine-tuned"),
+        ("evaluate MODEL --dataset DATA --splits test dev", "Received --splits test dev"),
+        ("evaluate MODEL --dataset DATA", "expected one fine-tuned for entities"),
+        ("evaluate MODEL --dataset DATA --output OUT/scores.json", "whose folder does not exist"),
+        ("predict MODEL --batch-size 0", "Received --batch-size 0; expected at least 1"),
         ("predict", "Missing from tf-ner predict"),
         ("predict MODEL /no/file", "No such file or directory: /no/file"),
-        ("predict MODEL DATA/train.conll", "(BertModel); expected one fine-tuned"),
+        ("predict MODEL DATA/train.conll", "expected one fine-tuned for entities"),
     ],
 )
 def test_mistakes_get_one_line(arguments, message, capsys, tmp_path, corpus_dir, tiny_bert):
@@ -80,6 +82,12 @@ def test_bad_data_is_named_by_line(content, message, capsys, tmp_path, corpus_di
     assert not (tmp_path / "out").exists()
 
 
+def run_cli(*arguments, stdin=None):
+    """Runs a command in a process of its own."""
+    command = [sys.executable, "-c", "from tf_ner.cli import main; main()", *map(str, arguments)]
+    return subprocess.run(command, input=stdin, capture_output=True, check=False)
+
+
 def test_from_the_shell_to_entities(tmp_path, tiny_bert):
     """Train, evaluate and predict, each in a process of its own, as a user would."""
     data, run = tmp_path / "data", tmp_path / "run"
@@ -88,10 +96,9 @@ def test_from_the_shell_to_entities(tmp_path, tiny_bert):
         (data / f"{split}.txt").write_text(conll(SENTENCES), encoding="utf-8")
 
     def tf_ner(*arguments, stdin=None):
-        command = [sys.executable, "-c", "from tf_ner.cli import main; main()", *map(str, arguments)]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, encoding="utf-8", check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        done = run_cli(*arguments, stdin=stdin and stdin.encode())
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()
 
     options = ("--epochs", 80, "--batch-size", 3, "--learning-rate", 3e-3)
     printed = tf_ner("train", "--model", tiny_bert, "--dataset", data, "--output-dir", run, *options)
@@ -104,4 +111,10 @@ def test_from_the_shell_to_entities(tmp_path, tiny_bert):
         ("PER", 0, 12, "Ada Lovelace"),
         ("LOC", 22, 28, "London"),
     ]
+    spaced = tf_ner("predict", run, "--words", stdin="\ufeffAda Lovelace, London").splitlines()
+    assert "Lovelace" not in [e["text"].split()[-1] for e in json.loads(spaced[0])["entities"]]
     assert others == [{"text": "", "entities": []}, {"text": "Nobody came.", "entities": []}]
+
+    done = run_cli("predict", run, stdin=b"London\xff\n")
+    assert (done.returncode, b"Traceback" in done.stderr) == (2, False)
+    assert done.stderr.splitlines()[-1].startswith(b"error: Received standard input, which is not UTF-8")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tf_ner import TrainConfig
-from tf_ner.errors import ConfigError
+from tf_ner.errors import ConfigError, OutputError
 from tf_ner.files import folder_filled_whole, replaced_whole
 
 
@@ -52,3 +52,22 @@ def test_a_folder_is_filled_only_on_success(tmp_path):
     with folder_filled_whole(tmp_path) as temporary:
         (temporary / "a").write_text("whole")
     assert [file.name for file in tmp_path.iterdir()] == ["a"]
+
+
+def test_the_published_recipe_is_the_default():
+    config = TrainConfig()
+    assert (config.model, config.dataset, config.epochs, config.batch_size) == ("bert-base-cased", "conll2003", 3, 8)
+    assert (config.learning_rate, config.weight_decay, config.warmup_ratio) == (2e-5, 0.01, 0.0)
+    assert (config.max_grad_norm, config.label_alignment, config.group_by_length) == (1.0, "all", False)
+    assert (config.seed, config.stride, config.max_length, config.eval_batch_size) == (42, 64, None, 32)
+
+
+def test_paths_may_be_strings():
+    assert TrainConfig(output_dir="runs/x", train_file="a") == TrainConfig(
+        output_dir=Path("runs/x"), train_file=Path("a")
+    )
+
+
+def test_a_file_in_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(OutputError, match="no/file, whose folder does not exist"), replaced_whole(tmp_path / "no/file"):
+        pass

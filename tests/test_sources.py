@@ -101,8 +101,17 @@ def test_hub_tags_may_be_strings():
         ({"text": ["a"], "label": [0]}, "columns text, label; expected words"),
         ({"tokens": [["a"]], "ner_tags": [["NN"]]}, "ner_tags: received tag 'NN'"),
         ({"tokens": [], "ner_tags": []}, "empty train split"),
+        ({"tokens": ["a b"], "ner_tags": ["O O"]}, "expected words"),
+        ({"tokens": [["a", "b"]], "ner_tags": [["O", None]]}, "words without a tag"),
     ],
 )
 def test_hub_sets_that_do_not_fit(rows, message):
     with pytest.raises(DataError, match=message):
         words_and_tags(DatasetDict({"train": Dataset.from_dict(rows)}), "hub/set")
+
+
+def test_hidden_hub_tags_are_refused():
+    features = Features({"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=HUB_NAMES))})
+    rows = Dataset.from_dict({"tokens": [["EU"]], "ner_tags": [[-1]]}, features=features)
+    with pytest.raises(DataError, match="test split has words without a tag"):
+        words_and_tags(DatasetDict({"test": rows}), "hub/set")

@@ -22,7 +22,8 @@ from tf_ner import (
     train,
 )
 from tf_ner.config import EvaluateConfig
-from tf_ner.errors import OutputError, TfNerError
+from tf_ner.errors import DataError, OutputError, TfNerError
+from tf_ner.training import fit
 from tf_ner.training.evaluate import evaluate
 
 
@@ -72,16 +73,84 @@ def test_metrics_hold_what_was_promised(config, result):
     assert training["precision"] == "float32"
 
 
-def test_scores_are_those_of_seqeval_on_the_predictions(result):
-    blocks = (result.output_dir / "predictions.test.conll").read_text(encoding="utf-8").strip("\n").split("\n\n")
+@pytest.fixture(scope="module")
+def unfinished(config, tmp_path_factory):
+    """A run that learnt a little, so that gold and predicted tags differ."""
+    folder = tmp_path_factory.mktemp("unfinished") / "run"
+    return train(replace(config, output_dir=folder, epochs=6, label_alignment="first"), verbose=0)
+
+
+def test_scores_are_those_of_seqeval_on_the_predictions(unfinished):
+    blocks = (unfinished.output_dir / "predictions.test.conll").read_text(encoding="utf-8").strip("\n").split("\n\n")
     rows = [[line.split("\t") for line in block.split("\n")] for block in blocks]
-    assert [[row[0] for row in block] for block in rows] == [
-        [cell.rsplit("/", 1)[0] for cell in sentence.split()] for sentence in SENTENCES
-    ]
+    assert [["/".join(row[:2]) for row in block] for block in rows] == [sentence.split() for sentence in SENTENCES]
     gold, predicted = ([[row[column] for row in block] for block in rows] for column in (1, 2))
-    expected = classification_report(gold, predicted, output_dict=True)["micro avg"]
-    assert result.metrics["test"]["f1"] == expected["f1-score"]
-    assert result.metrics["test"]["support"] == expected["support"]
+    scores = unfinished.metrics["test"]
+    assert 0 < scores["f1"] < 1
+    assert scores["precision"] != scores["recall"]
+    expected = classification_report(gold, predicted, output_dict=True, zero_division=0)
+    for row, seqeval in (
+        (scores, expected["micro avg"]),
+        *((scores["per_label"][x], expected[x]) for x in ("PER", "LOC")),
+    ):
+        assert [row[name] for name in ("precision", "recall", "f1", "support")] == list(seqeval.values())
+
+
+def test_evaluate_reads_words_as_the_run_did(config, unfinished):
+    [scores] = evaluate(
+        EvaluateConfig(model=str(unfinished.output_dir), dataset=config.dataset, splits=("test",))
+    ).values()
+    assert scores == {**unfinished.metrics["test"], "loss": pytest.approx(unfinished.metrics["test"]["loss"], rel=1e-4)}
+
+
+def test_options_reach_the_training(config, tmp_path, monkeypatch):
+    seen = {}
+
+    def spy(name):
+        real = getattr(fit, name)
+
+        def record(*arguments, **options):
+            seen.setdefault(name, []).append(options)
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(fit, name, record)
+
+    for name in ("make_optimizer", "training_batches", "TokenClassification"):
+        spy(name)
+    chosen = {"weight_decay": 0.3, "warmup_ratio": 0.5, "max_grad_norm": 0.7, "learning_rate": 1e-4}
+    sampling = {"batch_size": 4, "seed": 9, "group_by_length": True}
+    reading = {"max_length": 20, "stride": 5, "label_alignment": "repeat"}
+    options = {**chosen, **sampling, **reading, "epochs": 2, "max_eval_examples": 3}
+    result = train(replace(config, output_dir=tmp_path / "run", **options), verbose=0)
+    assert seen["make_optimizer"] == [{**chosen, "num_steps": result.metrics["training"]["steps"]}]
+    assert seen["training_batches"] == [{**sampling, "epoch": 0}, {**sampling, "epoch": 1}]
+    assert seen["TokenClassification"] == [reading]
+    assert result.metrics["test"]["sentences"] == result.metrics["validation"]["sentences"] == 3
+
+
+def test_an_early_stop_is_counted_as_it_was(config, tmp_path):
+    stop = keras.callbacks.EarlyStopping(monitor="val_f1", mode="max", patience=0)
+    quick = replace(config, output_dir=tmp_path / "run", epochs=5, learning_rate=1e-9)
+    training = train(quick, callbacks=[stop], verbose=0).metrics["training"]
+    assert (training["epochs"], training["steps"]) == (2, 6)
+
+
+def test_evaluate_refuses_labels_the_model_does_not_have(result, tmp_path):
+    (tmp_path / "test.conll").write_text("a B-zoo\n")
+    with pytest.raises(DataError, match=r"tags O, B-zoo, I-zoo; expected some of the model's"):
+        evaluate(EvaluateConfig(model=str(result.output_dir), dataset=str(tmp_path)))
+
+
+def test_a_folder_that_is_no_run_is_never_replaced(config, tmp_path):
+    (tmp_path / "README.md").write_text("mine")
+    with pytest.raises(OutputError, match="files that are no run"):
+        train(replace(config, output_dir=tmp_path, overwrite=True), verbose=0)
+    assert (tmp_path / "README.md").read_text() == "mine"
+
+
+def test_model_and_output_are_two_folders(config, result):
+    with pytest.raises(OutputError, match="expected two folders"):
+        train(replace(config, model=str(result.output_dir), overwrite=True), verbose=0)
 
 
 def test_the_history_has_a_row_an_epoch(result):
@@ -186,9 +255,11 @@ def test_another_run_is_not_replaced_unless_asked(config, result, tmp_path):
     again = replace(config, output_dir=tmp_path / "run", epochs=1)
     train(again, verbose=0)
     (tmp_path / "run" / "mine.txt").write_text("kept")
+    (tmp_path / "run" / ".partial.left").mkdir()
     train(replace(again, overwrite=True, learning_rate=1e-4), verbose=0)
     assert TrainConfig.load(tmp_path / "run" / "run_config.json").learning_rate == 1e-4
     assert (tmp_path / "run" / "mine.txt").read_text() == "kept"
+    assert not (tmp_path / "run" / ".partial.left").exists()
 
 
 @pytest.mark.parametrize(

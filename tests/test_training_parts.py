@@ -10,10 +10,17 @@ import tf_keras as keras
 from safetensors.numpy import load_file
 from transformers import TFAutoModelForTokenClassification
 
-from tf_ner import TokenClassificationLoss, load_tokenizer, load_trained, load_untrained, make_optimizer
+from tf_ner import (
+    TokenClassification,
+    TokenClassificationLoss,
+    load_tokenizer,
+    load_trained,
+    load_untrained,
+    make_optimizer,
+)
 from tf_ner.errors import ConfigError, ModelError
 from tf_ner.hub.weights import load_weights, save_weights
-from tf_ner.training.models import check_labels, save_model, window_length
+from tf_ner.training.models import config_tags, save_model, window_length
 
 TAGS = ("O", "B-X", "I-X")
 
@@ -164,11 +171,68 @@ def test_weights_of_another_model_are_refused_and_change_nothing(tiny_bert, tmp_
         np.testing.assert_array_equal(weight.numpy(), expected)
 
 
-def test_labels_of_model_and_data_are_compared(tiny_bert):
+@pytest.fixture
+def fine_tuned(tiny_bert, tokenizer, tmp_path):
+    save_model(load_untrained(str(tiny_bert), tag_names=TAGS), tokenizer, tmp_path)
+    return tmp_path
+
+
+def test_a_fine_tuned_model_keeps_its_head_and_its_order_of_tags(fine_tuned):
+    again = load_untrained(str(fine_tuned), tag_names=TAGS[::-1])
+    assert config_tags(again.config) == TAGS
+    np.testing.assert_array_equal(
+        again.classifier.kernel.numpy().T, load_file(fine_tuned / "model.safetensors")["classifier.weight"]
+    )
+
+
+@pytest.mark.parametrize("tags", [("O", "B-X"), ("O", "B-Y", "I-Y")])
+def test_a_model_fine_tuned_for_other_tags_is_refused(fine_tuned, tags):
+    with pytest.raises(ModelError, match=rf"3 labels O, B-X, I-X; expected the {len(tags)} of the data"):
+        load_untrained(str(fine_tuned), tag_names=tags)
+
+
+def test_tags_that_are_no_entities_cannot_be_predicted(tiny_bert, tokenizer, tmp_path):
+    save_model(load_untrained(str(tiny_bert), tag_names=("NN", "VB")), tokenizer, tmp_path)
+    with pytest.raises(ModelError, match="labels NN, VB"):
+        load_trained(str(tmp_path))
+
+
+def test_weights_that_are_cut_off_are_refused(fine_tuned):
+    path = fine_tuned / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_trained(str(fine_tuned))
+
+
+def test_a_full_disk_leaves_the_earlier_weights(fine_tuned):
+    """In a process of its own, whose files may not grow over 10,000 bytes."""
+    path = fine_tuned / "model.safetensors"
+    before = path.read_bytes()
+    code = f"""
+import resource, signal
+from pathlib import Path
+from tf_ner import load_untrained
+from tf_ner.errors import OutputError
+from tf_ner.hub.weights import save_weights
+model = load_untrained({str(fine_tuned)!r}, tag_names={TAGS!r})
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10000, 10000))
+try: save_weights(model, Path({str(path)!r}))
+except OutputError as error: assert "Check the disk" in str(error)
+else: raise SystemExit("nothing raised")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert path.read_bytes() == before
+    assert not list(fine_tuned.glob(".*"))
+
+
+def test_a_saved_tokenizer_does_not_cut(tiny_bert, tokenizer, tmp_path):
     model = load_untrained(str(tiny_bert), tag_names=TAGS)
-    check_labels(model, TAGS)
-    with pytest.raises(ModelError, match=r"3 labels \(O, B-X, I-X\); expected the 2 of the data \(O, B-X\)"):
-        check_labels(model, ("O", "B-X"))
+    TokenClassification(tokenizer, TAGS, max_length=8, stride=2).encode([["London"] * 50])
+    save_model(model, tokenizer, tmp_path)
+    saved = load_tokenizer(str(tmp_path))
+    assert '"truncation": null' in (tmp_path / "tokenizer.json").read_text()
+    assert len(saved(["London"] * 50, is_split_into_words=True)["input_ids"]) > 50
 
 
 @pytest.mark.parametrize("load", [load_tokenizer, load_trained, lambda name: load_untrained(name, tag_names=TAGS)])
@@ -179,7 +243,7 @@ def test_an_unknown_model_is_named(load, name):
 
 
 def test_a_model_without_a_head_cannot_predict(tiny_bert):
-    with pytest.raises(ModelError, match=r"\(BertModel\); expected one fine-tuned"):
+    with pytest.raises(ModelError, match=r"\(BertModel, labels .*\); expected one fine-tuned"):
         load_trained(str(tiny_bert))
 
 

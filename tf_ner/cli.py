@@ -53,6 +53,7 @@ def _evaluate(config: EvaluateConfig) -> None:
 def _predict(config: PredictConfig) -> None:
     from tf_ner.inference.predictor import Predictor
 
+    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     with _open_text(config.file) as file:
         predictor = Predictor.from_pretrained(
             config.model, revision=config.model_revision, batch_size=config.batch_size
@@ -93,9 +94,10 @@ def _parse(arguments: Sequence[str]) -> Any:
 
 
 def _first_part(box: str) -> str:
-    """The message inside a box of tyro: what stands between its title and the last rule, on one line."""
+    """The message inside a box of tyro, without its title and the help it repeats, on one line."""
     lines = [re.sub("[╭╮╰╯│─]", "", line).strip() for line in box.splitlines()]
-    return " ".join(" ".join(lines[1:]).split())
+    message, _, _ = " ".join(" ".join(lines[1:]).split()).partition(" Argument helptext:")
+    return message.replace("For full helptext, run", "See").replace("For full helptext, see", "See")
 
 
 def _fail(message: str) -> NoReturn:
@@ -114,15 +116,18 @@ def _quiet_libraries() -> None:
 @contextlib.contextmanager
 def _open_text(name: str) -> Iterator[TextIO]:
     """Opens a text file, or standard input for `-`."""
-    if name == "-":
-        sys.stdin.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-        yield sys.stdin
-        return
     try:
-        with open(name, encoding="utf-8") as file:
-            yield file
+        if name == "-":
+            sys.stdin.reconfigure(encoding="utf-8-sig")  # type: ignore[union-attr]
+            yield sys.stdin
+        else:
+            with open(name, encoding="utf-8-sig") as file:
+                yield file
     except UnicodeDecodeError as error:
-        raise DataError(f"Received {name}, which is not UTF-8 ({error.reason}); expected UTF-8 text.") from None
+        place = "standard input" if name == "-" else name
+        raise DataError(
+            f"Received {place}, which is not UTF-8 ({error.reason}); expected UTF-8 text. Convert it with iconv."
+        ) from None
 
 
 def _print_scores(metrics: Mapping[str, Any]) -> None:

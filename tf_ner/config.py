@@ -32,31 +32,21 @@ class DataConfig:
     """CoNLL file to choose the best epoch by, instead of --dataset."""
     test_file: Path | None = None
     """CoNLL file for the final score, instead of --dataset."""
-    max_length: int | None = None
-    """In subwords; longer sentences are split into windows and merged again. The encoder's limit if not given."""
-    stride: int = 64
-    """In subwords: what two windows of one sentence share at most, and never more than half a window."""
     max_eval_examples: int | None = None
     """Score only the first so many sentences of a split."""
     eval_batch_size: int = 32
     """Windows a batch while scoring."""
 
     def __post_init__(self) -> None:
-        self._require("eval_batch_size", self.eval_batch_size >= 1, "at least 1")
-        self._require("stride", self.stride >= 0, "at least 0")
-        self._require("max_length", self.max_length is None or self.max_length >= 3, "at least 3")
-        self._require("max_eval_examples", self.max_eval_examples is None or self.max_eval_examples >= 1, "at least 1")
+        for field in ("train_file", "validation_file", "test_file"):
+            _make_path(self, field)
+        _require_at_least(1, self, "eval_batch_size", "max_eval_examples")
 
     @property
     def files(self) -> dict[str, Path]:
         """The files named one by one, by split."""
         named = {"train": self.train_file, "validation": self.validation_file, "test": self.test_file}
         return {split: file for split, file in named.items() if file is not None}
-
-    def _require(self, name: str, fulfilled: bool, expected: str) -> None:
-        if not fulfilled:
-            option = "--" + name.replace("_", "-")
-            raise ConfigError(f"Received {option} {getattr(self, name)}; expected {expected}. Change {option}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +76,10 @@ class TrainConfig(DataConfig):
     """Share of the steps over which the learning rate rises from 0."""
     max_grad_norm: float = 1.0
     """Longest gradient, over all weights; longer ones are scaled down."""
+    max_length: int | None = None
+    """In subwords; longer sentences are split into windows and merged again. The encoder's limit if not given."""
+    stride: int = 64
+    """In subwords: what two windows of one sentence share at most, and never more than half a window."""
     label_alignment: LabelAlignment = "all"
     """What later subwords of a word learn: `all`, the word's tag with I- for B-; `first`, nothing; `repeat`, its tag
     as it is."""
@@ -96,18 +90,16 @@ class TrainConfig(DataConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._require("epochs", self.epochs >= 1, "at least 1")
-        self._require("batch_size", self.batch_size >= 1, "at least 1")
-        self._require("learning_rate", self.learning_rate > 0, "more than 0")
-        self._require("weight_decay", self.weight_decay >= 0, "at least 0")
-        self._require("warmup_ratio", 0 <= self.warmup_ratio <= 1, "0 to 1")
-        self._require("max_grad_norm", self.max_grad_norm > 0, "more than 0")
-        self._require("seed", 0 <= self.seed < 2**32, "0 to 4294967295")
-        self._require(
-            "max_train_examples", self.max_train_examples is None or self.max_train_examples >= 1, "at least 1"
-        )
+        _make_path(self, "output_dir")
+        _require_at_least(1, self, "epochs", "batch_size", "max_train_examples")
+        _require_at_least(0, self, "weight_decay", "stride")
+        _require_at_least(3, self, "max_length")
+        _require(self, "learning_rate", self.learning_rate > 0, "more than 0")
+        _require(self, "warmup_ratio", 0 <= self.warmup_ratio <= 1, "0 to 1")
+        _require(self, "max_grad_norm", self.max_grad_norm > 0, "more than 0")
+        _require(self, "seed", 0 <= self.seed < 2**32, "0 to 4294967295")
         alignments = typing.get_args(LabelAlignment)
-        self._require("label_alignment", self.label_alignment in alignments, f"one of {', '.join(alignments)}")
+        _require(self, "label_alignment", self.label_alignment in alignments, f"one of {', '.join(alignments)}")
 
     @property
     def run_dir(self) -> Path:
@@ -131,7 +123,7 @@ class TrainConfig(DataConfig):
         """
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**{name: _as_declared(cls, name, value) for name, value in values.items()})
+            return cls(**values)
         except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
             raise ConfigError(
                 f"Received {path} ({error}); expected a run_config.json as a run writes it. Check the path."
@@ -146,8 +138,8 @@ class EvaluateConfig(DataConfig):
     """A run's output folder, or a model on the Hub."""
     model_revision: str | None = None
     """Which branch, tag or commit of a Hub model."""
-    splits: tuple[str, ...] = ("validation", "test")
-    """Which splits to score, where the data set has them."""
+    splits: tuple[str, ...] | None = None
+    """Which splits to score; validation and test, where the data set has them, if not given."""
     output: Path | None = None
     """Where to write the scores as JSON."""
 
@@ -167,8 +159,24 @@ class PredictConfig:
     batch_size: int = 32
     """Windows a batch."""
 
+    def __post_init__(self) -> None:
+        _require_at_least(1, self, "batch_size")
 
-def _as_declared(cls: type, name: str, value: Any) -> Any:
-    """JSON has no paths: a string becomes one where the field asks for it."""
-    declared = typing.get_type_hints(cls)[name]
-    return Path(value) if isinstance(value, str) and Path in typing.get_args(declared) else value
+
+def _make_path(config: Any, name: str) -> None:
+    """Lets a path be given as a string, as it comes from Python or JSON."""
+    value = getattr(config, name)
+    if value is not None:
+        object.__setattr__(config, name, Path(value))
+
+
+def _require_at_least(least: int, config: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        _require(config, name, value is None or value >= least, f"at least {least}")
+
+
+def _require(config: Any, name: str, fulfilled: bool, expected: str) -> None:
+    if not fulfilled:
+        option = "--" + name.replace("_", "-")
+        raise ConfigError(f"Received {option} {getattr(config, name)}; expected {expected}. Change {option}.")

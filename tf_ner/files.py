@@ -7,13 +7,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tf_ner.errors import OutputError
+
 
 @contextmanager
 def replaced_whole(path: Path) -> Iterator[Path]:
     """Gives a temporary path beside `path`; what was written there takes the place of `path` on success.
 
+    Raises:
+        OutputError: The folder of `path` does not exist.
+
     On any error `path` keeps what it held before and the temporary file is removed.
     """
+    if not path.parent.is_dir():
+        raise OutputError(
+            f"Received {path}, whose folder does not exist; expected a file in a folder that does. Create the folder."
+        )
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
     os.close(handle)
     temporary = Path(name)
@@ -36,6 +45,15 @@ def folder_filled_whole(folder: Path) -> Iterator[Path]:
             os.replace(file, folder / file.name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_partial(folder: Path) -> None:
+    """Removes what a process that was killed left half-written in `folder`."""
+    for leftover in (*folder.glob(".*.partial"), *folder.glob(".partial.*")):
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value, load_dataset
+from datasets.exceptions import DatasetsError
 
+from tf_ner.config import DataConfig
 from tf_ner.corpus.formats import CONLL_EXTENSIONS, Sentence, read_conll
 from tf_ner.corpus.tags import iob2_tag_names, is_iob
 from tf_ner.errors import DataError
@@ -74,6 +76,23 @@ def load_corpus(
     return _load_from_hub(str(dataset), config_name=config_name, revision=revision)
 
 
+def load_configured(config: DataConfig) -> DatasetDict:
+    """Loads what the options say, the splits to be scored cut to `max_eval_examples`."""
+    corpus = load_corpus(
+        config.dataset,
+        config_name=config.dataset_config,
+        revision=config.dataset_revision,
+        files=config.files,
+    )
+    limit = config.max_eval_examples
+    return DatasetDict({split: rows if split == "train" else first_rows(rows, limit) for split, rows in corpus.items()})
+
+
+def first_rows(rows: Dataset, limit: int | None) -> Dataset:
+    """The first `limit` rows, or all."""
+    return rows if limit is None else rows.select(range(min(limit, len(rows))))
+
+
 def find_split_files(folder: Path) -> dict[str, Path]:
     """Finds a folder's CoNLL files by name.
 
@@ -139,7 +158,7 @@ def _load_from_hub(name: str, *, config_name: str | None, revision: str | None) 
     repository, parquet_revision = _HUB_PARQUET.get(name, (name, None))
     try:
         loaded = load_dataset(repository, config_name, revision=revision or parquet_revision)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, DatasetsError) as error:
         # What `datasets` and the Hub client raise for: no network, no such repository, a script, a gate, a bad name.
         reason = str(error).strip().partition("\n")[0]
         raise DataError(
@@ -162,17 +181,23 @@ def words_and_tags(loaded: DatasetDict, name: str) -> DatasetDict:
     Raises:
         DataError: There are no such columns, the tags are not IOB, or a split is empty.
     """
+    for split, rows in loaded.items():
+        if len(rows) == 0:
+            raise DataError(f"Received data set {name!r} with an empty {split} split; expected sentences.")
     columns = next(iter(loaded.values())).features
     word_column = next((column for column in _WORD_COLUMNS if column in columns), None)
     tag_column = next((column for column in _TAG_COLUMNS if column in columns), None)
-    if word_column is None or tag_column is None:
+    if word_column is None or tag_column is None or not isinstance(columns[tag_column], List):
         raise DataError(
             f"Received data set {name!r} with the columns {', '.join(columns)}; expected words "
             f"({' or '.join(_WORD_COLUMNS)}) and tags ({' or '.join(_TAG_COLUMNS)}). Use a token-classification set."
         )
     for split, rows in loaded.items():
-        if len(rows) == 0:
-            raise DataError(f"Received data set {name!r} with an empty {split} split; expected sentences.")
+        if any(tag is None or tag == -1 for row in rows[tag_column] for tag in row):
+            raise DataError(
+                f"Received data set {name!r} whose {split} split has words without a tag; expected a tag for each. "
+                "Use splits whose tags are not hidden."
+            )
     chosen = loaded.select_columns([word_column, tag_column])
     chosen = chosen.rename_columns({word_column: "words", tag_column: "tags"})
     feature = columns[tag_column].feature

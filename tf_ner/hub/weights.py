@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from transformers import TFPreTrainedModel
 from transformers.modeling_tf_pytorch_utils import (
@@ -14,18 +14,27 @@ from transformers.modeling_tf_pytorch_utils import (
     convert_tf_weight_name_to_pt_weight_name,
 )
 
-from tf_ner.errors import ModelError
+from tf_ner.errors import ModelError, OutputError
 from tf_ner.files import replaced_whole
 
 
 def save_weights(model: TFPreTrainedModel, path: Path) -> None:
-    """Writes safetensors that TensorFlow and PyTorch transformers both load."""
+    """Writes safetensors that TensorFlow and PyTorch transformers both load.
+
+    Raises:
+        OutputError: The disk is full or the file cannot be written; an earlier file is left as it was.
+    """
     tensors = {
         name: np.ascontiguousarray(apply_transpose(transpose, variable.numpy(), pt_to_tf=False))
         for variable, name, transpose in _pytorch_names(model)
     }
-    with replaced_whole(path) as temporary:
-        save_file(tensors, temporary, metadata={"format": "pt"})
+    try:
+        with replaced_whole(path) as temporary:
+            save_file(tensors, temporary, metadata={"format": "pt"})
+    except SafetensorError as error:
+        raise OutputError(
+            f"Received {path}, which cannot be written ({error}); expected room for the weights. Check the disk."
+        ) from error
 
 
 def load_weights(model: TFPreTrainedModel, path: Path) -> None:

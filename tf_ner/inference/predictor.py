@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from transformers import PreTrainedTokenizerFast, TFPreTrainedModel
+from transformers import TFPreTrainedModel
 
 from tf_ner.corpus.tags import tags_to_spans
 from tf_ner.corpus.words import Word, split_words, words_at_spaces
 from tf_ner.tasks.token_classification import TokenClassification, merge_words
-from tf_ner.training.models import load_tokenizer, load_trained, tag_names, window_length
+from tf_ner.training.models import load_trained
 
 # Texts read ahead, so that a batch can be made of windows of similar length; bounds the memory.
 _TEXTS_AT_ONCE = 1024
@@ -55,26 +55,14 @@ class Predictor:
 
     Args:
         model: The model.
-        tokenizer: Its tokenizer.
-        max_length: In subwords; longer texts are split into windows. The encoder's limit if not given.
+        task: How it was trained to read words.
         batch_size: Windows a batch; changes the speed and no prediction.
     """
 
-    def __init__(
-        self,
-        model: TFPreTrainedModel,
-        tokenizer: PreTrainedTokenizerFast,
-        *,
-        max_length: int | None = None,
-        batch_size: int = 32,
-    ):
-        self._task = TokenClassification(
-            tokenizer,
-            tag_names(model.config),
-            max_length=window_length(tokenizer, model.config, max_length),
-        )
+    def __init__(self, model: TFPreTrainedModel, task: TokenClassification, *, batch_size: int = 32):
+        self._task = task
         self._batch_size = batch_size
-        spec = {name: tf.TensorSpec([None, None], tf.int32) for name in tokenizer.model_input_names}
+        spec = {name: tf.TensorSpec([None, None], tf.int32) for name in task.tokenizer.model_input_names}
 
         @tf.function(input_signature=[spec])
         def tag_subwords(inputs: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
@@ -88,10 +76,9 @@ class Predictor:
         """Loads a run's output folder or a model from the Hub.
 
         Raises:
-            ModelError: There is none, or it was not fine-tuned for token classification.
+            ModelError: There is none, or it was not fine-tuned for entities.
         """
-        tokenizer = load_tokenizer(model, revision=revision)
-        return cls(load_trained(model, revision=revision), tokenizer, batch_size=batch_size)
+        return cls(*load_trained(model, revision=revision), batch_size=batch_size)
 
     def find_entities(self, texts: Iterable[str], *, split_at_spaces: bool = False) -> Iterator[AnnotatedText]:
         """Finds the entities of each text, in constant memory however many there are.

@@ -33,10 +33,14 @@ class EncodedSplit:
             `labels`: for each subword a label id or -100; `word_ids`: for each subword the word it belongs to,
             counted through the whole split, or -1; `sentence`: the row of the split it comes from.
         num_words: For each sentence of the split, how many words it has.
+        num_words_without_subwords: How many words the tokenizer makes nothing of.
+        num_words_lost: How many words have subwords and yet no window decides them; anything but 0 is a bug.
     """
 
     windows: Dataset
     num_words: Ids
+    num_words_without_subwords: int
+    num_words_lost: int
 
     @cached_property
     def lengths(self) -> Ids:
@@ -47,11 +51,6 @@ class EncodedSplit:
     def word_ids(self) -> Ids:
         """The word ids of all windows, one window after the other."""
         return np.concatenate([np.asarray(row, dtype=np.int64) for row in self.windows["word_ids"]])
-
-    @property
-    def num_words_without_subwords(self) -> int:
-        """How many words the tokenizer makes nothing of."""
-        return int(self.num_words.sum() - np.count_nonzero(first_subwords(self.word_ids)))
 
     @property
     def num_windows_by_sentence(self) -> Ids:
@@ -135,7 +134,18 @@ class TokenClassification:
             remove_columns=sentences.column_names,
             features=Features({**features, "sentence": Value("int32")}),
         )
-        return EncodedSplit(windows=windows, num_words=num_words)
+        undecided = set(range(int(num_words.sum()))).difference(*windows["word_ids"])
+        words = [word for row in sentences["words"] for word in row] if undecided else []
+        without_subwords = sum(not self._has_subwords(words[number]) for number in undecided)
+        return EncodedSplit(
+            windows=windows,
+            num_words=num_words,
+            num_words_without_subwords=without_subwords,
+            num_words_lost=len(undecided) - without_subwords,
+        )
+
+    def _has_subwords(self, word: str) -> bool:
+        return any(number is not None for number in self.tokenizer([word], is_split_into_words=True).word_ids())
 
     def encode(
         self,
@@ -206,12 +216,23 @@ class TokenClassification:
         stride = min(self.stride, self.max_subwords // 2)
         for window in split_into_windows(num_subwords, max_subwords=self.max_subwords, stride=stride):
             part = [list(words[window.start : window.end])]
-            # Cuts only a word that is longer than a window; its first subword, which decides its tag, stays.
-            encoding = self.tokenizer(part, is_split_into_words=True, truncation=True, max_length=self.max_length)
+            encoding = self.tokenizer(part, is_split_into_words=True, verbose=False)
             ids = _word_ids(encoding, 0)
+            fitting = self._fitting(ids)
             ids[ids != NO_WORD] += window.start
             ids[(ids < window.keep_start) | (ids >= window.keep_end)] = NO_WORD
-            yield {name: encoding[name][0] for name in self.tokenizer.model_input_names}, ids
+            names = self.tokenizer.model_input_names
+            yield {name: np.asarray(encoding[name][0])[fitting].tolist() for name in names}, ids[fitting]
+
+    def _fitting(self, word_ids: Ids) -> Ids:
+        """Which positions of a window to keep: all, unless its one word is too long and loses its last subwords.
+
+        Not left to the tokenizer, which would remember the limit and be saved with it.
+        """
+        excess = max(0, len(word_ids) - self.max_length)
+        end_of_words = np.flatnonzero(word_ids != NO_WORD)[-1] + 1 if excess else 0
+        positions = np.arange(len(word_ids))
+        return np.delete(positions, positions[end_of_words - excess : end_of_words]) if excess else positions
 
 
 def first_subwords(word_ids: Ids) -> NDArray[np.bool_]:

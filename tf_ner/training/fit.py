@@ -3,8 +3,8 @@
 import dataclasses
 import json
 import logging
-import resource
 import shlex
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from transformers import TFPreTrainedModel
 
 from tf_ner.config import TrainConfig
 from tf_ner.corpus.formats import write_conll
-from tf_ner.corpus.sources import load_corpus
+from tf_ner.corpus.sources import first_rows, load_configured
 from tf_ner.errors import DataError, OutputError
-from tf_ner.files import replaced_whole, write_text
+from tf_ner.files import remove_partial, replaced_whole, write_text
 from tf_ner.hub.card import model_card
 from tf_ner.hub.weights import load_weights
 from tf_ner.pipeline.sampling import Batches, num_batches, padding_ratio, training_batches
@@ -27,7 +27,7 @@ from tf_ner.pipeline.to_tf import batches_to_tf
 from tf_ner.tasks.token_classification import EncodedSplit, TokenClassification
 from tf_ner.training.callbacks import HistoryWriter, SaveBest, SeqevalCallback
 from tf_ner.training.losses import TokenClassificationLoss
-from tf_ner.training.models import check_labels, load_tokenizer, load_untrained, window_length
+from tf_ner.training.models import config_tags, load_tokenizer, load_untrained, window_length
 from tf_ner.training.optimizers import make_optimizer
 from tf_ner.training.scoring import Scorer, SplitScores
 
@@ -63,16 +63,15 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
         TfNerError: An option, the data, the model or the folder cannot be used. Nothing has been written then.
     """
     folder = config.run_dir
-    _check_folder(folder, overwrite=config.overwrite)
+    _check_folder(folder, config)
     keras.utils.set_random_seed(config.seed)
     corpus = _load_splits(config)
-    tag_names = tuple(corpus["train"].features["tags"].feature.names)
+    data_tags = corpus["train"].features["tags"].feature.names
     tokenizer = load_tokenizer(config.model, revision=config.model_revision)
-    model = load_untrained(config.model, tag_names=tag_names, revision=config.model_revision)
-    check_labels(model, tag_names)
+    model = load_untrained(config.model, tag_names=data_tags, revision=config.model_revision)
     task = TokenClassification(
         tokenizer,
-        tag_names,
+        config_tags(model.config),
         max_length=window_length(tokenizer, model.config, config.max_length),
         stride=config.stride,
         label_alignment=config.label_alignment,
@@ -129,7 +128,7 @@ def _fit(
     optimizer.build(model.trainable_variables)
     model.compile(optimizer=optimizer, loss=TokenClassificationLoss())
     begin = time.perf_counter()
-    model.fit(
+    history = model.fit(
         batches_to_tf(encoded.windows, batches, tokenizer=task.tokenizer),
         epochs=config.epochs,
         steps_per_epoch=steps_per_epoch,
@@ -137,57 +136,68 @@ def _fit(
         verbose=verbose,
     )
     seconds = time.perf_counter() - begin
+    # A callback may have ended training early.
+    batches = batches[: int(optimizer.iterations)]
     return {
         "seconds": round(seconds, 3),
         "examples_per_second": round(sum(map(len, batches)) / seconds, 3),
         "padding_ratio": round(padding_ratio(encoded.lengths, batches), 4),
-        "steps": int(optimizer.iterations),
-        "epochs": config.epochs,
+        "steps": len(batches),
+        "epochs": len(history.epoch),
         "trace_count": model.train_function.experimental_get_tracing_count(),
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "peak_memory_mb": _peak_memory_mb(),
         "replicas": model.distribute_strategy.num_replicas_in_sync,
         "precision": model.dtype_policy.compute_dtype,
     }
 
 
+def _peak_memory_mb() -> int:
+    """The most memory this process has held; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // 2**20 if sys.platform == "darwin" else peak // 2**10
+
+
 def _load_splits(config: TrainConfig) -> DatasetDict:
-    corpus = load_corpus(
-        config.dataset,
-        config_name=config.dataset_config,
-        revision=config.dataset_revision,
-        files=config.files,
-    )
+    corpus = load_configured(config)
     for split in ("train", "validation"):
         if split not in corpus:
             raise DataError(
                 f"Received data with the splits {', '.join(corpus)}; expected train and validation. "
                 f"Name a file with --{split}-file."
             )
-    return DatasetDict(
-        {
-            split: _first(rows, config.max_train_examples if split == "train" else config.max_eval_examples)
-            for split, rows in corpus.items()
-        }
-    )
+    corpus["train"] = first_rows(corpus["train"], config.max_train_examples)
+    return corpus
 
 
-def _first(rows: Dataset, limit: int | None) -> Dataset:
-    return rows if limit is None else rows.select(range(min(limit, len(rows))))
-
-
-def _check_folder(folder: Path, *, overwrite: bool) -> None:
+def _check_folder(folder: Path, config: TrainConfig) -> None:
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"Received --output-dir {folder}, which is a file; expected a folder. Choose another name.")
-    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    if not (folder / "run_config.json").exists():
+        raise OutputError(
+            f"Received --output-dir {folder}, which holds files that are no run; expected a new folder. "
+            "Choose another one."
+        )
+    if not config.overwrite:
         raise OutputError(
             f"Received --output-dir {folder}, which is not empty; expected a new folder. "
             "Choose another one, or replace the run it holds with --overwrite."
+        )
+    if folder.resolve() == Path(config.model).resolve():
+        raise OutputError(
+            f"Received {folder} as --model and as --output-dir; expected two folders. Choose another --output-dir."
         )
 
 
 def _prepare_folder(folder: Path, config: TrainConfig) -> None:
     """Makes room for the run and says what it is, before the first step."""
     folder.mkdir(parents=True, exist_ok=True)
+    remove_partial(folder)
     for file in (*(folder / name for name in _RUN_FILES), *folder.glob("predictions.*.conll")):
         file.unlink(missing_ok=True)
     config.save(folder / "run_config.json")
@@ -199,8 +209,9 @@ def _report_losses(split: str, encoded: EncodedSplit, task: TokenClassification)
     is_long = num_windows > 1
     if is_long.any():
         logger.info(
-            "%s: %d of %d sentences exceed %d subwords; split into %d windows, 0 words lost",
+            "%s: %d of %d sentences exceed %d subwords; split into %d windows, %d words lost",
             split, is_long.sum(), len(num_windows), task.max_length, num_windows[is_long].sum(),
+            encoded.num_words_lost,
         )  # fmt: skip
     if encoded.num_words_without_subwords:
         logger.info(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoTokenizer,
@@ -16,9 +17,12 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+from tf_ner.config import TrainConfig
+from tf_ner.corpus.tags import is_iob
 from tf_ner.errors import ConfigError, ModelError
 from tf_ner.files import folder_filled_whole
 from tf_ner.hub.weights import save_weights
+from tf_ner.tasks.token_classification import TokenClassification
 
 logger = logging.getLogger(__name__)
 
@@ -46,50 +50,63 @@ def load_tokenizer(model: str, *, revision: str | None = None) -> PreTrainedToke
 def load_untrained(model: str, *, tag_names: Sequence[str], revision: str | None = None) -> TFPreTrainedModel:
     """Loads an encoder with a new head, one output a tag.
 
-    Raises:
-        ModelError: There is none, or it has no TensorFlow class.
-    """
-    labels = {"id2label": dict(enumerate(tag_names)), "label2id": {tag: number for number, tag in enumerate(tag_names)}}
-    with _model_errors(model):
-        return TFAutoModelForTokenClassification.from_pretrained(
-            _location(model), revision=revision or "main", **labels
-        )
-
-
-def load_trained(model: str, *, revision: str | None = None) -> TFPreTrainedModel:
-    """Loads a fine-tuned model.
+    A model already fine-tuned for the same tags keeps its head and its order of tags, to be trained further.
 
     Raises:
-        ModelError: There is none, or it was not fine-tuned for token classification.
+        ModelError: There is none, it has no TensorFlow class, or it was fine-tuned for other tags.
     """
+    location = {"pretrained_model_name_or_path": _location(model), "revision": revision or "main"}
     with _model_errors(model):
-        config = AutoConfig.from_pretrained(_location(model), revision=revision or "main")
-        architectures = config.architectures or []
-        if not any(name.endswith("ForTokenClassification") for name in architectures):
+        config = AutoConfig.from_pretrained(**location)
+        if _is_fine_tuned(config):
+            own = config_tags(config)
+            if set(own) != set(tag_names):
+                raise ModelError(
+                    f"Received model {model!r}, fine-tuned for the {len(own)} labels {', '.join(own)}; expected the "
+                    f"{len(tag_names)} of the data ({', '.join(tag_names)}). Begin with a model that is not fine-tuned."
+                )
+            tag_names = own
+        id2label = dict(enumerate(tag_names))
+        label2id = {tag: number for number, tag in id2label.items()}
+        return TFAutoModelForTokenClassification.from_pretrained(**location, id2label=id2label, label2id=label2id)
+
+
+def load_trained(model: str, *, revision: str | None = None) -> tuple[TFPreTrainedModel, TokenClassification]:
+    """Loads a fine-tuned model, and how it was trained to read words.
+
+    Raises:
+        ModelError: There is none, or it was not fine-tuned for entities.
+    """
+    location = {"pretrained_model_name_or_path": _location(model), "revision": revision or "main"}
+    with _model_errors(model):
+        config = AutoConfig.from_pretrained(**location)
+        tags = config_tags(config)
+        if not _is_fine_tuned(config) or not all(map(is_iob, tags)):
             raise ModelError(
-                f"Received model {model!r} ({', '.join(architectures) or 'no architecture named'}); expected one "
-                "fine-tuned for token classification. Fine-tune it with `tf-ner train` first."
+                f"Received model {model!r} ({', '.join(config.architectures or ['no architecture named'])}, labels "
+                f"{', '.join(tags)}); expected one fine-tuned for entities. Fine-tune it with `tf-ner train` first."
             )
-        return TFAutoModelForTokenClassification.from_pretrained(_location(model), revision=revision or "main")
+        loaded = TFAutoModelForTokenClassification.from_pretrained(**location)
+    tokenizer = load_tokenizer(model, revision=revision)
+    run_config = Path(model) / "run_config.json"
+    run = TrainConfig.load(run_config) if run_config.is_file() else TrainConfig()
+    task = TokenClassification(
+        tokenizer,
+        tags,
+        max_length=window_length(tokenizer, config, run.max_length),
+        stride=run.stride,
+        label_alignment=run.label_alignment,
+    )
+    return loaded, task
 
 
-def tag_names(config: PretrainedConfig) -> tuple[str, ...]:
+def _is_fine_tuned(config: PretrainedConfig) -> bool:
+    return any(name.endswith("ForTokenClassification") for name in config.architectures or [])
+
+
+def config_tags(config: PretrainedConfig) -> tuple[str, ...]:
     """The tags of a model by label id."""
-    id2label = config.id2label or {}
-    return tuple(id2label[number] for number in range(config.num_labels))
-
-
-def check_labels(model: TFPreTrainedModel, expected: Sequence[str]) -> None:
-    """Compares a model's head with the tags of the data.
-
-    Raises:
-        ModelError: They differ; training would fail or learn nonsense.
-    """
-    if tag_names(model.config) != tuple(expected):
-        raise ModelError(
-            f"Received a model with {model.config.num_labels} labels ({', '.join(tag_names(model.config))}); expected "
-            f"the {len(expected)} of the data ({', '.join(expected)}). Give the model the data's labels."
-        )
+    return tuple(config.id2label[number] for number in range(config.num_labels))
 
 
 def window_length(tokenizer: PreTrainedTokenizerFast, config: PretrainedConfig, wanted: int | None) -> int:
@@ -150,7 +167,7 @@ def _model_errors(model: str) -> Iterator[None]:
     transformers_logging.set_verbosity_error()
     try:
         yield
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ModelError(
             f"Received model {model!r}, which cannot be loaded ({reason}); expected a name on the Hub that can be "

@@ -61,7 +61,7 @@ class Scorer:
             "loss": loss,
             **score_entities(self.gold, predicted),
             "words": num_words,
-            "words_scored": sum(len(row) for row in predicted),
+            "words_scored": num_words - self.encoded.num_words_lost,
             "sentences": len(self.gold),
             "subword": self._score_subwords(names[subword_ids]),
         }

@@ -1,0 +1,107 @@
+"""Scoring and predicting with a model that is not trained."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from transformers import BertConfig, TFBertForTokenClassification
+
+from tf_ner import Predictor, TokenClassification, load_corpus, score_entities
+from tf_ner.corpus.tags import tags_to_spans
+from tf_ner.training.scoring import Scorer
+
+
+@pytest.fixture(scope="module")
+def model(task):
+    """A model with much dropout, whose predictions are all kinds of wrong."""
+    tf.random.set_seed(3)
+    config = BertConfig(
+        vocab_size=len(task.tokenizer),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=64,
+        hidden_dropout_prob=0.5,
+        attention_probs_dropout_prob=0.5,
+        initializer_range=1.0,
+        id2label=dict(enumerate(task.tag_names)),
+        label2id={tag: number for number, tag in enumerate(task.tag_names)},
+    )
+    return TFBertForTokenClassification(config)
+
+
+def test_there_is_no_dropout_while_scoring_and_predicting(model, task, corpus):
+    scorer = Scorer(corpus["test"], task, batch_size=3)
+    assert scorer.score(model).metrics == scorer.score(model).metrics
+    predictor = Predictor(model, task)
+    assert list(predictor.tag_words(corpus["test"]["words"])) == list(predictor.tag_words(corpus["test"]["words"]))
+
+
+def test_scorer_and_predictor_agree_with_the_model_itself(model, task, corpus):
+    """Each sentence alone through the bare model, its words read off by hand."""
+    words = list(corpus["test"]["words"])
+    expected_tags, expected_scores = [], []
+    for row in words:
+        encoding = task.tokenizer(row, is_split_into_words=True, return_tensors="tf")
+        probabilities = tf.nn.softmax(model(dict(encoding)).logits[0]).numpy()
+        first = [encoding.word_ids().index(word) for word in range(len(row))]
+        expected_tags.append([task.tag_names[number] for number in probabilities[first].argmax(-1)])
+        expected_scores.append(probabilities[first].max(-1))
+    scored = Scorer(corpus["test"], task, batch_size=5).score(model)
+    assert scored.predicted == expected_tags
+    assert score_entities(scored.gold, expected_tags).items() <= scored.metrics.items()
+    tagged = list(Predictor(model, task, batch_size=3).tag_words(words))
+    assert [row.tags for row in tagged] == expected_tags
+    np.testing.assert_allclose(np.concatenate([r.scores for r in tagged]), np.concatenate(expected_scores), rtol=1e-4)
+    # An entity's score is the mean of its words'.
+    annotated = list(Predictor(model, task).find_entities(map(" ".join, words), split_at_spaces=True))
+    means = [
+        np.mean(scores[span.start : span.end])
+        for tags, scores in zip(expected_tags, expected_scores, strict=True)
+        for span in tags_to_spans(tags)
+    ]
+    np.testing.assert_allclose([e.score for row in annotated for e in row.entities], means, rtol=1e-4)
+
+
+def test_padding_on_the_left_changes_no_prediction(model, task, corpus):
+    tokenizer = type(task.tokenizer)(tokenizer_object=task.tokenizer.backend_tokenizer, padding_side="left")
+    left = dataclasses.replace(task, tokenizer=tokenizer)
+    inputs = tokenizer.pad({"input_ids": [[2, 3], [2, 9, 3]]})["input_ids"]
+    assert inputs[0][0] == tokenizer.pad_token_id
+    rows = corpus["test"]
+    # BERT counts positions from the left, so only a batch of one is free of shifts: pad each row by itself.
+    for number in range(len(rows)):
+        one = rows.select([number])
+        assert Scorer(one, left).score(model).predicted == Scorer(one, task).score(model).predicted
+
+
+def test_subwords_are_scored_as_the_course_does(model, task, tmp_path):
+    """A B- word in several pieces: the first is B-, the others I-, each counts."""
+    long = max(("Lovelace", "hammers", "Tools"), key=lambda word: len(task.tokenizer.tokenize(word)))
+    (tmp_path / "test.conll").write_text(f"{long} B-PER\nLondon B-LOC\n")
+    rows = load_corpus(tmp_path)["test"]
+    task = TokenClassification(task.tokenizer, ("O", "B-PER", "I-PER", "B-LOC", "I-LOC"), max_length=64)
+    scorer = Scorer(rows, task)
+    pieces = [len(task.tokenizer.tokenize(word)) for word in (long, "London")]
+    assert pieces[0] > 2
+    gold = [name for label, count in zip(("PER", "LOC"), pieces, strict=True)
+            for name in ["B-" + label] + ["I-" + label] * (count - 1)]  # fmt: skip
+    subwords = np.array(["O", *gold, "O"], dtype=object)
+    assert scorer._score_subwords(subwords) == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "accuracy": 1.0}
+    subwords[2] = "O"
+    assert scorer._score_subwords(subwords)["accuracy"] == (sum(pieces) - 1) / sum(pieces)
+
+
+def test_a_window_that_is_lost_shows_in_words_scored(model, task, corpus, monkeypatch):
+    whole = TokenClassification._windows
+
+    def lossy(self, words, encodings, number):
+        windows = list(whole(self, words, encodings, number))
+        yield from windows[:1]
+
+    monkeypatch.setattr(TokenClassification, "_windows", lossy)
+    short = dataclasses.replace(task, max_length=8)
+    metrics = Scorer(corpus["test"], short).score(model).metrics
+    assert metrics["words_scored"] < metrics["words"]
