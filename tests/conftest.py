@@ -8,6 +8,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 import pytest
+import tf_keras as keras
 from datasets import DatasetDict
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertTokenizerFast, TFBertModel
@@ -79,6 +80,7 @@ def tokenizer() -> BertTokenizerFast:
 def tiny_bert(tokenizer: BertTokenizerFast, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A two-layer BERT with new weights, and its tokenizer."""
     folder = tmp_path_factory.mktemp("tiny-bert")
+    keras.utils.set_random_seed(0)
     config = BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=32,

@@ -77,7 +77,7 @@ def test_metrics_hold_what_was_promised(config, result):
 def unfinished(config, tmp_path_factory):
     """A run that learnt a little, so that gold and predicted tags differ."""
     folder = tmp_path_factory.mktemp("unfinished") / "run"
-    return train(replace(config, output_dir=folder, epochs=6, label_alignment="first"), verbose=0)
+    return train(replace(config, output_dir=folder, epochs=12, label_alignment="first"), verbose=0)
 
 
 def test_scores_are_those_of_seqeval_on_the_predictions(unfinished):
@@ -94,6 +94,19 @@ def test_scores_are_those_of_seqeval_on_the_predictions(unfinished):
         *((scores["per_label"][x], expected[x]) for x in ("PER", "LOC")),
     ):
         assert [row[name] for name in ("precision", "recall", "f1", "support")] == list(seqeval.values())
+
+
+def test_the_card_says_what_the_metrics_say(unfinished):
+    card = (unfinished.output_dir / "README.md").read_text(encoding="utf-8")
+    for split in ("validation", "test"):
+        scores = unfinished.metrics[split]
+        ratios = [f"{scores[name]:.4f}" for name in ("precision", "recall", "f1", "accuracy")]
+        words = f"{scores['words_scored']} of {scores['words']}"
+        assert "| " + " | ".join([split, *ratios, str(scores["support"]), words]) + " |" in card
+        label = scores["per_label"]["PER"]
+        ratios = [f"{label[name]:.4f}" for name in ("precision", "recall", "f1")]
+        assert "| " + " | ".join([split, "PER", *ratios, str(label["support"])]) + " |" in card
+    assert "--label-alignment first" in card
 
 
 def test_evaluate_reads_words_as_the_run_did(config, unfinished):
@@ -229,13 +242,15 @@ def test_batch_size_order_and_company_change_no_prediction(result):
     assert (together[-2].tags, together[-2].scores) == (["O"], [0.0])
 
 
-def test_long_sentences_are_trained_on_and_scored_whole(config, tmp_path):
+def test_long_sentences_are_trained_on_and_scored_whole(config, tmp_path, caplog):
+    caplog.set_level("INFO", logger="tf_ner")
     long = " ".join(["Ada/B-PER Lovelace/I-PER saw/O London/B-LOC ./O"] * 30)
     for split in ("train", "valid", "test"):
         (tmp_path / f"{split}.conll").write_text(conll([*SENTENCES, long]), encoding="utf-8")
     result = train(replace(config, dataset=str(tmp_path), output_dir=tmp_path / "run", epochs=2), verbose=0)
     words = sum(len(sentence.split()) for sentence in SENTENCES) + 150
     assert result.metrics["test"]["words_scored"] == result.metrics["test"]["words"] == words
+    assert "train: 1 of 9 sentences exceed 64 subwords; split into 15 windows, 0 words lost" in caplog.text
     # 14 in the eight sentences, 60 in the long one.
     assert result.metrics["test"]["support"] == result.metrics["validation"]["support"] == 14 + 60
 

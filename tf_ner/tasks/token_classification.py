@@ -229,10 +229,12 @@ class TokenClassification:
 
         Not left to the tokenizer, which would remember the limit and be saved with it.
         """
-        excess = max(0, len(word_ids) - self.max_length)
-        end_of_words = np.flatnonzero(word_ids != NO_WORD)[-1] + 1 if excess else 0
         positions = np.arange(len(word_ids))
-        return np.delete(positions, positions[end_of_words - excess : end_of_words]) if excess else positions
+        excess = len(word_ids) - self.max_length
+        if excess <= 0:
+            return positions
+        end_of_word = np.flatnonzero(word_ids != NO_WORD)[-1] + 1
+        return np.delete(positions, slice(end_of_word - excess, end_of_word))
 
 
 def first_subwords(word_ids: Ids) -> NDArray[np.bool_]:
