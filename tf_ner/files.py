@@ -10,6 +10,18 @@ from pathlib import Path
 from tf_ner.errors import OutputError
 
 
+def require_folder_of(path: Path) -> None:
+    """Says before the work that its result could not be written.
+
+    Raises:
+        OutputError: The folder of `path` does not exist.
+    """
+    if not path.parent.is_dir():
+        raise OutputError(
+            f"Received {path}, whose folder does not exist; expected a file in a folder that does. Create the folder."
+        )
+
+
 @contextmanager
 def replaced_whole(path: Path) -> Iterator[Path]:
     """Gives a temporary path beside `path`; what was written there takes the place of `path` on success.
@@ -19,10 +31,7 @@ def replaced_whole(path: Path) -> Iterator[Path]:
 
     On any error `path` keeps what it held before and the temporary file is removed.
     """
-    if not path.parent.is_dir():
-        raise OutputError(
-            f"Received {path}, whose folder does not exist; expected a file in a folder that does. Create the folder."
-        )
+    require_folder_of(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
     os.close(handle)
     temporary = Path(name)

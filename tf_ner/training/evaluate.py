@@ -8,8 +8,8 @@ from datasets import DatasetDict
 
 from tf_ner.config import EvaluateConfig
 from tf_ner.corpus.sources import load_configured
-from tf_ner.errors import DataError, OutputError
-from tf_ner.files import write_text
+from tf_ner.errors import DataError
+from tf_ner.files import require_folder_of, write_text
 from tf_ner.training.models import load_trained
 from tf_ner.training.scoring import Scorer
 
@@ -25,10 +25,8 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     Raises:
         TfNerError: The model or the data cannot be used, a split is not there, or the two share no label.
     """
-    if config.output is not None and not config.output.parent.is_dir():
-        raise OutputError(
-            f"Received --output {config.output}, whose folder does not exist; expected one that does. Create it."
-        )
+    if config.output is not None:
+        require_folder_of(config.output)
     corpus = load_configured(config)
     splits = _choose_splits(config, corpus)
     model, task = load_trained(config.model, revision=config.model_revision)
