@@ -1,9 +1,13 @@
-# `make test` on a machine that has Python 3.11 to 3.13, pip and make: everything else is put into .venv.
+# `make demo` and `make test` on a machine that has Python 3.11 to 3.13, pip and make: all else is put into .venv.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test test-all check format wheel clean
+.PHONY: demo test test-all check format wheel clean
+
+# Its own folder, so that it can be stopped and called again.
+demo: .venv/installed
+	$(BIN)/python train_keras.py --demo --output-dir runs/demo --overwrite
 
 test: check
 	$(BIN)/python -m pytest -q -m "not slow"

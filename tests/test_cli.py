@@ -1,11 +1,15 @@
+import dataclasses
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
 from tests.conftest import SENTENCES, conll
+from tf_ner import cli
 from tf_ner.cli import main
+from tf_ner.config import DEMO, TrainCommand, TrainConfig
 
 HEAVY = ("tensorflow", "transformers", "datasets", "numpy")
 
@@ -80,6 +84,52 @@ def test_bad_data_is_named_by_line(content, message, capsys, tmp_path, corpus_di
     line = fails(["train", "--model", tiny_bert, *files, "--output-dir", tmp_path / "out"], capsys)
     assert message in line
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "changed"),
+    [
+        ("", {}),
+        # Given, though it is the default of other runs.
+        ("--learning-rate 2e-5", {"learning_rate": 2e-5}),
+        ("--dataset corpus --epochs 1 --overwrite", {"dataset": "corpus", "epochs": 1, "overwrite": True}),
+    ],
+)
+def test_the_demo_fills_in_only_what_is_not_given(given, changed):
+    for arguments in (["train", "--demo", *given.split()], ["train", *given.split(), "--demo"]):
+        assert cli._parse(arguments) == TrainCommand(config=dataclasses.replace(DEMO, **changed), demo=True)
+    assert cli._parse(["train", *given.split()]) == TrainCommand(config=TrainConfig(**changed))
+
+
+WITHOUT_A_NETWORK = """
+import sys
+attempts = []
+def refuse(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"):
+        attempts.append((event, arguments))
+        raise OSError("no network here")
+sys.addaudithook(refuse)
+from tf_ner.cli import main
+main(sys.argv[1:])
+assert not attempts, attempts
+"""
+
+
+@pytest.mark.slow
+def test_the_demo_never_tries_the_network(tmp_path):
+    arguments = ["train", "--demo", "--output-dir", tmp_path / "run"]
+    small = ["--max-train-examples", 32, "--max-eval-examples", 8, "--epochs", 1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_A_NETWORK, *map(str, arguments + small)],
+        env=environment | {"HF_HOME": str(tmp_path / "empty")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for shown in ("PER", "MISC", "test", "Sylvain", f"predict {tmp_path / 'run'}", "What to try next"):
+        assert shown in done.stdout
 
 
 def run_cli(*arguments, stdin=None):

@@ -1,13 +1,14 @@
 """Scoring and predicting with a model that is not trained."""
 
 import dataclasses
+from itertools import chain
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from transformers import BertConfig, TFBertForTokenClassification
 
-from tf_ner import Predictor, TokenClassification, load_corpus, score_entities
+from tf_ner import Predictor, SeqevalCallback, TokenClassification, load_corpus, score_entities
 from tf_ner.corpus.tags import tags_to_spans
 from tf_ner.training.scoring import Scorer
 
@@ -92,6 +93,24 @@ def test_subwords_are_scored_as_the_course_does(model, task, tmp_path):
     assert scorer._score_subwords(subwords) == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "accuracy": 1.0}
     subwords[2] = "O"
     assert scorer._score_subwords(subwords)["accuracy"] == (sum(pieces) - 1) / sum(pieces)
+
+
+def test_plain_tags_are_scored_word_by_word(model, task, tmp_path):
+    """Parts of speech have no entities, and so no F1 in the logs."""
+    (tmp_path / "test.conll").write_text("Ada NNP\ncame VBD\n\nNobody NN\ncame VBD\n")
+    rows = load_corpus(tmp_path, task="pos")["test"]
+    # The model's nine outputs under other names.
+    names = (*rows.features["tags"].feature.names, *"ABCDEF")
+    pos = dataclasses.replace(task, tag_names=names)
+    callback = SeqevalCallback(rows, pos)
+    callback.set_model(model)
+    callback.on_epoch_end(0, logs := {})
+    scored = callback.scorer.score(model)
+    right = sum(g == p for g, p in zip(chain(*scored.gold), chain(*scored.predicted), strict=True))
+    assert logs == {"val_loss": scored.metrics["loss"], "val_accuracy": right / 4}
+    assert scored.metrics["support"] == 4
+    assert scored.metrics["subword"].keys() == {"accuracy"}
+    assert "f1" not in scored.metrics
 
 
 def test_a_window_that_is_lost_shows_in_words_scored(model, task, corpus, monkeypatch):

@@ -75,6 +75,37 @@ def test_tags_of_all_splits_get_ids(tmp_path):
     assert corpus["test"].features["tags"].feature.names == ["O", "B-X", "I-X", "B-Y", "I-Y"]
 
 
+FOUR_COLUMNS = "EU NNP B-NP B-ORG\nrejects VBZ B-VP O\n"
+
+
+@pytest.mark.parametrize(
+    ("task", "names", "tags"),
+    [
+        ("ner", ["O", "B-ORG", "I-ORG"], [1, 0]),
+        ("pos", ["NNP", "VBZ"], [0, 1]),
+        ("chunk", ["O", "B-NP", "I-NP", "B-VP", "I-VP"], [1, 3]),
+    ],
+)
+def test_each_task_reads_its_own_column(tmp_path, task, names, tags):
+    write(tmp_path, FOUR_COLUMNS)
+    rows = load_corpus(tmp_path, task=task, columns=("word", "pos", "chunk", "ner"))["train"]
+    assert rows.features["tags"].feature.names == names
+    assert rows[0] == {"words": ["EU", "rejects"], "tags": tags}
+    other_order = load_corpus(write(tmp_path, "NNP EU\nVBZ rejects\n"), task="pos", columns=("pos", "word"))
+    assert other_order["train"][0]["words"] == ["EU", "rejects"]
+
+
+@pytest.mark.parametrize("columns", [("word", "ner"), ("pos",), ("word", "pos", "pos")])
+def test_columns_must_name_word_and_tag_once(tmp_path, columns):
+    with pytest.raises(DataError, match=f"Received the columns {' '.join(columns)}; expected one named '(pos|word)'"):
+        load_corpus(write(tmp_path, FOUR_COLUMNS), task="pos", columns=columns)
+
+
+def test_chunks_must_be_iob(tmp_path):
+    with pytest.raises(DataError, match="received tag 'NNP'"):
+        load_corpus(write(tmp_path, FOUR_COLUMNS), task="chunk", columns=("word", "chunk", "pos", "ner"))
+
+
 HUB_ROWS = {"id": ["0"], "tokens": [["EU", "said"]], "ner_tags": [[3, 0]]}
 HUB_NAMES = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG"]
 
@@ -87,6 +118,16 @@ def test_hub_columns_become_words_and_tags():
     assert loaded["train"].column_names == ["words", "tags"]
     assert loaded["train"].features["tags"].feature.names == HUB_NAMES
     assert loaded["train"][0] == {"words": ["EU", "said"], "tags": [3, 0]}
+
+
+def test_hub_parts_of_speech_may_have_any_names():
+    features = Features({"tokens": List(Value("string")), "pos_tags": List(ClassLabel(names=["VBZ", "."]))})
+    rows = Dataset.from_dict({"tokens": [["stop", "."]], "pos_tags": [[0, 1]]}, features=features)
+    loaded = words_and_tags(DatasetDict({"train": rows}), "hub/set", "pos")["train"]
+    assert loaded.features["tags"].feature.names == ["VBZ", "."]
+    assert loaded[0]["tags"] == [0, 1]
+    with pytest.raises(DataError, match="tags or chunk_tags"):
+        words_and_tags(DatasetDict({"train": rows}), "hub/set", "chunk")
 
 
 def test_hub_tags_may_be_strings():

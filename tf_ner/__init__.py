@@ -26,6 +26,7 @@ _PUBLIC = {
     "make_optimizer": "tf_ner.training.optimizers",
     "num_batches": "tf_ner.pipeline.sampling",
     "score_entities": "tf_ner.evaluation.scores",
+    "score_tags": "tf_ner.evaluation.scores",
     "train": "tf_ner.training.fit",
 }
 

@@ -7,16 +7,30 @@ import json
 import logging
 import os
 import re
+import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NoReturn, TextIO
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TextIO
 
 import tyro
 
-from tf_ner.config import EvaluateConfig, PredictConfig, TrainConfig
+from tf_ner.config import DEMO, EvaluateConfig, PredictConfig, TrainCommand
 from tf_ner.errors import DataError, TfNerError
 
 _FAILED = 2
+
+_DEMO_TEXTS = (
+    "My name is Sylvain and I work at Hugging Face in Brooklyn.",
+    "Marguerite Okonkwo-Lind left the University of Porto for Siemens and a flat in Munich.",
+    "The Danish keeper saved twice as Celtic beat Ajax 2-1 in Amsterdam.",
+)
+_WHAT_NEXT = """
+What to try next:
+  your own text     echo "Ada Lovelace lived in London." | {program} predict {run_dir}
+  your own corpus   {program} train --model minilm --dataset FOLDER   (train.conll, valid.conll and test.conll in it)
+  all options       {program} train --help
+  step by step      notebooks/token_classification.ipynb"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -36,18 +50,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(f"{error.strerror}: {error.filename or 'the output'}. Check the path, its permissions and the disk.")
 
 
-def _train(config: TrainConfig) -> None:
+def _train(command: TrainCommand) -> None:
+    from tf_ner.terminal import print_scores
     from tf_ner.training.fit import train
 
-    result = train(config)
-    _print_scores(result.metrics)
-    print(f"Saved in {result.output_dir}. Find entities with: tf-ner predict {result.output_dir}")
+    result = train(command.config)
+    print_scores(result.metrics)
+    if command.demo:
+        _show_entities(result.output_dir)
+    program = _program()
+    print(f"Saved in {result.output_dir}. Find entities with: {program} predict {result.output_dir}")
+    if command.demo:
+        print(_WHAT_NEXT.format(program=program, run_dir=result.output_dir))
+
+
+def _show_entities(run_dir: Path) -> None:
+    from tf_ner.inference.predictor import Predictor
+    from tf_ner.terminal import print_entities
+
+    print_entities(Predictor.from_pretrained(str(run_dir)).find_entities(_DEMO_TEXTS))
+
+
+def _program() -> str:
+    """How to call tf-ner: by its name, or from beside this Python where its folder is not on the path."""
+    beside = Path(sys.executable).with_name("tf-ner")
+    return os.path.relpath(beside) if shutil.which("tf-ner") is None and beside.exists() else "tf-ner"
 
 
 def _evaluate(config: EvaluateConfig) -> None:
+    from tf_ner.terminal import print_scores
     from tf_ner.training.evaluate import evaluate
 
-    _print_scores(evaluate(config))
+    print_scores(evaluate(config))
 
 
 def _predict(config: PredictConfig) -> None:
@@ -64,28 +98,35 @@ def _predict(config: PredictConfig) -> None:
 
 
 _COMMANDS: dict[type, Callable[[Any], None]] = {
-    TrainConfig: _train,
+    TrainCommand: _train,
     EvaluateConfig: _evaluate,
     PredictConfig: _predict,
-}
-_SUBCOMMANDS: dict[str, Callable[..., Any]] = {
-    "train": TrainConfig,
-    "evaluate": EvaluateConfig,
-    "predict": PredictConfig,
 }
 
 
 def _parse(arguments: Sequence[str]) -> Any:
+    """Reads the command line; a preset takes the place of the defaults."""
+    command = _parse_over(TrainCommand(), arguments)
+    if isinstance(command, TrainCommand) and command.demo:
+        return _parse_over(TrainCommand(config=DEMO), arguments)
+    return command
+
+
+def _parse_over(train_defaults: TrainCommand, arguments: Sequence[str]) -> Any:
     """Reads the command line; what tyro would print in a box is raised as one line."""
+    commands = (
+        Annotated[TrainCommand, tyro.conf.subcommand("train", default=train_defaults)]
+        | Annotated[EvaluateConfig, tyro.conf.subcommand("evaluate")]
+        | Annotated[PredictConfig, tyro.conf.subcommand("predict")]
+    )
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed):
-            return tyro.extras.subcommand_cli_from_dict(
-                _SUBCOMMANDS,
+            return tyro.cli(
+                commands,
                 prog="tf-ner",
                 description="Fine-tune encoders for token classification with TensorFlow and Keras.",
                 args=list(arguments),
-                config=(tyro.conf.FlagCreatePairsOff,),
             )
     except SystemExit as stop:
         if stop.code != _FAILED:
@@ -128,17 +169,3 @@ def _open_text(name: str) -> Iterator[TextIO]:
         raise DataError(
             f"Received {place}, which is not UTF-8 ({error.reason}); expected UTF-8 text. Convert it with iconv."
         ) from None
-
-
-def _print_scores(metrics: Mapping[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("split", "label", *("precision", "recall", "F1", "entities"))
-    for split, scores in metrics.items():
-        if "per_label" not in scores:
-            continue
-        for label, row in [*scores["per_label"].items(), ("all", scores)]:
-            ratios = [f"{row[name]:.4f}" for name in ("precision", "recall", "f1")]
-            table.add_row(split, label, *ratios, str(row["support"]), end_section=label == "all")
-    Console().print(table)

@@ -8,12 +8,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from tyro.conf import Positional, arg
+from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from tf_ner.errors import ConfigError
 from tf_ner.files import write_text
 
 LabelAlignment = Literal["all", "first", "repeat"]
+
+
+def _make_path(config: Any, name: str) -> None:
+    """Lets a path be given as a string, as it comes from Python or JSON."""
+    value = getattr(config, name)
+    if value is not None:
+        object.__setattr__(config, name, Path(value))
+
+
+def _require_at_least(least: int, config: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        _require(config, name, value is None or value >= least, f"at least {least}")
+
+
+def _require(config: Any, name: str, fulfilled: bool, expected: str) -> None:
+    if not fulfilled:
+        option = "--" + name.replace("_", "-")
+        raise ConfigError(f"Received {option} {getattr(config, name)}; expected {expected}. Change {option}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +85,7 @@ class TrainConfig(DataConfig):
     batch_size: int = 8
     """Windows a step."""
     group_by_length: bool = False
-    """Form batches of sentences of similar length: less padding and faster steps, but short sentences, whose batches
-    have few words, weigh more."""
+    """Form batches of sentences of similar length: less padding, so faster, but short sentences weigh more."""
     learning_rate: float = 2e-5
     """Highest learning rate; it falls to 0 in a straight line."""
     weight_decay: float = 0.01
@@ -81,8 +99,7 @@ class TrainConfig(DataConfig):
     stride: int = 64
     """In subwords: what two windows of one sentence share at most, and never more than half a window."""
     label_alignment: LabelAlignment = "all"
-    """What later subwords of a word learn: `all`, the word's tag with I- for B-; `first`, nothing; `repeat`, its tag
-    as it is."""
+    """What later subwords of a word learn: `all`, its tag with I- for B-; `first`, nothing; `repeat`, its tag."""
     seed: int = 42
     """Seed of new weights, dropout and the order of the sentences."""
     max_train_examples: int | None = None
@@ -130,6 +147,19 @@ class TrainConfig(DataConfig):
             ) from error
 
 
+DEMO = TrainConfig(model="minilm", dataset="sample", learning_rate=3e-4)
+"""A run that needs no Hub and is done in two minutes on two CPU cores."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainCommand:
+    """Fine-tune an encoder, score it on validation every epoch and on test at the end, and save the best epoch."""
+
+    config: Annotated[TrainConfig, arg(name="")] = dataclasses.field(default_factory=TrainConfig)
+    demo: FlagCreatePairsOff[bool] = False
+    """Where no option is given: the packaged encoder, the sample corpus, two minutes, and no need of the Hub."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EvaluateConfig(DataConfig):
     """Score a fine-tuned model."""
@@ -161,22 +191,3 @@ class PredictConfig:
 
     def __post_init__(self) -> None:
         _require_at_least(1, self, "batch_size")
-
-
-def _make_path(config: Any, name: str) -> None:
-    """Lets a path be given as a string, as it comes from Python or JSON."""
-    value = getattr(config, name)
-    if value is not None:
-        object.__setattr__(config, name, Path(value))
-
-
-def _require_at_least(least: int, config: Any, *names: str) -> None:
-    for name in names:
-        value = getattr(config, name)
-        _require(config, name, value is None or value >= least, f"at least {least}")
-
-
-def _require(config: Any, name: str, fulfilled: bool, expected: str) -> None:
-    if not fulfilled:
-        option = "--" + name.replace("_", "-")
-        raise ConfigError(f"Received {option} {getattr(config, name)}; expected {expected}. Change {option}.")

@@ -2,8 +2,9 @@
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value, load_dataset
 from datasets.exceptions import DatasetsError
@@ -28,24 +29,42 @@ _HUB_PARQUET = {"conll2003": ("eriktks/conll2003", "refs/convert/parquet")}
 SAMPLE_DIR = Path(__file__).parent / "sample"
 """The corpus that comes with tf_ner; see its README."""
 
+_WORD = "word"
+_SAMPLE_WITH_POS_AND_CHUNKS = SAMPLE_DIR / "pos_chunk.conll"
+_ITS_COLUMNS = (_WORD, "pos", "chunk", "ner")
+
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 _WORD_COLUMNS = ("words", "tokens")
-_TAG_COLUMNS = ("tags", "ner_tags")
+
+TaggingTask = Literal["ner", "pos", "chunk"]
+"""Which tags of a corpus: those of entities and of chunks are IOB, those of parts of speech any names."""
+
+# What a task's column is called in data sets on the Hub.
+_TAG_COLUMNS: dict[TaggingTask, tuple[str, ...]] = {
+    "ner": ("tags", "ner_tags"),
+    "pos": ("tags", "pos_tags"),
+    "chunk": ("tags", "chunk_tags"),
+}
 
 
 def load_corpus(
     dataset: str | Path = "conll2003",
     *,
+    task: TaggingTask = "ner",
+    columns: Sequence[str] | None = None,
     config_name: str | None = None,
     revision: str | None = None,
     files: Mapping[str, str | Path] | None = None,
 ) -> DatasetDict:
-    """Loads words and their entity tags.
+    """Loads words and one kind of tags.
 
     Args:
         dataset: A name on the Hub; `sample` for the corpus that comes with tf_ner; or a folder whose CoNLL files are
             found by the words `train`, `valid`/`validation`/`dev`/`testa` and `test`/`testb` in their names. Not read
             if `files` are given.
+        task: Which tags: `ner`, `pos` or `chunk`. The sample has one split, `train`, for the last two.
+        columns: What the columns of CoNLL files hold, such as `("word", "pos", "chunk", "ner")`; otherwise the first
+            is the word and the last the tag.
         config_name: Which configuration of a Hub data set.
         revision: Which branch, tag or commit of a Hub data set.
         files: CoNLL files by split (`train`, `validation`, `test`).
@@ -55,14 +74,16 @@ def load_corpus(
         same for all splits, `O` first.
 
     Raises:
-        DataError: Nothing can be read, a split is empty, or the tags are not IOB.
+        DataError: Nothing can be read, a split is empty, or entities or chunks have tags that are not IOB.
     """
     if files:
-        return _load_files({split: Path(file) for split, file in files.items()})
+        return _load_files({split: Path(file) for split, file in files.items()}, task, columns)
     if dataset == "sample" and not Path(dataset).exists():
-        return _load_files(find_split_files(SAMPLE_DIR))
+        if task != "ner":
+            return _load_files({"train": _SAMPLE_WITH_POS_AND_CHUNKS}, task, _ITS_COLUMNS)
+        return _load_files(find_split_files(SAMPLE_DIR), task, columns)
     if Path(dataset).is_dir():
-        return _load_files(find_split_files(Path(dataset)))
+        return _load_files(find_split_files(Path(dataset)), task, columns)
     if Path(dataset).is_file():
         raise DataError(
             f"Received the file {dataset} as a data set; expected a folder or a name on the Hub. "
@@ -73,7 +94,7 @@ def load_corpus(
             f"Received {dataset} as a data set, which is no folder and no name on the Hub; expected one of these. "
             "Check the path."
         )
-    return _load_from_hub(str(dataset), config_name=config_name, revision=revision)
+    return _load_from_hub(str(dataset), task, config_name=config_name, revision=revision)
 
 
 def load_configured(config: DataConfig) -> DatasetDict:
@@ -119,17 +140,35 @@ def find_split_files(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _load_files(files: Mapping[str, Path]) -> DatasetDict:
-    sentences = {split: _read_entity_file(path) for split, path in files.items()}
-    names = iob2_tag_names(tag for split in sentences.values() for sentence in split for tag in sentence.tags)
+def _load_files(files: Mapping[str, Path], task: TaggingTask, columns: Sequence[str] | None) -> DatasetDict:
+    word_column, tag_column = (0, -1) if columns is None else _find_columns(columns, task)
+
+    def read(path: Path) -> list[Sentence]:
+        check_tag = None if task == "pos" else _what_is_not_iob
+        sentences = list(read_conll(path, word_column=word_column, tag_column=tag_column, check_tag=check_tag))
+        if not sentences:
+            raise DataError(
+                f"Received {path} without a sentence; expected at least one. Check that it is the right file."
+            )
+        return sentences
+
+    sentences = {split: read(path) for split, path in files.items()}
+    names = _tag_names(task, {tag for split in sentences.values() for sentence in split for tag in sentence.tags})
     return DatasetDict({split: _to_dataset(rows, names) for split, rows in sentences.items()})
 
 
-def _read_entity_file(path: Path) -> list[Sentence]:
-    sentences = list(read_conll(path, check_tag=_what_is_not_iob))
-    if not sentences:
-        raise DataError(f"Received {path} without a sentence; expected at least one. Check that it is the right file.")
-    return sentences
+def _find_columns(columns: Sequence[str], task: TaggingTask) -> tuple[int, int]:
+    """Where the word and the task's tag stand."""
+    for name in (_WORD, task):
+        if list(columns).count(name) != 1:
+            raise DataError(
+                f"Received the columns {' '.join(columns)}; expected one named {name!r}. Name each column of the file."
+            )
+    return columns.index(_WORD), columns.index(task)
+
+
+def _tag_names(task: TaggingTask, tags: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(tags)) if task == "pos" else iob2_tag_names(tags)
 
 
 def _what_is_not_iob(tag: str) -> str | None:
@@ -137,7 +176,7 @@ def _what_is_not_iob(tag: str) -> str | None:
         return None
     return (
         f"received tag {tag!r}; expected O, B-LABEL or I-LABEL. "
-        "Entity tags must be IOB and stand in the last column; convert the file."
+        "Entity tags must be IOB; convert them, or read another column."
     )
 
 
@@ -150,11 +189,11 @@ def _to_dataset(sentences: Iterable[Sentence], tag_names: tuple[str, ...]) -> Da
     return Dataset.from_dict(columns, features=_features(tag_names))
 
 
-def _features(tag_names: tuple[str, ...]) -> Features:
+def _features(tag_names: Sequence[str]) -> Features:
     return Features({"words": List(Value("string")), "tags": List(ClassLabel(names=list(tag_names)))})
 
 
-def _load_from_hub(name: str, *, config_name: str | None, revision: str | None) -> DatasetDict:
+def _load_from_hub(name: str, task: TaggingTask, *, config_name: str | None, revision: str | None) -> DatasetDict:
     repository, parquet_revision = _HUB_PARQUET.get(name, (name, None))
     try:
         loaded = load_dataset(repository, config_name, revision=revision or parquet_revision)
@@ -168,15 +207,17 @@ def _load_from_hub(name: str, *, config_name: str | None, revision: str | None) 
         ) from error
     if not isinstance(loaded, DatasetDict):
         loaded = DatasetDict({"train": loaded})
-    return words_and_tags(loaded, name)
+    return words_and_tags(loaded, name, task)
 
 
-def words_and_tags(loaded: DatasetDict, name: str) -> DatasetDict:
+def words_and_tags(loaded: DatasetDict, name: str, task: TaggingTask = "ner") -> DatasetDict:
     """Brings a Hub data set's columns to `words` and `tags`.
 
     Args:
-        loaded: Splits with `tokens` or `words`, and `ner_tags` or `tags` as a list of `ClassLabel` or of strings.
+        loaded: Splits with `tokens` or `words`, and `tags` or, by the task, `ner_tags`, `pos_tags` or `chunk_tags` as
+            a list of `ClassLabel` or of strings.
         name: What to call the data set in errors.
+        task: Which tags.
 
     Raises:
         DataError: There are no such columns, the tags are not IOB, or a split is empty.
@@ -186,11 +227,12 @@ def words_and_tags(loaded: DatasetDict, name: str) -> DatasetDict:
             raise DataError(f"Received data set {name!r} with an empty {split} split; expected sentences.")
     columns = next(iter(loaded.values())).features
     word_column = next((column for column in _WORD_COLUMNS if column in columns), None)
-    tag_column = next((column for column in _TAG_COLUMNS if column in columns), None)
+    tag_column = next((column for column in _TAG_COLUMNS[task] if column in columns), None)
     if word_column is None or tag_column is None or not isinstance(columns[tag_column], List):
         raise DataError(
             f"Received data set {name!r} with the columns {', '.join(columns)}; expected words "
-            f"({' or '.join(_WORD_COLUMNS)}) and tags ({' or '.join(_TAG_COLUMNS)}). Use a token-classification set."
+            f"({' or '.join(_WORD_COLUMNS)}) and tags ({' or '.join(_TAG_COLUMNS[task])}). "
+            "Use a token-classification set."
         )
     for split, rows in loaded.items():
         if any(tag is None or tag == -1 for row in rows[tag_column] for tag in row):
@@ -201,15 +243,13 @@ def words_and_tags(loaded: DatasetDict, name: str) -> DatasetDict:
     chosen = loaded.select_columns([word_column, tag_column])
     chosen = chosen.rename_columns({word_column: "words", tag_column: "tags"})
     feature = columns[tag_column].feature
-    if isinstance(feature, ClassLabel):
-        names = tuple(feature.names)
-    else:
-        names = tuple(sorted({tag for rows in chosen.values() for tags in rows["tags"] for tag in tags}))
-    for tag in names:
+    has_ids = isinstance(feature, ClassLabel)
+    used = set(feature.names) if has_ids else {tag for rows in chosen.values() for tags in rows["tags"] for tag in tags}
+    for tag in sorted(used) if task != "pos" else ():
         if problem := _what_is_not_iob(tag):
             raise DataError(f"Data set {name!r}, column {tag_column}: {problem}")
-    if isinstance(feature, ClassLabel):
-        return chosen.cast(_features(names))
-    names = iob2_tag_names(names)
+    if has_ids:
+        return chosen.cast(_features(feature.names))
+    names = _tag_names(task, used)
     ids = {tag: number for number, tag in enumerate(names)}
     return chosen.map(lambda row: {"tags": [ids[tag] for tag in row["tags"]]}, features=_features(names))

@@ -29,26 +29,39 @@ def score_entities(gold: Sentences, predicted: Sentences) -> dict[str, Any]:
 
     Source: seqeval 1.2.2, `classification_report`, default mode and `mode="strict", scheme=IOB2`.
     """
-    if [len(row) for row in gold] != [len(row) for row in predicted]:
-        raise ValueError("gold and predicted tags differ in number")
+    words = _count_words(gold, predicted)
     lenient = _count_entities(gold, predicted, strict=False)
     strict = _count_entities(gold, predicted, strict=True)
-    num_words = sum(len(row) for row in gold)
-    right = sum(g == p for rows in zip(gold, predicted, strict=True) for g, p in zip(*rows, strict=True))
     return {
         **lenient.total(),
-        "accuracy": right / num_words if num_words else 0.0,
+        "accuracy": words.accuracy(),
         "support": lenient.gold.total(),
-        "per_label": {
-            label: {**lenient.of(label), "support": lenient.gold[label]}
-            for label in sorted(lenient.gold | lenient.predicted)
-        },
+        "per_label": lenient.per_label(),
         "strict": strict.total(),
     }
 
 
-class _EntityCounts:
-    """How many entities there are, were predicted, and were predicted right, by label."""
+def score_tags(gold: Sentences, predicted: Sentences) -> dict[str, Any]:
+    """Scores predicted tags that spell no entities, such as parts of speech.
+
+    Args:
+        gold: Tags by sentence.
+        predicted: As many tags for as many sentences.
+
+    Returns:
+        `accuracy`; `support`, the number of words; `per_label`, precision, recall, F1 and support by tag.
+
+    Raises:
+        ValueError: The two differ in shape.
+
+    Source: scikit-learn, `classification_report` of all words.
+    """
+    words = _count_words(gold, predicted)
+    return {"accuracy": words.accuracy(), "support": words.gold.total(), "per_label": words.per_label()}
+
+
+class _Counts:
+    """How many things (entities, words) there are, were predicted, and were predicted right, by label."""
 
     def __init__(self) -> None:
         self.gold: Counter[str] = Counter()
@@ -58,12 +71,32 @@ class _EntityCounts:
     def total(self) -> dict[str, float]:
         return _ratios(self.right.total(), self.predicted.total(), self.gold.total())
 
-    def of(self, label: str) -> dict[str, float]:
-        return _ratios(self.right[label], self.predicted[label], self.gold[label])
+    def accuracy(self) -> float:
+        return self.right.total() / self.gold.total() if self.gold else 0.0
+
+    def per_label(self) -> dict[str, dict[str, float]]:
+        return {
+            label: {
+                **_ratios(self.right[label], self.predicted[label], self.gold[label]),
+                "support": self.gold[label],
+            }
+            for label in sorted(self.gold | self.predicted)
+        }
 
 
-def _count_entities(gold: Sentences, predicted: Sentences, *, strict: bool) -> _EntityCounts:
-    counts = _EntityCounts()
+def _count_words(gold: Sentences, predicted: Sentences) -> _Counts:
+    if [len(row) for row in gold] != [len(row) for row in predicted]:
+        raise ValueError("gold and predicted tags differ in number")
+    counts = _Counts()
+    for gold_tags, predicted_tags in zip(gold, predicted, strict=True):
+        counts.gold.update(gold_tags)
+        counts.predicted.update(predicted_tags)
+        counts.right.update(tag for tag, other in zip(gold_tags, predicted_tags, strict=True) if tag == other)
+    return counts
+
+
+def _count_entities(gold: Sentences, predicted: Sentences, *, strict: bool) -> _Counts:
+    counts = _Counts()
     for gold_tags, predicted_tags in zip(gold, predicted, strict=True):
         gold_spans = tags_to_spans(gold_tags, strict=strict)
         predicted_spans = tags_to_spans(predicted_tags, strict=strict)

@@ -22,8 +22,8 @@ class SeqevalCallback(keras.callbacks.Callback):
     """Scores every word of a split after each epoch and puts the scores into the logs.
 
     Writes `val_loss`, `val_precision`, `val_recall`, `val_f1`, `val_accuracy` and for each label `val_f1_PER` and so
-    on. Must stand before the callbacks that read them, such as early stopping. Keeps the arg-max of each subword and
-    no logits.
+    on; of tags that are not IOB, such as parts of speech, `val_loss` and `val_accuracy`. Must stand before the
+    callbacks that read them, such as early stopping. Keeps the arg-max of each subword and no logits.
 
     Args:
         sentences: `words` and `tags`, as `load_corpus` gives them.
@@ -38,7 +38,8 @@ class SeqevalCallback(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         metrics = self.scorer.score(self.model).metrics
-        scores = {f"val_{name}": metrics[name] for name in ("loss", "precision", "recall", "f1", "accuracy")}
+        names = ("loss", "precision", "recall", "f1", "accuracy")
+        scores = {f"val_{name}": metrics[name] for name in names if name in metrics}
         for label in self._labels:
             scores[f"val_f1_{label}"] = metrics["per_label"].get(label, {"f1": 0.0})["f1"]
         if logs is not None:

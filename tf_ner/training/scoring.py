@@ -8,8 +8,8 @@ import tensorflow as tf
 from datasets import Dataset
 from transformers import TFPreTrainedModel
 
-from tf_ner.corpus.tags import inside
-from tf_ner.evaluation.scores import Sentences, score_entities
+from tf_ner.corpus.tags import inside, is_iob
+from tf_ner.evaluation.scores import Sentences, score_entities, score_tags
 from tf_ner.pipeline.sampling import evaluation_batches
 from tf_ner.pipeline.to_tf import batches_to_tf
 from tf_ner.tasks.token_classification import NO_WORD, Ids, TokenClassification, first_subwords, merge_words
@@ -21,8 +21,8 @@ class SplitScores:
     """What a model made of a split.
 
     Attributes:
-        metrics: As in `metrics.json`: `loss`, `precision`, `recall`, `f1`, `accuracy`, `support`, `per_label`,
-            `strict`, `subword`, `words`, `words_scored`, `sentences`.
+        metrics: As in `metrics.json`: `loss`, what `score_entities` gives (`score_tags` if the tags are not IOB),
+            `words`, `words_scored`, `sentences`, and under `subword` the same scores of all subwords.
         gold: The split's tags by sentence.
         predicted: The model's tags by sentence.
     """
@@ -46,6 +46,7 @@ class Scorer:
         self.gold = [[names[tag] for tag in row] for row in sentences["tags"]]
         self.encoded = task.encode_split(sentences)
         self._task = task
+        self._score_rows = score_entities if all(map(is_iob, task.tag_names)) else score_tags
         self._batches = evaluation_batches(self.encoded.lengths, batch_size=batch_size)
         self._dataset = batches_to_tf(self.encoded.windows, self._batches, tokenizer=task.tokenizer)
         self._model: TFPreTrainedModel | None = None
@@ -59,7 +60,7 @@ class Scorer:
         predicted = [names[row].tolist() for row in self.encoded.by_sentence(word_ids)]
         metrics = {
             "loss": loss,
-            **score_entities(self.gold, predicted),
+            **self._score_rows(self.gold, predicted),
             "words": num_words,
             "words_scored": num_words - self.encoded.num_words_lost,
             "sentences": len(self.gold),
@@ -92,11 +93,11 @@ class Scorer:
         gold[is_later] = [inside(tag) for tag in gold[is_later]]
         sentences = np.repeat(np.asarray(self.encoded.windows["sentence"]), self.encoded.lengths)[is_word]
         borders = np.cumsum(np.bincount(sentences, minlength=len(self.gold)))[:-1]
-        scores = score_entities(
+        scores = self._score_rows(
             [row.tolist() for row in np.split(gold, borders)],
             [row.tolist() for row in np.split(predicted[is_word], borders)],
         )
-        return {name: scores[name] for name in ("precision", "recall", "f1", "accuracy")}
+        return {name: scores[name] for name in ("precision", "recall", "f1", "accuracy") if name in scores}
 
 
 def _make_step(model: TFPreTrainedModel, element_spec: Any) -> Any:
