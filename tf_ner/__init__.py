@@ -10,7 +10,9 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "EvaluateConfig": "tf_ner.config",
+    "HistoryWriter": "tf_ner.training.callbacks",
     "Predictor": "tf_ner.inference.predictor",
+    "SaveBest": "tf_ner.training.callbacks",
     "SeqevalCallback": "tf_ner.training.callbacks",
     "TfNerError": "tf_ner.errors",
     "TokenClassification": "tf_ner.tasks.token_classification",

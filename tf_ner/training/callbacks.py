@@ -50,7 +50,7 @@ class SaveBest(keras.callbacks.Callback):
     """Saves model and tokenizer after each epoch that is better than all before.
 
     Args:
-        folder: Where to; must exist.
+        folder: Where to; made if it is not there.
         tokenizer: Saved beside the model.
         monitor: Which of the logs must grow.
 
@@ -59,9 +59,9 @@ class SaveBest(keras.callbacks.Callback):
         best_epoch: Its epoch, from 1; 0 before the first.
     """
 
-    def __init__(self, folder: Path, tokenizer: PreTrainedTokenizerFast, *, monitor: str = "val_f1"):
+    def __init__(self, folder: str | Path, tokenizer: PreTrainedTokenizerFast, *, monitor: str = "val_f1"):
         super().__init__()
-        self._folder = folder
+        self._folder = Path(folder)
         self._tokenizer = tokenizer
         self._monitor = monitor
         self.best = float("-inf")
@@ -84,9 +84,9 @@ class HistoryWriter(keras.callbacks.Callback):
         rows: What was written.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: str | Path):
         super().__init__()
-        self._path = path
+        self._path = Path(path)
         self.rows: list[dict[str, Any]] = []
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

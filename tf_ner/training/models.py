@@ -138,8 +138,9 @@ _POSITIONS_AFTER_PADDING = frozenset({"camembert", "longformer", "mpnet", "rober
 
 
 def save_model(model: TFPreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Writes weights, config and tokenizer; each file is replaced whole."""
+    """Writes weights, config and tokenizer; the folder is made if it is not there, each file is replaced whole."""
     model.config.architectures = [type(model).__name__.removeprefix("TF")]
+    folder.mkdir(parents=True, exist_ok=True)
     with folder_filled_whole(folder) as temporary:
         model.config.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)

@@ -1,0 +1,58 @@
+"""Notebooks: what git holds of them, and that they run from top to bottom."""
+
+import ast
+import tomllib
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pytest
+
+import tf_ner
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+assert NOTEBOOKS
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code(notebook):
+    """The cells' Python; lines for IPython, such as %pip, are left out."""
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return "\n".join("    pass" if line.lstrip().startswith("%") else line for line in "\n".join(cells).splitlines())
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_git_holds_no_outputs(path):
+    for cell in read(path).cells:
+        if cell.cell_type == "code":
+            assert (cell.outputs, cell.execution_count) == ([], None)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_only_public_names_are_used(path):
+    for node in ast.walk(ast.parse(code(read(path)))):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("tf_ner"):
+            assert node.module == "tf_ner"
+            assert {alias.name for alias in node.names} <= set(tf_ner.__all__)
+        elif isinstance(node, ast.Import):
+            assert not any(alias.name.startswith("tf_ner") for alias in node.names)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_colab_opens_this_file_and_installs_this_project(path):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    repository = project["urls"]["Repository"]
+    notebook = read(path)
+    address = repository.replace("https://github.com/", "https://colab.research.google.com/github/")
+    assert f"({address}/blob/main/notebooks/{path.name})" in notebook.cells[0].source
+    assert f"{project['name']} @ git+{repository}" in notebook.cells[1].source
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_from_top_to_bottom(path, tmp_path):
+    nbclient.execute(read(path), timeout=900, cwd=tmp_path)
