@@ -33,17 +33,19 @@ def main() -> None:
     # The packaged tokenizer cuts and pads of its own accord.
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
-    encoded = {split: encode(rows, tokenizer, names) for split, rows in splits.items()}
+    # Where a split is scored, only the first subword of each word has a label, and so words are scored.
+    encoded = {split: encode(rows, tokenizer, names, only_first=split != "train") for split, rows in splits.items()}
 
-    def f1(prediction: EvalPrediction, split: str) -> float:
-        tags = np.argmax(prediction.predictions, axis=-1)
-        predicted = [
-            [names[tag] for tag, first in zip(row, firsts, strict=False) if first]
-            for row, firsts in zip(tags, encoded[split]["first_of_word"], strict=True)
-        ]
-        gold = [row_tags for _, row_tags in splits[split]]
-        assert list(map(len, predicted)) == list(map(len, gold))
-        return float(f1_score(gold, predicted))
+    def f1(prediction: EvalPrediction) -> float:
+        # The rows may come in another order than they went in, but never without their labels.
+        labels, predicted = prediction.label_ids, np.argmax(prediction.predictions, axis=-1)
+        decode = np.vectorize(dict(enumerate(names)).get, otypes=[object])
+        return float(
+            f1_score(
+                [decode(row[row != IGNORED]).tolist() for row in labels],
+                [decode(tags[row != IGNORED]).tolist() for tags, row in zip(predicted, labels, strict=True)],
+            )
+        )
 
     trainer = Trainer(
         model_init=lambda: AutoModelForTokenClassification.from_pretrained(
@@ -69,13 +71,13 @@ def main() -> None:
         train_dataset=encoded["train"],
         eval_dataset=encoded["valid"],
         data_collator=DataCollatorForTokenClassification(tokenizer),
-        compute_metrics=lambda prediction: {"f1": f1(prediction, "valid")},
+        compute_metrics=lambda prediction: {"f1": f1(prediction)},
         processing_class=tokenizer,
     )
     begin = time.perf_counter()
     trainer.train()
     seconds = time.perf_counter() - begin
-    scores = {split: f1(trainer.predict(encoded[split]), split) for split in ("valid", "test")}
+    scores = {split: f1(trainer.predict(encoded[split])) for split in ("valid", "test")}
     print(json.dumps({"seed": options.seed, **scores, "seconds": round(seconds, 1)}))
 
 
@@ -98,21 +100,23 @@ def read_conll(path: Path) -> list[tuple[list[str], list[str]]]:
     return [([cells[0] for cells in row], [cells[-1] for cells in row]) for row in rows]
 
 
-def encode(rows: list[tuple[list[str], list[str]]], tokenizer, names: list[str]) -> Dataset:
-    """Every subword learns its word's tag, later ones with I- for B-, as the course does it."""
+def encode(rows: list[tuple[list[str], list[str]]], tokenizer, names: list[str], *, only_first: bool) -> Dataset:
+    """Every subword learns its word's tag, later ones with I- for B-, as the course does it; or only the first does."""
     encodings = tokenizer([words for words, _ in rows], is_split_into_words=True)
-    columns = {name: encodings[name] for name in tokenizer.model_input_names} | {"labels": [], "first_of_word": []}
+    columns = {name: encodings[name] for name in tokenizer.model_input_names} | {"labels": []}
+    ids = {name: number for number, name in enumerate(names)}
     for number, (_, tags) in enumerate(rows):
-        words = encodings.word_ids(number)
-        firsts = [word is not None and word != before for word, before in zip(words, [None, *words], strict=False)]
-        later = [tag.replace("B-", "I-", 1) for tag in tags]
-        columns["labels"].append(
-            [
-                IGNORED if word is None else names.index((tags if first else later)[word])
-                for word, first in zip(words, firsts, strict=True)
-            ]
-        )
-        columns["first_of_word"].append(firsts)
+        labels, before = [], None
+        for word in encodings.word_ids(number):
+            if word is None:
+                labels.append(IGNORED)
+            elif word != before:
+                labels.append(ids[tags[word]])
+            else:
+                labels.append(IGNORED if only_first else ids[tags[word].replace("B-", "I-", 1)])
+            before = word
+        assert sum(label != IGNORED for label in labels) == len(tags) or not only_first, "a word without subwords"
+        columns["labels"].append(labels)
     return Dataset.from_dict(columns)
 
 

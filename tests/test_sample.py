@@ -40,6 +40,26 @@ def test_no_sentence_stands_twice(splits):
     assert [sentence for sentence, count in sentences.items() if count > 1] == []
 
 
+def frame(words, tags):
+    """A sentence in small letters, with its entities' labels in their place."""
+    lowered = [word.lower() for word in words]
+    for span in reversed(tags_to_spans(tags)):
+        lowered[span.start : span.end] = [span.label]
+    return lowered
+
+
+@pytest.mark.parametrize("length", [5, 6])
+def test_no_two_sentences_share_a_frame(splits, length):
+    """No template filled with different names: a run of words, five of them no names, stands once."""
+    exercise = [(row.words, row.tags) for row in read_conll(sources.SAMPLE_DIR / "pos_chunk.conll")]
+    seen = Counter()
+    for words, tags in [*(row for rows in splits.values() for row in rows), *exercise]:
+        cells = frame(words, tags)
+        runs = {tuple(cells[start : start + length]) for start in range(len(cells) - length + 1)}
+        seen.update(run for run in runs if sum(cell.islower() for cell in run) >= 5)
+    assert [run for run, count in seen.items() if count > 1] == []
+
+
 def test_tags_are_strict_iob2(splits):
     for rows in splits.values():
         for words, tags in rows:

@@ -23,7 +23,7 @@ _FAILED = 2
 _DEMO_TEXTS = (
     "My name is Sylvain and I work at Hugging Face in Brooklyn.",
     "Marguerite Okonkwo-Lind left the University of Porto for Siemens and a flat in Munich.",
-    "The Danish keeper saved twice as Celtic beat Ajax 2-1 in Amsterdam.",
+    "The Danish keeper Jonas Holm saved twice as Arsenal beat Ajax 2-1 in Amsterdam.",
 )
 _WHAT_NEXT = """
 What to try next:
@@ -54,7 +54,7 @@ def _train(command: TrainCommand) -> None:
     from tf_ner.terminal import print_scores
     from tf_ner.training.fit import train
 
-    result = train(command.config)
+    result = train(command.config, verbose=1 if sys.stdout.isatty() else 2)
     print_scores(result.metrics)
     if command.demo:
         _show_entities(result.output_dir)
@@ -74,7 +74,9 @@ def _show_entities(run_dir: Path) -> None:
 def _program() -> str:
     """How to call tf-ner: by its name, or from beside this Python where its folder is not on the path."""
     beside = Path(sys.executable).with_name("tf-ner")
-    return os.path.relpath(beside) if shutil.which("tf-ner") is None and beside.exists() else "tf-ner"
+    if shutil.which("tf-ner") is not None or not beside.exists():
+        return "tf-ner"
+    return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)
 
 
 def _evaluate(config: EvaluateConfig) -> None:

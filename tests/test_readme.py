@@ -1,0 +1,28 @@
+"""What the README shows must run."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+FIRST, *OTHERS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.mark.slow
+def test_the_first_example_prints_what_it_says(tmp_path, monkeypatch, capsys):
+    """Scores and places; the last digits of a score may differ from processor to processor, and so the score here."""
+    monkeypatch.chdir(tmp_path)
+    exec(FIRST, {})
+    printed = capsys.readouterr().out.splitlines()
+    shown = re.findall(r"^    (.*)", README.partition(FIRST)[2].partition("\n## ")[0], flags=re.MULTILINE)
+    print(shown, printed, file=sys.stderr)
+    assert shown[1:] == printed[-len(shown) + 1 :]
+    score, expected = (float(line.removeprefix("F1 on test: ")) for line in (printed[-len(shown)], shown[0]))
+    assert score == pytest.approx(expected, abs=0.05)
+
+
+@pytest.mark.parametrize("example", OTHERS)
+def test_the_others_are_python(example):
+    compile(example, "README.md", "exec")
