@@ -140,6 +140,27 @@ def test_weights_go_out_and_come_back_exactly(tiny_bert, tmp_path):
         np.testing.assert_array_equal(weight.numpy(), expected)
 
 
+def test_the_optimizer_is_adamw_as_published():
+    """Loshchilov and Hutter 2019, algorithm 2, in numpy; gradients down to 1e-9, where epsilon's place shows."""
+    rng = np.random.default_rng(0)
+    scales = 10.0 ** -np.arange(1, 10)
+    weights = rng.normal(size=9)
+    variable = tf.Variable(weights, dtype=tf.float64)
+    num_steps, highest, decay = 20, 0.01, 0.1
+    optimizer = make_optimizer(learning_rate=highest, num_steps=num_steps, weight_decay=decay, max_grad_norm=1.0)
+    first = second = np.zeros(9)
+    for step in range(num_steps):
+        gradient = rng.normal(size=9) * scales
+        optimizer.apply_gradients([(tf.constant(gradient), variable)])
+        gradient /= max(1.0, np.linalg.norm(gradient))
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        rate = highest * (1 - step / num_steps)
+        corrected = first / (1 - 0.9 ** (step + 1)), second / (1 - 0.999 ** (step + 1))
+        weights = weights - rate * (corrected[0] / (np.sqrt(corrected[1]) + 1e-8) + decay * weights)
+        np.testing.assert_allclose(variable.numpy(), weights, rtol=1e-5)
+
+
 def test_the_layout_on_disk_is_that_of_pytorch(tiny_bert, tmp_path):
     model = load_untrained(str(tiny_bert), tag_names=TAGS)
     save_weights(model, tmp_path / "model.safetensors")
