@@ -27,6 +27,12 @@ IGNORED = -100
 
 def main() -> None:
     options = parse_options()
+    with tempfile.TemporaryDirectory() as checkpoints:
+        print(json.dumps(train_and_score(options, checkpoints)))
+
+
+def train_and_score(options: argparse.Namespace, checkpoints: str) -> dict[str, float]:
+    """Trains, and scores the best epoch on validation and test."""
     splits = {split: read_conll(options.data / f"{split}.conll") for split in ("train", "valid", "test")}
     names = sorted({tag for rows in splits.values() for _, tags in rows for tag in tags})
     tokenizer = AutoTokenizer.from_pretrained(options.model)
@@ -52,7 +58,9 @@ def main() -> None:
             options.model, id2label=dict(enumerate(names)), label2id={name: i for i, name in enumerate(names)}
         ),
         args=TrainingArguments(
-            tempfile.mkdtemp(),
+            checkpoints,
+            save_only_model=True,
+            save_total_limit=1,
             eval_strategy="epoch",
             save_strategy="epoch",
             load_best_model_at_end=True,
@@ -78,7 +86,7 @@ def main() -> None:
     trainer.train()
     seconds = time.perf_counter() - begin
     scores = {split: f1(trainer.predict(encoded[split])) for split in ("valid", "test")}
-    print(json.dumps({"seed": options.seed, **scores, "seconds": round(seconds, 1)}))
+    return {"seed": options.seed, **scores, "seconds": round(seconds, 1)}
 
 
 def parse_options() -> argparse.Namespace:

@@ -92,6 +92,7 @@ def test_bad_data_is_named_by_line(content, message, capsys, tmp_path, corpus_di
         ("", {}),
         # Given, though it is the default of other runs.
         ("--learning-rate 2e-5", {"learning_rate": 2e-5}),
+        ("--no-group-by-length", {"group_by_length": False}),
         ("--dataset corpus --epochs 1 --overwrite", {"dataset": "corpus", "epochs": 1, "overwrite": True}),
     ],
 )
@@ -99,6 +100,22 @@ def test_the_demo_fills_in_only_what_is_not_given(given, changed):
     for arguments in (["train", "--demo", *given.split()], ["train", *given.split(), "--demo"]):
         assert cli._parse(arguments) == TrainCommand(config=dataclasses.replace(DEMO, **changed), demo=True)
     assert cli._parse(["train", *given.split()]) == TrainCommand(config=TrainConfig(**changed))
+
+
+def test_the_demo_needs_no_hub_and_little_time():
+    assert (DEMO.model, DEMO.dataset) == ("minilm", "sample")
+    assert DEMO.epochs <= 5
+
+
+def test_commands_are_shown_as_they_can_be_typed(monkeypatch, tmp_path):
+    (tmp_path / "tf-ner").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert cli._program() == "tf-ner"
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert cli._program() == str(tmp_path / "tf-ner")
+    monkeypatch.chdir(tmp_path.parent)
+    assert cli._program() == f"{tmp_path.name}/tf-ner"
 
 
 WITHOUT_A_NETWORK = """
@@ -154,6 +171,7 @@ def test_from_the_shell_to_entities(tmp_path, tiny_bert):
     printed = tf_ner("train", "--model", tiny_bert, "--dataset", data, "--output-dir", run, *options)
     assert f"tf-ner predict {run}" in printed
     assert "val_f1: 1.0000" in printed
+    assert "\b" not in printed, "a progress bar in what is no terminal"
     assert "1.0000" in tf_ner("evaluate", run, "--dataset", data)
     lines = tf_ner("predict", run, stdin="Ada Lovelace lived in London.\n\nNobody came.").splitlines()
     first, *others = map(json.loads, lines)

@@ -1,7 +1,6 @@
 """What the README shows must run."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,6 @@ def test_the_first_example_prints_what_it_says(tmp_path, monkeypatch, capsys):
     exec(FIRST, {})
     printed = capsys.readouterr().out.splitlines()
     shown = re.findall(r"^    (.*)", README.partition(FIRST)[2].partition("\n## ")[0], flags=re.MULTILINE)
-    print(shown, printed, file=sys.stderr)
     assert shown[1:] == printed[-len(shown) + 1 :]
     score, expected = (float(line.removeprefix("F1 on test: ")) for line in (printed[-len(shown)], shown[0]))
     assert score == pytest.approx(expected, abs=0.05)

@@ -1,7 +1,9 @@
 """What a program can check of the sample corpus."""
 
+import re
 from collections import Counter
-from itertools import pairwise
+from itertools import combinations, pairwise
+from pathlib import Path
 
 import pytest
 
@@ -36,8 +38,14 @@ def test_sizes(splits):
 
 
 def test_no_sentence_stands_twice(splits):
-    sentences = Counter(" ".join(words).lower() for rows in splits.values() for words, _ in rows)
+    rows = [*(row for rows in splits.values() for row in rows), *exercise()]
+    sentences = Counter(" ".join(words).lower() for words, _ in rows)
     assert [sentence for sentence, count in sentences.items() if count > 1] == []
+
+
+def exercise():
+    """The sentences with parts of speech and chunks, as (words, tags of entities)."""
+    return [(row.words, row.tags) for row in read_conll(sources.SAMPLE_DIR / "pos_chunk.conll")]
 
 
 def frame(words, tags):
@@ -51,13 +59,22 @@ def frame(words, tags):
 @pytest.mark.parametrize("length", [5, 6])
 def test_no_two_sentences_share_a_frame(splits, length):
     """No template filled with different names: a run of words, five of them no names, stands once."""
-    exercise = [(row.words, row.tags) for row in read_conll(sources.SAMPLE_DIR / "pos_chunk.conll")]
     seen = Counter()
-    for words, tags in [*(row for rows in splits.values() for row in rows), *exercise]:
+    for words, tags in [*(row for rows in splits.values() for row in rows), *exercise()]:
         cells = frame(words, tags)
         runs = {tuple(cells[start : start + length]) for start in range(len(cells) - length + 1)}
         seen.update(run for run in runs if sum(cell.islower() for cell in run) >= 5)
     assert [run for run, count in seen.items() if count > 1] == []
+
+
+def test_no_two_sentences_are_alike_but_for_names_and_numbers(splits):
+    cells = [
+        frozenset(cell for cell in frame(words, tags) if cell.isalpha())
+        for words, tags in [*(row for rows in splits.values() for row in rows), *exercise()]
+    ]
+    long = [row for row in cells if len(row) >= 6]
+    alike = [(a, b) for a, b in combinations(long, 2) if len(a & b) >= 0.75 * max(len(a), len(b))]
+    assert alike == []
 
 
 def test_tags_are_strict_iob2(splits):
@@ -79,10 +96,14 @@ def test_about_a_fifth_has_no_entity(splits):
         assert 0.17 <= share <= 0.24, split
 
 
-def test_most_names_of_the_test_split_are_new(splits):
+def share_of_new_names(splits, split):
     seen = {name.lower() for name, _ in entities(splits["train"])}
-    names = {name.lower() for name, _ in entities(splits["test"])}
-    assert sum(name not in seen for name in names) / len(names) > 0.75
+    names = {name.lower() for name, _ in entities(splits[split])}
+    return sum(name not in seen for name in names) / len(names)
+
+
+def test_most_names_of_the_test_split_are_new(splits):
+    assert share_of_new_names(splits, "test") > 0.75
 
 
 def test_lengths_are_spread(splits):
@@ -121,6 +142,25 @@ def test_the_readme_counts_right(splits):
         counts = [len(rows), sum(len(words) for words, _ in rows), *(labels[x] for x in ("PER", "ORG", "LOC", "MISC"))]
         counts.append(sum(set(tags) == {"O"} for _, tags in rows))
         assert f"| `{file}.conll` | " + " | ".join(map(str, counts)) + " |" in text
+    for file, split in {"valid": "validation", "test": "test"}.items():
+        assert re.search(rf"`{file}\.conll`\s\({100 * share_of_new_names(splits, split):.0f} %\)", text)
+    assert f"holds {len(exercise())} further sentences" in text
+    project = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    assert f"{sum(map(len, splits.values()))} English sentences" in project
+
+
+def test_parts_of_speech_are_those_of_the_penn_treebank():
+    penn = (
+        "CC CD DT EX FW IN JJ JJR JJS LS MD NN NNS NNP NNPS PDT POS PRP PRP$ RB RBR RBS RP SYM TO UH VB VBD VBG VBN "
+        "VBP VBZ WDT WP WP$ WRB # $ . , : ( ) `` '' \""
+    )
+    pos = load_corpus("sample", task="pos")["train"]
+    names = pos.features["tags"].feature.names
+    assert set(names) <= set(penn.split())
+    assert pos.features["tags"].feature.int2str(pos[0]["tags"][:4]) == ["DT", "NN", "IN", "NNP"]
+    chunks = load_corpus("sample", task="chunk")["train"]
+    assert chunks.features["tags"].feature.int2str(chunks[0]["tags"][:4]) == ["B-NP", "I-NP", "B-PP", "B-NP"]
+    assert chunks["words"] == pos["words"]
 
 
 @pytest.mark.parametrize("column", [2, 3])

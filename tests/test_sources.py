@@ -88,17 +88,40 @@ FOUR_COLUMNS = "EU NNP B-NP B-ORG\nrejects VBZ B-VP O\n"
 )
 def test_each_task_reads_its_own_column(tmp_path, task, names, tags):
     write(tmp_path, FOUR_COLUMNS)
-    rows = load_corpus(tmp_path, task=task, columns=("word", "pos", "chunk", "ner"))["train"]
-    assert rows.features["tags"].feature.names == names
-    assert rows[0] == {"words": ["EU", "rejects"], "tags": tags}
+    columns = ("word", "pos", "chunk", "ner")
+    by_name = load_corpus(files={"train": tmp_path / "train.conll"}, task=task, columns=columns)
+    for rows in (load_corpus(tmp_path, task=task, columns=columns)["train"], by_name["train"]):
+        assert rows.features["tags"].feature.names == names
+        assert rows[0] == {"words": ["EU", "rejects"], "tags": tags}
     other_order = load_corpus(write(tmp_path, "NNP EU\nVBZ rejects\n"), task="pos", columns=("pos", "word"))
     assert other_order["train"][0]["words"] == ["EU", "rejects"]
 
 
-@pytest.mark.parametrize("columns", [("word", "ner"), ("pos",), ("word", "pos", "pos")])
-def test_columns_must_name_word_and_tag_once(tmp_path, columns):
-    with pytest.raises(DataError, match=f"Received the columns {' '.join(columns)}; expected one named '(pos|word)'"):
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (("word", "ner", "chunk", "x"), "columns word ner chunk x for the task 'pos'; expected one named 'pos'"),
+        (("pos",), "columns pos for the task 'pos'; expected one named 'word'"),
+        (("word", "pos", "pos", "ner"), "expected one named 'pos'"),
+        (("word", "pos"), r"train.conll:1: received 4 columns .*; expected 2"),
+        (None, "columns without names for the task 'pos'; expected one named 'word'"),
+    ],
+)
+def test_columns_must_tell_word_and_tag(tmp_path, columns, message):
+    with pytest.raises(DataError, match=message):
         load_corpus(write(tmp_path, FOUR_COLUMNS), task="pos", columns=columns)
+
+
+@pytest.mark.parametrize("dataset", ["sample", "conll2003"])
+def test_columns_are_for_files_only(dataset):
+    with pytest.raises(DataError, match=f"Received columns .word pos. for {dataset}, which knows its own"):
+        load_corpus(dataset, task="pos", columns=("word", "pos"))
+
+
+@pytest.mark.parametrize("dataset", ["sample", "conll2003"])
+def test_an_unknown_task_is_refused(dataset):
+    with pytest.raises(DataError, match="Received task 'POS'; expected one of ner, pos, chunk"):
+        load_corpus(dataset, task="POS")
 
 
 def test_chunks_must_be_iob(tmp_path):
@@ -126,8 +149,21 @@ def test_hub_parts_of_speech_may_have_any_names():
     loaded = words_and_tags(DatasetDict({"train": rows}), "hub/set", "pos")["train"]
     assert loaded.features["tags"].feature.names == ["VBZ", "."]
     assert loaded[0]["tags"] == [0, 1]
-    with pytest.raises(DataError, match="tags or chunk_tags"):
+    with pytest.raises(DataError, match=r"tags \(chunk_tags\)"):
         words_and_tags(DatasetDict({"train": rows}), "hub/set", "chunk")
+
+
+def test_the_task_chooses_the_hub_column():
+    rows = {
+        "tokens": [["stop"]],
+        "tags": [["O"]],
+        "ner_tags": [["B-X"]],
+        "pos_tags": [["VB"]],
+        "chunk_tags": [["B-VP"]],
+    }
+    for task, tag in (("ner", "B-X"), ("pos", "VB"), ("chunk", "B-VP")):
+        loaded = words_and_tags(DatasetDict({"train": Dataset.from_dict(rows)}), "hub/set", task)["train"]
+        assert loaded.features["tags"].feature.int2str(loaded[0]["tags"]) == [tag]
 
 
 def test_hub_tags_may_be_strings():

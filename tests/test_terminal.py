@@ -16,20 +16,29 @@ def test_colours_go_to_a_terminal_only(capsys, monkeypatch):
     print_entities([annotated])
     assert "\x1b" not in capsys.readouterr().out
     monkeypatch.setenv("FORCE_COLOR", "1")
-    print_entities([annotated])
-    out = capsys.readouterr().out
-    assert "\x1b[" in out
-    assert "[London]LOC" in out
+    colours = set()
+    for label in ("LOC", "PER", "PRODUCT"):
+        print_entities([AnnotatedText("London", [Entity(label, 0, 6, "London", 0.9)])])
+        before, _, _ = capsys.readouterr().out.partition(f"[London]{label}")
+        assert before.startswith("\x1b[")
+        colours.add(before)
+    assert len(colours) == 3
+
+
+def test_long_texts_are_left_to_the_terminal_to_wrap(capsys):
+    print_entities([AnnotatedText("word " * 50, [])])
+    assert capsys.readouterr().out == "word " * 50 + "\n"
 
 
 def test_data_cannot_steer_the_terminal(capsys):
     """Neither markup nor control characters in texts and labels."""
     text = "a [bold]b[/] \x1b[31mc"
     print_entities([AnnotatedText(text, [Entity("[red]", 2, 8, "[bold]", 0.9)])])
-    print_scores({"test": {**RATIOS, "per_label": {"[red]X\x1b[31m": RATIOS}}, "training": {"seconds": 1}})
+    print_scores({"[i]test": {**RATIOS, "per_label": {"[red]X\x1b[31m\u202e": RATIOS}}, "training": {"seconds": 1}})
     out = capsys.readouterr().out
     assert out.startswith("a [[bold]][red]b[/] \N{REPLACEMENT CHARACTER}[31mc\n")
-    assert "[red]X\N{REPLACEMENT CHARACTER}[31m" in out
+    assert "[red]X\N{REPLACEMENT CHARACTER}[31m\N{REPLACEMENT CHARACTER}" in out
+    assert "[i]test" in out
     assert "\x1b" not in out
 
 

@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 from transformers import TFAutoModelForTokenClassification
 
 from tf_ner import (
+    SaveBest,
     TokenClassification,
     TokenClassificationLoss,
     load_tokenizer,
@@ -159,6 +160,20 @@ def test_the_optimizer_is_adamw_as_published():
         corrected = first / (1 - 0.9 ** (step + 1)), second / (1 - 0.999 ** (step + 1))
         weights = weights - rate * (corrected[0] / (np.sqrt(corrected[1]) + 1e-8) + decay * weights)
         np.testing.assert_allclose(variable.numpy(), weights, rtol=1e-5)
+
+
+def test_the_best_epoch_is_saved_by_the_score_that_there_is(tiny_bert, tmp_path, task):
+    folder = tmp_path / "new" / "folder"
+    save_best = SaveBest(str(folder), task.tokenizer)
+    save_best.set_model(load_untrained(str(tiny_bert), tag_names=TAGS))
+    for epoch, accuracy in enumerate((0.5, 0.7, 0.6)):
+        save_best.on_epoch_end(epoch, {"loss": 1.0, "val_accuracy": accuracy})
+    assert (save_best.best, save_best.best_epoch) == (0.7, 2)
+    assert (folder / "model.safetensors").exists()
+    save_best.on_epoch_end(3, {"val_accuracy": 0.1, "val_f1": 0.8})
+    assert save_best.best_epoch == 4
+    with pytest.raises(ConfigError, match="Received logs of loss; expected val_accuracy among them"):
+        save_best.on_epoch_end(4, {"loss": 1.0})
 
 
 def test_the_layout_on_disk_is_that_of_pytorch(tiny_bert, tmp_path):

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +31,7 @@ What to try next:
   your own text     echo "Ada Lovelace lived in London." | {program} predict {run_dir}
   your own corpus   {program} train --model minilm --dataset FOLDER   (train.conll, valid.conll and test.conll in it)
   all options       {program} train --help
-  step by step      notebooks/token_classification.ipynb"""
+  step by step      notebooks/token_classification.ipynb, in the repository"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,10 +59,10 @@ def _train(command: TrainCommand) -> None:
     print_scores(result.metrics)
     if command.demo:
         _show_entities(result.output_dir)
-    program = _program()
-    print(f"Saved in {result.output_dir}. Find entities with: {program} predict {result.output_dir}")
+    program, run_dir = _program(), shlex.quote(str(result.output_dir))
+    print(f"Saved in {result.output_dir}. Find entities with: {program} predict {run_dir}")
     if command.demo:
-        print(_WHAT_NEXT.format(program=program, run_dir=result.output_dir))
+        print(_WHAT_NEXT.format(program=program, run_dir=run_dir))
 
 
 def _show_entities(run_dir: Path) -> None:
@@ -76,7 +77,7 @@ def _program() -> str:
     beside = Path(sys.executable).with_name("tf-ner")
     if shutil.which("tf-ner") is not None or not beside.exists():
         return "tf-ner"
-    return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)
+    return shlex.quote(str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside))
 
 
 def _evaluate(config: EvaluateConfig) -> None:

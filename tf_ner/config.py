@@ -70,7 +70,7 @@ class DataConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(DataConfig):
-    """Fine-tune an encoder, score it on validation every epoch and on test at the end, and save the best epoch."""
+    """Which encoder learns from which data, and how."""
 
     model: str = "bert-base-cased"
     """An encoder on the Hub, a folder with one, or `minilm`, the one packaged for use without the Hub."""

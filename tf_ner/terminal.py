@@ -22,13 +22,16 @@ _STYLE_OF_OTHERS = "reverse"
 
 def print_scores(metrics: Mapping[str, Any]) -> None:
     """Prints a row a label for each split of what `metrics.json` holds."""
-    table = Table("split", "label", "precision", "recall", "F1", "entities")
+    table = Table("split", "label")
+    for name in ("precision", "recall", "F1", "entities"):
+        table.add_column(name, min_width=6)
     for split, scores in metrics.items():
         if "per_label" not in scores:
             continue
         for label, row in [*scores["per_label"].items(), ("all", scores)]:
             ratios = [f"{row[name]:.4f}" for name in ("precision", "recall", "f1")]
-            table.add_row(split, Text(_plain(label)), *ratios, str(row["support"]), end_section=label == "all")
+            names = (Text(_plain(split)), Text(_plain(label)))
+            table.add_row(*names, *ratios, str(row["support"]), end_section=row is scores)
     Console().print(table)
 
 
@@ -43,9 +46,9 @@ def print_entities(texts: Iterable["AnnotatedText"]) -> None:
             line.append(_plain(f"[{entity.text}]{entity.label}"), style=style)
             end = entity.end
         line.append(_plain(annotated.text[end:]))
-        console.print(line)
+        console.print(line, soft_wrap=True)
 
 
 def _plain(text: str) -> str:
-    """Text whose control characters, which could steer the terminal, are replaced."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", text)
+    """Text whose control characters and changes of direction, which could steer the terminal, are replaced."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", "\N{REPLACEMENT CHARACTER}", text)

@@ -25,6 +25,7 @@ def read_conll(
     *,
     word_column: int = 0,
     tag_column: int = -1,
+    num_columns: int = 0,
     check_tag: Callable[[str], str | None] | None = None,
 ) -> Iterator[Sentence]:
     """Reads a CoNLL column file: one word a line, a blank line after each sentence.
@@ -37,6 +38,7 @@ def read_conll(
         path: The file.
         word_column: Which column holds the word; negative counts from the right.
         tag_column: Which column holds the tag; negative counts from the right.
+        num_columns: How many columns there are; as many as the first line has if 0.
         check_tag: Says what is wrong with a tag, or None where nothing is.
 
     Raises:
@@ -44,7 +46,6 @@ def read_conll(
             is refused by `check_tag`. Names the file and the line.
     """
     needed = max(_columns_needed(word_column), _columns_needed(tag_column), 2)
-    num_columns = 0
     words: list[str] = []
     tags: list[str] = []
     first_line = 0

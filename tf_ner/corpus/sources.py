@@ -2,6 +2,7 @@
 
 import logging
 import re
+import typing
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -31,7 +32,8 @@ SAMPLE_DIR = Path(__file__).parent / "sample"
 
 _WORD = "word"
 _SAMPLE_WITH_POS_AND_CHUNKS = SAMPLE_DIR / "pos_chunk.conll"
-_ITS_COLUMNS = (_WORD, "pos", "chunk", "ner")
+_FOUR_COLUMNS = (_WORD, "pos", "chunk", "ner")
+_SAMPLE_COLUMNS = {"ner": None, "pos": _FOUR_COLUMNS, "chunk": _FOUR_COLUMNS}
 
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 _WORD_COLUMNS = ("words", "tokens")
@@ -41,9 +43,9 @@ TaggingTask = Literal["ner", "pos", "chunk"]
 
 # What a task's column is called in data sets on the Hub.
 _TAG_COLUMNS: dict[TaggingTask, tuple[str, ...]] = {
-    "ner": ("tags", "ner_tags"),
-    "pos": ("tags", "pos_tags"),
-    "chunk": ("tags", "chunk_tags"),
+    "ner": ("ner_tags", "tags"),
+    "pos": ("pos_tags", "upos"),
+    "chunk": ("chunk_tags",),
 }
 
 
@@ -63,27 +65,36 @@ def load_corpus(
             found by the words `train`, `valid`/`validation`/`dev`/`testa` and `test`/`testb` in their names. Not read
             if `files` are given.
         task: Which tags: `ner`, `pos` or `chunk`. The sample has one split, `train`, for the last two.
-        columns: What the columns of CoNLL files hold, such as `("word", "pos", "chunk", "ner")`; otherwise the first
-            is the word and the last the tag.
+        columns: What each column of CoNLL files holds, such as `("word", "pos", "chunk", "ner")`. Needed for `pos` and
+            `chunk`; for `ner` the first is the word and the last the tag if they are not given.
         config_name: Which configuration of a Hub data set.
         revision: Which branch, tag or commit of a Hub data set.
         files: CoNLL files by split (`train`, `validation`, `test`).
 
     Returns:
         For each split, the columns `words` (list of str) and `tags` (list of `ClassLabel`); the tag names are the
-        same for all splits, `O` first.
+        same for all splits, of IOB tags `O` first.
 
     Raises:
-        DataError: Nothing can be read, a split is empty, or entities or chunks have tags that are not IOB.
+        DataError: Nothing can be read, a split is empty, the task's column cannot be told, or entities or chunks have
+            tags that are not IOB.
     """
+    if task not in typing.get_args(TaggingTask):
+        raise DataError(
+            f"Received task {task!r}; expected one of {', '.join(typing.get_args(TaggingTask))}. Change the task."
+        )
     if files:
         return _load_files({split: Path(file) for split, file in files.items()}, task, columns)
-    if dataset == "sample" and not Path(dataset).exists():
-        if task != "ner":
-            return _load_files({"train": _SAMPLE_WITH_POS_AND_CHUNKS}, task, _ITS_COLUMNS)
-        return _load_files(find_split_files(SAMPLE_DIR), task, columns)
     if Path(dataset).is_dir():
         return _load_files(find_split_files(Path(dataset)), task, columns)
+    if columns is not None:
+        raise DataError(
+            f"Received columns ({' '.join(columns)}) for {dataset}, which knows its own; expected them for CoNLL files "
+            "only. Leave them out."
+        )
+    if dataset == "sample":
+        exercise = {"train": _SAMPLE_WITH_POS_AND_CHUNKS}
+        return _load_files(find_split_files(SAMPLE_DIR) if task == "ner" else exercise, task, _SAMPLE_COLUMNS[task])
     if Path(dataset).is_file():
         raise DataError(
             f"Received the file {dataset} as a data set; expected a folder or a name on the Hub. "
@@ -141,11 +152,10 @@ def find_split_files(folder: Path) -> dict[str, Path]:
 
 
 def _load_files(files: Mapping[str, Path], task: TaggingTask, columns: Sequence[str] | None) -> DatasetDict:
-    word_column, tag_column = (0, -1) if columns is None else _find_columns(columns, task)
+    layout = {} if columns is None and task == "ner" else _find_columns(columns or (), task)
 
     def read(path: Path) -> list[Sentence]:
-        check_tag = None if task == "pos" else _what_is_not_iob
-        sentences = list(read_conll(path, word_column=word_column, tag_column=tag_column, check_tag=check_tag))
+        sentences = list(read_conll(path, **layout, check_tag=None if task == "pos" else _what_is_not_iob))
         if not sentences:
             raise DataError(
                 f"Received {path} without a sentence; expected at least one. Check that it is the right file."
@@ -157,14 +167,15 @@ def _load_files(files: Mapping[str, Path], task: TaggingTask, columns: Sequence[
     return DatasetDict({split: _to_dataset(rows, names) for split, rows in sentences.items()})
 
 
-def _find_columns(columns: Sequence[str], task: TaggingTask) -> tuple[int, int]:
-    """Where the word and the task's tag stand."""
+def _find_columns(columns: Sequence[str], task: TaggingTask) -> dict[str, int]:
+    """Where the word and the task's tag stand, as `read_conll` takes it."""
     for name in (_WORD, task):
         if list(columns).count(name) != 1:
             raise DataError(
-                f"Received the columns {' '.join(columns)}; expected one named {name!r}. Name each column of the file."
+                f"Received the columns {' '.join(columns) or 'without names'} for the task {task!r}; expected one "
+                f"named {name!r}. Name each column of the file, such as columns=({_WORD!r}, {task!r})."
             )
-    return columns.index(_WORD), columns.index(task)
+    return {"word_column": columns.index(_WORD), "tag_column": columns.index(task), "num_columns": len(columns)}
 
 
 def _tag_names(task: TaggingTask, tags: Iterable[str]) -> tuple[str, ...]:
@@ -175,8 +186,7 @@ def _what_is_not_iob(tag: str) -> str | None:
     if is_iob(tag):
         return None
     return (
-        f"received tag {tag!r}; expected O, B-LABEL or I-LABEL. "
-        "Entity tags must be IOB; convert them, or read another column."
+        f"received tag {tag!r}; expected O, B-LABEL or I-LABEL. Tags of entities and chunks must be IOB; convert them."
     )
 
 

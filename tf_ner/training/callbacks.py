@@ -9,7 +9,8 @@ import tf_keras as keras
 from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
-from tf_ner.corpus.tags import split_tag
+from tf_ner.corpus.tags import is_iob, split_tag
+from tf_ner.errors import ConfigError
 from tf_ner.files import replaced_whole
 from tf_ner.tasks.token_classification import TokenClassification
 from tf_ner.training.models import save_model
@@ -34,7 +35,8 @@ class SeqevalCallback(keras.callbacks.Callback):
     def __init__(self, sentences: Dataset, task: TokenClassification, *, batch_size: int = 32):
         super().__init__()
         self.scorer = Scorer(sentences, task, batch_size=batch_size)
-        self._labels = sorted({label for _, label in map(split_tag, task.tag_names) if label})
+        has_entities = all(map(is_iob, task.tag_names))
+        self._labels = sorted({label for _, label in map(split_tag, task.tag_names) if label}) if has_entities else []
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         metrics = self.scorer.score(self.model).metrics
@@ -52,14 +54,14 @@ class SaveBest(keras.callbacks.Callback):
     Args:
         folder: Where to; made if it is not there.
         tokenizer: Saved beside the model.
-        monitor: Which of the logs must grow.
+        monitor: Which of the logs must grow; `val_f1` if not given, or `val_accuracy` where there is none.
 
     Attributes:
         best: The best value so far.
         best_epoch: Its epoch, from 1; 0 before the first.
     """
 
-    def __init__(self, folder: str | Path, tokenizer: PreTrainedTokenizerFast, *, monitor: str = "val_f1"):
+    def __init__(self, folder: str | Path, tokenizer: PreTrainedTokenizerFast, *, monitor: str | None = None):
         super().__init__()
         self._folder = Path(folder)
         self._tokenizer = tokenizer
@@ -68,8 +70,14 @@ class SaveBest(keras.callbacks.Callback):
         self.best_epoch = 0
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        value = (logs or {})[self._monitor]
-        if value > self.best:
+        logs = logs or {}
+        monitor = self._monitor or ("val_f1" if "val_f1" in logs else "val_accuracy")
+        if monitor not in logs:
+            raise ConfigError(
+                f"Received logs of {', '.join(logs) or 'nothing'}; expected {monitor} among them. Put SeqevalCallback "
+                "before SaveBest, or name what it shall monitor."
+            )
+        if (value := logs[monitor]) > self.best:
             self.best, self.best_epoch = value, epoch + 1
             save_model(self.model, self._tokenizer, self._folder)
 
@@ -78,7 +86,7 @@ class HistoryWriter(keras.callbacks.Callback):
     """Writes a CSV table with a row an epoch, the file always whole.
 
     Args:
-        path: The table.
+        path: The table; its folder is made if it is not there.
 
     Attributes:
         rows: What was written.
@@ -90,6 +98,7 @@ class HistoryWriter(keras.callbacks.Callback):
         self.rows: list[dict[str, Any]] = []
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         self._begin = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

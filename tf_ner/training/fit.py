@@ -33,7 +33,7 @@ from tf_ner.training.scoring import Scorer, SplitScores
 
 logger = logging.getLogger(__name__)
 
-_RUN_FILES = ("model.safetensors", "config.json", "README.md", "run_config.json", "history.csv", "metrics.json")
+_RESULT_FILES = ("model.safetensors", "config.json", "README.md", "history.csv", "metrics.json")
 
 
 @dataclass(frozen=True)
@@ -195,10 +195,13 @@ def _check_folder(folder: Path, config: TrainConfig) -> None:
 
 
 def _prepare_folder(folder: Path, config: TrainConfig) -> None:
-    """Makes room for the run and says what it is, before the first step."""
+    """Makes room for the run and says what it is, before the first step.
+
+    The folder never stops being that of a run, so that it can be replaced whenever this is cut short.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     remove_partial(folder)
-    for file in (*(folder / name for name in _RUN_FILES), *folder.glob("predictions.*.conll")):
+    for file in (*(folder / name for name in _RESULT_FILES), *folder.glob("predictions.*.conll")):
         file.unlink(missing_ok=True)
     config.save(folder / "run_config.json")
 
