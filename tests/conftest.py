@@ -10,9 +10,12 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 import pytest
 import tf_keras as keras
 from datasets import DatasetDict
+from huggingface_hub import HfApi
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertTokenizerFast, TFBertModel
 
+from tests.hub import Hub
+from tests.hub.client import online
 from tf_ner import TokenClassification, load_corpus
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -102,3 +105,19 @@ def tiny_bert(tokenizer: BertTokenizerFast, tmp_path_factory: pytest.TempPathFac
 def task(tokenizer: BertTokenizerFast, corpus: DatasetDict) -> TokenClassification:
     names = corpus["train"].features["tags"].feature.names
     return TokenClassification(tokenizer, tuple(names), max_length=64, stride=8)
+
+
+@pytest.fixture
+def hub():
+    """A Hub of this test alone, which the client in this process takes for the real one."""
+    with Hub() as hub, online(hub):
+        hub.add_user("ada", token="hf_ada", organisations=("lab",))
+        hub.add_user("ada", token="hf_ada_reads", organisations=("lab",), can_write=False)
+        hub.add_user("bruno", token="hf_bruno")
+        yield hub
+
+
+@pytest.fixture
+def api(hub: Hub) -> HfApi:
+    """The client of a user who may write."""
+    return HfApi(hub.url, token="hf_ada")
