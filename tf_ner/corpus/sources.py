@@ -92,7 +92,7 @@ def load_corpus(
             f"Received columns ({' '.join(columns)}) for {dataset}, which knows its own; expected them for CoNLL files "
             "only. Leave them out."
         )
-    if dataset == "sample":
+    if is_sample(dataset):
         exercise = {"train": _SAMPLE_WITH_POS_AND_CHUNKS}
         return _load_files(find_split_files(SAMPLE_DIR) if task == "ner" else exercise, task, _SAMPLE_COLUMNS[task])
     if Path(dataset).is_file():
@@ -106,6 +106,17 @@ def load_corpus(
             "Check the path."
         )
     return _load_from_hub(str(dataset), task, config_name=config_name, revision=revision)
+
+
+def is_sample(dataset: str | Path) -> bool:
+    """Whether `dataset` is the corpus that comes with tf_ner, and not a folder of that name."""
+    return dataset == "sample" and not Path(dataset).exists()
+
+
+def hub_repository(dataset: str, revision: str | None = None) -> tuple[str, str | None]:
+    """The repository, and the branch, tag or commit, that a data set on the Hub is loaded from."""
+    repository, parquet_revision = _HUB_PARQUET.get(dataset, (dataset, None))
+    return repository, revision or parquet_revision
 
 
 def load_configured(config: DataConfig) -> DatasetDict:
@@ -204,9 +215,9 @@ def _features(tag_names: Sequence[str]) -> Features:
 
 
 def _load_from_hub(name: str, task: TaggingTask, *, config_name: str | None, revision: str | None) -> DatasetDict:
-    repository, parquet_revision = _HUB_PARQUET.get(name, (name, None))
+    repository, revision = hub_repository(name, revision)
     try:
-        loaded = load_dataset(repository, config_name, revision=revision or parquet_revision)
+        loaded = load_dataset(repository, config_name, revision=revision)
     except (OSError, ValueError, RuntimeError, DatasetsError) as error:
         # What `datasets` and the Hub client raise for: no network, no such repository, a script, a gate, a bad name.
         reason = str(error).strip().partition("\n")[0]

@@ -147,9 +147,14 @@ def save_model(model: TFPreTrainedModel, tokenizer: PreTrainedTokenizerFast, fol
         save_weights(model, temporary / "model.safetensors")
 
 
+def is_packaged(model: str) -> bool:
+    """Whether `model` is an encoder that comes as a Python package, and not a folder of that name."""
+    return model in _PACKAGED and not Path(model).exists()
+
+
 def _location(model: str) -> str:
     """The folder of a packaged encoder; any other name stays."""
-    if model not in _PACKAGED or Path(model).exists():
+    if not is_packaged(model):
         return model
     package, folder, requirement = _PACKAGED[model]
     spec = importlib.util.find_spec(package)
