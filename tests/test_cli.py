@@ -49,6 +49,8 @@ def fails(arguments, capsys):
         ("train --epochs many", "Error parsing --epochs"),
         ("train --epochs 0", "Received --epochs 0; expected at least 1"),
         ("train --warmup-ratio 2", "Received --warmup-ratio 2.0; expected 0 to 1"),
+        ("train --language en English", "Received --language en English; expected ISO 639 codes"),
+        ("train --license MIT", "Received --license MIT; expected the Hub's name"),
         ("train --learning-rate -1", "Received --learning-rate -1.0; expected more than 0"),
         ("train --output-dir /dev/null", "which is a file"),
         ("train --dataset /no/such/folder", "no folder and no name on the Hub"),

@@ -13,6 +13,56 @@ def test_a_saved_config_loads_to_an_equal_one(tmp_path):
     assert TrainConfig.load(tmp_path / "run_config.json") == config
 
 
+def test_several_values_are_saved_and_loaded(tmp_path):
+    config = TrainConfig(language=("en", "bn"), license="cc-by-4.0", widget=("A: b", "c"))
+    config.save(tmp_path / "run_config.json")
+    assert TrainConfig.load(tmp_path / "run_config.json") == config
+    assert TrainConfig(language="en", widget=[]) == TrainConfig(language=("en",), widget=())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"language": ("english",)},
+        {"language": ("en", "en_US")},
+        {"language": ("EN",)},
+        {"license": "Apache-2.0"},
+        {"license": "MIT License"},
+        {"license": ""},
+        {"widget": ("a", " ")},
+        {"widget": ("title: ",)},
+        {"widget": ("--a",)},
+    ],
+    ids=repr,
+)
+def test_a_card_that_the_hub_would_refuse(options):
+    [option] = options
+    with pytest.raises(ConfigError, match=f"Received --{option} "):
+        TrainConfig(**options)
+
+
+@pytest.mark.parametrize(
+    "options", [{"language": ("en", "bn", "yue", "multilingual", "code")}, {"license": "llama3.1"}]
+)
+def test_a_card_that_the_hub_takes(options):
+    TrainConfig(**options)
+
+
+@pytest.mark.parametrize(
+    ("given", "title", "text"),
+    [
+        ("Rome is old.", "", "Rome is old."),
+        ("A city: Rome is old.", "A city", "Rome is old."),
+        ("At 10:30 he left.", "", "At 10:30 he left."),
+        ("Speech: He said: come.", "Speech", "He said: come."),
+        (": He said: come.", "", "He said: come."),
+        ("শহর: ঢাকা বড়।", "শহর", "ঢাকা বড়।"),
+    ],
+)
+def test_a_title_stands_before_a_colon_and_a_space(given, title, text):
+    assert TrainConfig(widget=(given,)).widget_examples == [(title, text)]
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"modle": "x"}', '{"epochs": 0}', '{"epochs": "three"}'])
 def test_a_file_that_is_no_config(tmp_path, text):
     (tmp_path / "run_config.json").write_text(text)

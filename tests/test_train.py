@@ -96,19 +96,6 @@ def test_scores_are_those_of_seqeval_on_the_predictions(unfinished):
         assert [row[name] for name in ("precision", "recall", "f1", "support")] == list(seqeval.values())
 
 
-def test_the_card_says_what_the_metrics_say(unfinished):
-    card = (unfinished.output_dir / "README.md").read_text(encoding="utf-8")
-    for split in ("validation", "test"):
-        scores = unfinished.metrics[split]
-        ratios = [f"{scores[name]:.4f}" for name in ("precision", "recall", "f1", "accuracy")]
-        words = f"{scores['words_scored']} of {scores['words']}"
-        assert "| " + " | ".join([split, *ratios, str(scores["support"]), words]) + " |" in card
-        label = scores["per_label"]["PER"]
-        ratios = [f"{label[name]:.4f}" for name in ("precision", "recall", "f1")]
-        assert "| " + " | ".join([split, "PER", *ratios, str(label["support"])]) + " |" in card
-    assert "--label-alignment first" in card
-
-
 def test_evaluate_reads_words_as_the_run_did(config, unfinished):
     [scores] = evaluate(
         EvaluateConfig(model=str(unfinished.output_dir), dataset=config.dataset, splits=("test",))

@@ -15,12 +15,23 @@ from tf_ner.files import write_text
 
 LabelAlignment = Literal["all", "first", "repeat"]
 
+# What the Hub takes for `language` and for `license`; its list of licences grows, so only their form is known here.
+_LANGUAGE = re.compile("[a-z]{2,3}|code|multilingual")
+_LICENSE = re.compile("[a-z0-9]+([.-][a-z0-9]+)*")
+
 
 def _make_path(config: Any, name: str) -> None:
     """Lets a path be given as a string, as it comes from Python or JSON."""
     value = getattr(config, name)
     if value is not None:
         object.__setattr__(config, name, Path(value))
+
+
+def _make_tuple(config: Any, name: str) -> None:
+    """Lets several values be given as a list, as they come from JSON, and one value as a string."""
+    value = getattr(config, name)
+    if value is not None:
+        object.__setattr__(config, name, (value,) if isinstance(value, str) else tuple(value))
 
 
 def _require_at_least(least: int, config: Any, *names: str) -> None:
@@ -32,7 +43,9 @@ def _require_at_least(least: int, config: Any, *names: str) -> None:
 def _require(config: Any, name: str, fulfilled: bool, expected: str) -> None:
     if not fulfilled:
         option = "--" + name.replace("_", "-")
-        raise ConfigError(f"Received {option} {getattr(config, name)}; expected {expected}. Change {option}.")
+        value = getattr(config, name)
+        received = " ".join(value) if isinstance(value, tuple) else value
+        raise ConfigError(f"Received {option} {received}; expected {expected}. Change {option}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,10 +117,19 @@ class TrainConfig(DataConfig):
     """Seed of new weights, dropout and the order of the sentences."""
     max_train_examples: int | None = None
     """Train only on the first so many sentences."""
+    language: tuple[str, ...] | None = None
+    """For the model card: ISO 639 codes of the language or languages, such as `en` or `bn`."""
+    license: str | None = None
+    """For the model card: the licence you give the model, as the Hub writes it, such as `apache-2.0`."""
+    widget: tuple[str, ...] | None = None
+    """For the model card: texts to try, each `title: text` or without a title (then no colon and space in it).
+    Three sentences of validation are published if not given, and none if no text follows."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _make_path(self, "output_dir")
+        _make_tuple(self, "language")
+        _make_tuple(self, "widget")
         _require_at_least(1, self, "epochs", "batch_size", "max_train_examples")
         _require_at_least(0, self, "weight_decay", "stride")
         _require_at_least(3, self, "max_length")
@@ -117,6 +139,19 @@ class TrainConfig(DataConfig):
         _require(self, "seed", 0 <= self.seed < 2**32, "0 to 4294967295")
         alignments = typing.get_args(LabelAlignment)
         _require(self, "label_alignment", self.label_alignment in alignments, f"one of {', '.join(alignments)}")
+        self._check_card()
+
+    def _check_card(self) -> None:
+        """Finds before the training what the Hub would refuse after it."""
+        codes = self.language or ()
+        expected = "ISO 639 codes of two or three small letters, such as en or bn"
+        _require(self, "language", all(map(_LANGUAGE.fullmatch, codes)), expected)
+        expected = "the Hub's name of a licence, in small letters, such as apache-2.0, cc-by-4.0 or other"
+        _require(self, "license", self.license is None or bool(_LICENSE.fullmatch(self.license)), expected)
+        texts = [text for _, text in self.widget_examples]
+        # A shell would take a text with a dash in front for an option, and the card's command could not be run.
+        is_fit = all(texts) and not any(value.startswith("-") for value in self.widget or ())
+        _require(self, "widget", is_fit, "texts that are not empty and do not begin with -")
 
     @property
     def run_dir(self) -> Path:
@@ -126,6 +161,12 @@ class TrainConfig(DataConfig):
         source = self.train_file.parent if self.train_file else Path(self.dataset)
         names = (Path(self.model).name, source.resolve().name if source.is_dir() else source.name)
         return Path("runs") / "-".join(re.sub(r"[^\w.]+", "-", name) for name in names)
+
+    @property
+    def widget_examples(self) -> list[tuple[str, str]]:
+        """The title, empty where none was given, and the text of each `--widget`."""
+        parts = [value.partition(": ") for value in self.widget or ()]
+        return [(title.strip(), text.strip()) if colon else ("", title.strip()) for title, colon, text in parts]
 
     def save(self, path: Path) -> None:
         """Writes JSON that `load` turns into an equal object."""

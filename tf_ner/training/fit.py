@@ -1,9 +1,7 @@
 """A whole run with Keras `fit`: data, model, training, scores, files."""
 
-import dataclasses
 import json
 import logging
-import shlex
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -26,6 +24,7 @@ from tf_ner.pipeline.sampling import Batches, num_batches, padding_ratio, traini
 from tf_ner.pipeline.to_tf import batches_to_tf
 from tf_ner.tasks.token_classification import EncodedSplit, TokenClassification
 from tf_ner.training.callbacks import HistoryWriter, SaveBest, SeqevalCallback
+from tf_ner.training.describe import describe_run
 from tf_ner.training.losses import TokenClassificationLoss
 from tf_ner.training.models import config_tags, load_tokenizer, load_untrained, window_length
 from tf_ner.training.optimizers import make_optimizer
@@ -93,7 +92,9 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
     scored = {split: scorer.score(model) for split, scorer in scorers.items()}
     metrics = {split: scores.metrics for split, scores in scored.items()}
     metrics["training"] = {**training, "best_epoch": save_best.best_epoch}
-    _write_results(folder, config, corpus, scored, metrics)
+    _write_results(folder, corpus, scored, metrics)
+    facts = describe_run(config, corpus, task, metrics=metrics, history=history.rows)
+    write_text(folder / "README.md", str(model_card(facts)))
     return TrainResult(output_dir=folder, metrics=metrics, history=history.rows)
 
 
@@ -224,35 +225,14 @@ def _report_losses(split: str, encoded: EncodedSplit, task: TokenClassification)
 
 
 def _write_results(
-    folder: Path,
-    config: TrainConfig,
-    corpus: DatasetDict,
-    scored: Mapping[str, SplitScores],
-    metrics: Mapping[str, Any],
+    folder: Path, corpus: DatasetDict, scored: Mapping[str, SplitScores], metrics: Mapping[str, Any]
 ) -> None:
     write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     if "test" in scored:
         _write_predictions(folder / "predictions.test.conll", corpus["test"], scored["test"])
-    card = model_card(model=config.model, dataset=_name_of_data(config), command=_command(config), metrics=metrics)
-    write_text(folder / "README.md", card)
 
 
 def _write_predictions(path: Path, sentences: Dataset, scores: SplitScores) -> None:
     """Writes every word with its gold and its predicted tag."""
     with replaced_whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         write_conll(file, zip(sentences["words"], scores.gold, scores.predicted, strict=True))
-
-
-def _name_of_data(config: TrainConfig) -> str:
-    return ", ".join(file.name for file in config.files.values()) or Path(config.dataset).name
-
-
-def _command(config: TrainConfig) -> str:
-    """The shell command of a run: the options that differ from their defaults."""
-    words = ["tf-ner", "train"]
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if value != field.default:
-            words.append("--" + field.name.replace("_", "-"))
-            words += [] if value is True else [str(value)]
-    return shlex.join(words)
