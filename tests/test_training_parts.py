@@ -20,8 +20,8 @@ from tf_ner import (
     make_optimizer,
 )
 from tf_ner.errors import ConfigError, ModelError
-from tf_ner.hub.weights import load_weights, save_weights
-from tf_ner.training.models import config_tags, save_model, window_length
+from tf_ner.hub.weights import load_weights, save_model, save_weights
+from tf_ner.training.models import config_tags, window_length
 
 TAGS = ("O", "B-X", "I-X")
 

@@ -12,6 +12,7 @@ _PUBLIC = {
     "EvaluateConfig": "tf_ner.config",
     "HistoryWriter": "tf_ner.training.callbacks",
     "Predictor": "tf_ner.inference.predictor",
+    "PushToHubCallback": "tf_ner.hub.push",
     "SaveBest": "tf_ner.training.callbacks",
     "SeqevalCallback": "tf_ner.training.callbacks",
     "TfNerError": "tf_ner.errors",

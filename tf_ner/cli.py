@@ -16,7 +16,7 @@ from typing import Annotated, Any, NoReturn, TextIO
 
 import tyro
 
-from tf_ner.config import DEMO, EvaluateConfig, PredictConfig, TrainCommand
+from tf_ner.config import DEMO, EvaluateConfig, PredictConfig, PushConfig, TrainCommand
 from tf_ner.errors import DataError, TfNerError
 
 _FAILED = 2
@@ -61,6 +61,8 @@ def _train(command: TrainCommand) -> None:
         _show_entities(result.output_dir)
     program, run_dir = _program(), shlex.quote(str(result.output_dir))
     print(f"Saved in {result.output_dir}. Find entities with: {program} predict {run_dir}")
+    if result.commit_url:
+        print(f"On the Hub: {result.commit_url}")
     if command.demo:
         print(_WHAT_NEXT.format(program=program, run_dir=run_dir))
 
@@ -100,10 +102,21 @@ def _predict(config: PredictConfig) -> None:
             print(json.dumps(dataclasses.asdict(annotated), ensure_ascii=False))
 
 
+def _push(config: PushConfig) -> None:
+    from tf_ner.hub.upload import files_of_run, push_run
+
+    if config.dry_run:
+        for file, size in files_of_run(config.run):
+            print(f"{size:>12,}  {file}")
+        return
+    print(f"Pushed: {push_run(config)}")
+
+
 _COMMANDS: dict[type, Callable[[Any], None]] = {
     TrainCommand: _train,
     EvaluateConfig: _evaluate,
     PredictConfig: _predict,
+    PushConfig: _push,
 }
 
 
@@ -121,6 +134,7 @@ def _parse_over(train_defaults: TrainCommand, arguments: Sequence[str]) -> Any:
         Annotated[TrainCommand, tyro.conf.subcommand("train", default=train_defaults)]
         | Annotated[EvaluateConfig, tyro.conf.subcommand("evaluate")]
         | Annotated[PredictConfig, tyro.conf.subcommand("predict")]
+        | Annotated[PushConfig, tyro.conf.subcommand("push")]
     )
     printed = io.StringIO()
     try:

@@ -13,6 +13,9 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 from tf_ner.errors import ConfigError
 from tf_ner.files import write_text
 
+RUN_CONFIG = "run_config.json"
+"""What a run's options are called in its folder; a folder that holds it is a run."""
+
 LabelAlignment = Literal["all", "first", "repeat"]
 
 # What the Hub takes for `language` and for `license`; its list of licences grows, so only their form is known here.
@@ -117,6 +120,12 @@ class TrainConfig(DataConfig):
     """Seed of new weights, dropout and the order of the sentences."""
     max_train_examples: int | None = None
     """Train only on the first so many sentences."""
+    push_to_hub: bool = False
+    """Push the run to the Hub after each epoch and at the end; log in first with `huggingface-cli login`."""
+    hub_model_id: str | None = None
+    """Where to push: name, user/name or organisation/name. The name of the output folder if not given."""
+    hub_private: bool = False
+    """Make a new repository private."""
     language: tuple[str, ...] | None = None
     """For the model card: ISO 639 codes of the language or languages, such as `en` or `bn`."""
     license: str | None = None
@@ -154,6 +163,11 @@ class TrainConfig(DataConfig):
         _require(self, "widget", is_fit, "texts that are not empty and do not begin with -")
 
     @property
+    def hub_name(self) -> str:
+        """The repository that the run is pushed to, named after the output folder where it was not given."""
+        return self.hub_model_id or self.run_dir.resolve().name
+
+    @property
     def run_dir(self) -> Path:
         """The output folder, named after model and data where it was not given."""
         if self.output_dir is not None:
@@ -186,6 +200,23 @@ class TrainConfig(DataConfig):
             raise ConfigError(
                 f"Received {path} ({error}); expected a run_config.json as a run writes it. Check the path."
             ) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushConfig:
+    """Push a finished run to the Hub; what is there already is not sent again."""
+
+    run: Annotated[Positional[Path], arg(metavar="DIR")]
+    """A run's output folder."""
+    hub_model_id: str | None = None
+    """Where to push: name, user/name or organisation/name. As the run was told, or the folder's name, if not given."""
+    hub_private: bool = False
+    """Make a new repository private."""
+    dry_run: bool = False
+    """Only list the files and their sizes."""
+
+    def __post_init__(self) -> None:
+        _make_path(self, "run")
 
 
 DEMO = TrainConfig(model="minilm", dataset="sample", epochs=4, learning_rate=3e-4, group_by_length=True)

@@ -23,3 +23,7 @@ class ModelError(TfNerError):
 
 class OutputError(TfNerError):
     """The output folder cannot be used."""
+
+
+class HubError(TfNerError):
+    """The Hub does not let us do what was asked, and will not by waiting."""

@@ -35,6 +35,7 @@ _SAMPLE_WITH_POS_AND_CHUNKS = SAMPLE_DIR / "pos_chunk.conll"
 _FOUR_COLUMNS = (_WORD, "pos", "chunk", "ner")
 _SAMPLE_COLUMNS = {"ner": None, "pos": _FOUR_COLUMNS, "chunk": _FOUR_COLUMNS}
 
+_HUB_ADDRESS = re.compile(r"hf://datasets/[^@]+@(?P<commit>[0-9a-f]{40})/")
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 _WORD_COLUMNS = ("words", "tokens")
 
@@ -111,6 +112,15 @@ def load_corpus(
 def is_sample(dataset: str | Path) -> bool:
     """Whether `dataset` is the corpus that comes with tf_ner, and not a folder of that name."""
     return dataset == "sample" and not Path(dataset).exists()
+
+
+def hub_commit(corpus: DatasetDict) -> str | None:
+    """The commit on the Hub that a corpus was read from; None if it came from elsewhere."""
+    for rows in corpus.values():
+        for address in rows.info.download_checksums or {}:
+            if found := _HUB_ADDRESS.match(address):
+                return found["commit"]
+    return None
 
 
 def hub_repository(dataset: str, revision: str | None = None) -> tuple[str, str | None]:

@@ -1,4 +1,4 @@
-"""A TensorFlow model's weights as PyTorch lays them out, without PyTorch."""
+"""TensorFlow models on disk, their weights as PyTorch lays them out, without PyTorch."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
-from transformers import TFPreTrainedModel
+from transformers import PreTrainedTokenizerBase, TFPreTrainedModel
 from transformers.modeling_tf_pytorch_utils import (
     TransposeType,
     apply_transpose,
@@ -15,7 +15,21 @@ from transformers.modeling_tf_pytorch_utils import (
 )
 
 from tf_ner.errors import ModelError, OutputError
-from tf_ner.files import replaced_whole
+from tf_ner.files import folder_filled_whole, replaced_whole
+
+
+def save_model(model: TFPreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, folder: Path) -> None:
+    """Writes weights, config and tokenizer as transformers reads them.
+
+    The folder is made if it is not there, and each file is replaced whole.
+    """
+    model.config.architectures = [type(model).__name__.removeprefix("TF")]
+    folder.mkdir(parents=True, exist_ok=True)
+    with folder_filled_whole(folder) as temporary:
+        model.config.save_pretrained(temporary)
+        if tokenizer is not None:
+            tokenizer.save_pretrained(temporary)
+        save_weights(model, temporary / "model.safetensors")
 
 
 def save_weights(model: TFPreTrainedModel, path: Path) -> None:

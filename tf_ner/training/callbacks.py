@@ -12,8 +12,9 @@ from transformers import PreTrainedTokenizerFast
 from tf_ner.corpus.tags import is_iob, split_tag
 from tf_ner.errors import ConfigError
 from tf_ner.files import replaced_whole
+from tf_ner.hub.background import BackgroundUploader
+from tf_ner.hub.weights import save_model
 from tf_ner.tasks.token_classification import TokenClassification
-from tf_ner.training.models import save_model
 from tf_ner.training.scoring import Scorer
 
 Logs = dict[str, Any]
@@ -80,6 +81,23 @@ class SaveBest(keras.callbacks.Callback):
         if (value := logs[monitor]) > self.best:
             self.best, self.best_epoch = value, epoch + 1
             save_model(self.model, self._tokenizer, self._folder)
+
+
+class PushRun(keras.callbacks.Callback):
+    """Pushes a run's folder after each epoch, in the background.
+
+    Args:
+        folder: The run.
+        uploader: Where it goes.
+    """
+
+    def __init__(self, folder: Path, uploader: BackgroundUploader):
+        super().__init__()
+        self._folder = folder
+        self._uploader = uploader
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self._uploader.submit(self._folder, f"Epoch {epoch + 1}")
 
 
 class HistoryWriter(keras.callbacks.Callback):

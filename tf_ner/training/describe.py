@@ -44,11 +44,13 @@ def describe_run(
     *,
     metrics: Mapping[str, Any],
     history: Sequence[Mapping[str, Any]],
+    hub_id: str | None = None,
 ) -> CardFacts:
     """Gathers what a model card tells of a finished run; no path, no name of a machine."""
     options = {name: getattr(config, name) for name in _HYPER_PARAMETERS}
     return CardFacts(
         name=config.run_dir.resolve().name,
+        hub_id=hub_id,
         base_model=_origin_of_model(config),
         data=_origin_of_data(config),
         languages=config.language or (),

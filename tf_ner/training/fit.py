@@ -1,5 +1,6 @@
 """A whole run with Keras `fit`: data, model, training, scores, files."""
 
+import dataclasses
 import json
 import logging
 import sys
@@ -13,17 +14,19 @@ import tf_keras as keras
 from datasets import Dataset, DatasetDict
 from transformers import TFPreTrainedModel
 
-from tf_ner.config import TrainConfig
+from tf_ner.config import RUN_CONFIG, TrainConfig
 from tf_ner.corpus.formats import write_conll
-from tf_ner.corpus.sources import first_rows, load_configured
+from tf_ner.corpus.sources import first_rows, hub_commit, load_configured
 from tf_ner.errors import DataError, OutputError
 from tf_ner.files import remove_partial, replaced_whole, write_text
+from tf_ner.hub.background import BackgroundUploader
 from tf_ner.hub.card import model_card
+from tf_ner.hub.upload import HubTarget, open_or_warn
 from tf_ner.hub.weights import load_weights
 from tf_ner.pipeline.sampling import Batches, num_batches, padding_ratio, training_batches
 from tf_ner.pipeline.to_tf import batches_to_tf
 from tf_ner.tasks.token_classification import EncodedSplit, TokenClassification
-from tf_ner.training.callbacks import HistoryWriter, SaveBest, SeqevalCallback
+from tf_ner.training.callbacks import HistoryWriter, PushRun, SaveBest, SeqevalCallback
 from tf_ner.training.describe import describe_run
 from tf_ner.training.losses import TokenClassificationLoss
 from tf_ner.training.models import config_tags, load_tokenizer, load_untrained, window_length
@@ -43,11 +46,13 @@ class TrainResult:
         output_dir: The run's folder.
         metrics: What `metrics.json` holds.
         history: A row an epoch, what `history.csv` holds.
+        commit_url: The commit on the Hub that holds the finished run; None if it was not pushed.
     """
 
     output_dir: Path
     metrics: dict[str, Any]
     history: list[dict[str, Any]]
+    commit_url: str | None = None
 
 
 def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] = (), verbose: int = 1) -> TrainResult:
@@ -83,19 +88,40 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
     for split, rows in {"train": encoded, **{split: scorer.encoded for split, scorer in scorers.items()}}.items():
         _report_losses(split, rows, task)
 
+    config = _pin_revisions(config, model, corpus)
+    target, uploader = _open_hub(config)
     _prepare_folder(folder, config)
     save_best = SaveBest(folder, tokenizer)
     history = HistoryWriter(folder / "history.csv")
-    training = _fit(model, encoded, task, config, callbacks=[seqeval, save_best, history, *callbacks], verbose=verbose)
+    ours = [seqeval, save_best, history, *([PushRun(folder, uploader)] if uploader else [])]
+    training = _fit(model, encoded, task, config, callbacks=[*ours, *callbacks], verbose=verbose)
     load_weights(model, folder / "model.safetensors")
 
     scored = {split: scorer.score(model) for split, scorer in scorers.items()}
     metrics = {split: scores.metrics for split, scores in scored.items()}
     metrics["training"] = {**training, "best_epoch": save_best.best_epoch}
     _write_results(folder, corpus, scored, metrics)
-    facts = describe_run(config, corpus, task, metrics=metrics, history=history.rows)
+    facts = describe_run(config, corpus, task, metrics=metrics, history=history.rows, hub_id=target)
     write_text(folder / "README.md", str(model_card(facts)))
-    return TrainResult(output_dir=folder, metrics=metrics, history=history.rows)
+    commit_url = uploader.finish(folder, "The finished run") if uploader else None
+    return TrainResult(output_dir=folder, metrics=metrics, history=history.rows, commit_url=commit_url)
+
+
+def _pin_revisions(config: TrainConfig, model: TFPreTrainedModel, corpus: DatasetDict) -> TrainConfig:
+    """Names the commits that model and data came from, so that the run can be repeated when they have changed."""
+    return dataclasses.replace(
+        config,
+        model_revision=getattr(model.config, "_commit_hash", None) or config.model_revision,
+        dataset_revision=hub_commit(corpus) or config.dataset_revision,
+    )
+
+
+def _open_hub(config: TrainConfig) -> tuple[str | None, BackgroundUploader | None]:
+    """The whole name of the repository and what pushes to it, or nothing if nothing is pushed."""
+    if not config.push_to_hub:
+        return None, None
+    target = HubTarget(config.hub_name, private=config.hub_private or None)
+    return open_or_warn(target), BackgroundUploader(target)
 
 
 def _fit(
@@ -179,7 +205,7 @@ def _check_folder(folder: Path, config: TrainConfig) -> None:
         raise OutputError(f"Received --output-dir {folder}, which is a file; expected a folder. Choose another name.")
     if not folder.is_dir() or not any(folder.iterdir()):
         return
-    if not (folder / "run_config.json").exists():
+    if not (folder / RUN_CONFIG).exists():
         raise OutputError(
             f"Received --output-dir {folder}, which holds files that are no run; expected a new folder. "
             "Choose another one."
@@ -204,7 +230,7 @@ def _prepare_folder(folder: Path, config: TrainConfig) -> None:
     remove_partial(folder)
     for file in (*(folder / name for name in _RESULT_FILES), *folder.glob("predictions.*.conll")):
         file.unlink(missing_ok=True)
-    config.save(folder / "run_config.json")
+    config.save(folder / RUN_CONFIG)
 
 
 def _report_losses(split: str, encoded: EncodedSplit, task: TokenClassification) -> None:

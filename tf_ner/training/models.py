@@ -17,11 +17,9 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from tf_ner.config import TrainConfig
+from tf_ner.config import RUN_CONFIG, TrainConfig
 from tf_ner.corpus.tags import is_iob
 from tf_ner.errors import ConfigError, ModelError
-from tf_ner.files import folder_filled_whole
-from tf_ner.hub.weights import save_weights
 from tf_ner.tasks.token_classification import TokenClassification
 
 logger = logging.getLogger(__name__)
@@ -88,7 +86,7 @@ def load_trained(model: str, *, revision: str | None = None) -> tuple[TFPreTrain
             )
         loaded = TFAutoModelForTokenClassification.from_pretrained(**location)
     tokenizer = load_tokenizer(model, revision=revision)
-    run_config = Path(model) / "run_config.json"
+    run_config = Path(model) / RUN_CONFIG
     run = TrainConfig.load(run_config) if run_config.is_file() else TrainConfig()
     task = TokenClassification(
         tokenizer,
@@ -135,16 +133,6 @@ def window_length(tokenizer: PreTrainedTokenizerFast, config: PretrainedConfig, 
 
 
 _POSITIONS_AFTER_PADDING = frozenset({"camembert", "longformer", "mpnet", "roberta", "xlm-roberta"})
-
-
-def save_model(model: TFPreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Writes weights, config and tokenizer; the folder is made if it is not there, each file is replaced whole."""
-    model.config.architectures = [type(model).__name__.removeprefix("TF")]
-    folder.mkdir(parents=True, exist_ok=True)
-    with folder_filled_whole(folder) as temporary:
-        model.config.save_pretrained(temporary)
-        tokenizer.save_pretrained(temporary)
-        save_weights(model, temporary / "model.safetensors")
 
 
 def is_packaged(model: str) -> bool:

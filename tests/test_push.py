@@ -1,0 +1,300 @@
+"""Pushing to the Hub: whole, in the background, over lines that fail."""
+
+import logging
+import subprocess
+import sys
+import time
+
+import pytest
+import tf_keras as keras
+from huggingface_hub import HfApi, constants
+from transformers.keras_callbacks import PushToHubCallback as TransformersPushToHubCallback
+
+from tests.hub import Hub
+from tests.hub.client import online
+from tf_ner import PushToHubCallback, TokenClassificationLoss, TrainConfig, load_untrained, make_dataset, train
+from tf_ner.cli import main
+from tf_ner.errors import ConfigError, HubError
+from tf_ner.files import write_text
+from tf_ner.hub import upload
+from tf_ner.hub.background import BackgroundUploader
+from tf_ner.hub.upload import HubTarget, list_files, push_folder
+
+TOKEN = "hf_" + "planted" * 5
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A Hub that the client in this process takes for the real one, and a user who is logged in."""
+    with Hub() as hub, online(hub):
+        hub.add_user("ada", token=TOKEN, organisations=("lab",))
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", False)
+        monkeypatch.setattr(upload, "_FIRST_WAIT", 0.01)
+        yield hub
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(bytes(range(256)) * 4000)
+    (folder / "config.json").write_text("{}")
+    (folder / "run_config.json").write_text("{}")
+    return folder
+
+
+def local(folder):
+    return {file.as_posix(): (folder / file).read_bytes() for file in list_files(folder)}
+
+
+def remote(hub, name):
+    files = hub.files("model", name)
+    files.pop(".gitattributes", None)
+    return files
+
+
+def sent_objects(hub):
+    return [request for request in hub.requests if request.method == "PUT" and request.status == 200]
+
+
+def test_a_folder_arrives_byte_for_byte(hub, folder):
+    (folder / ".partial.model").mkdir()
+    (folder / ".partial.model" / "half").write_text("half")
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "state").write_text("state")
+    address = push_folder(folder, HubTarget("run"), message="All of it")
+    assert remote(hub, "ada/run") == local(folder)
+    assert remote(hub, "ada/run").keys() == {"model.safetensors", "config.json", "run_config.json"}
+    assert address == f"{hub.url}/ada/run/commit/{hub.commits('model', 'ada/run')[0][1]}"
+
+
+def test_what_is_there_is_not_sent_again(hub, folder):
+    push_folder(folder, HubTarget("lab/run"), message="First")
+    assert len(sent_objects(hub)) == 1
+    (folder / "metrics.json").write_text("{}")
+    push_folder(folder, HubTarget("lab/run"), message="Second")
+    assert len(sent_objects(hub)) == 1
+    assert remote(hub, "lab/run") == local(folder)
+    num_commits = len(hub.commits("model", "lab/run"))
+    push_folder(folder, HubTarget("lab/run"), message="Nothing new")
+    assert len(hub.commits("model", "lab/run")) == num_commits
+
+
+@pytest.mark.parametrize("private", [None, True])
+def test_a_repository_is_private_when_asked(hub, folder, private):
+    push_folder(folder, HubTarget("run", private=private), message="m")
+    assert HfApi().model_info("ada/run").private is bool(private)
+
+
+def test_half_of_all_requests_may_fail(hub, folder, monkeypatch):
+    monkeypatch.setattr(upload, "_TRIES", 30)
+    hub.faults.fail(share=0.5, seed=1, status=503)
+    push_folder(folder, HubTarget("ada/run"), message="m")
+    assert remote(hub, "ada/run") == local(folder)
+    assert sum(request.status == 503 for request in hub.requests) >= 2
+
+
+@pytest.mark.parametrize("fault", ["status", "cut", "lost answer"])
+def test_a_passing_fault_is_tried_again(hub, folder, fault):
+    if fault == "status":
+        hub.faults.fail(path="/commit/", status=429, retry_after=0, times=2)
+    elif fault == "cut":
+        hub.faults.cut(path="/lfs/", after_bytes=1000, times=1)
+    else:
+        hub.faults.lose_answer(path="/commit/", times=1)
+    push_folder(folder, HubTarget("ada/run"), message="m")
+    assert remote(hub, "ada/run") == local(folder)
+
+
+def test_waits_grow_and_follow_the_hub():
+    waits = [[upload._wait_after(OSError(), number) for _ in range(50)] for number in (1, 2, 3, 20)]
+    assert all(max(a) < 3 * upload._FIRST_WAIT * 2**number for number, a in enumerate(waits[:3]))
+    assert sum(waits[0]) < sum(waits[1]) < sum(waits[2]) < sum(waits[3])
+    assert max(waits[3]) <= 1.5 * upload._LONGEST_WAIT
+    assert len(set(waits[0])) > 1, "everybody would come back at the same moment"
+
+
+def test_a_refusal_is_told_at_once(hub, folder):
+    hub.add_user("reader", token="hf_reader", can_write=False)
+    for token in ("hf_reader", "hf_nobody"):
+        with pytest.raises(HubError, match=r"Received a refusal .*expected a token that may write") as error:
+            push_folder(folder, HubTarget("reader/run", token=token), message="m")
+        assert token not in str(error.value)
+    assert len(hub.requests) <= 6, "a refusal was tried again"
+    with pytest.raises(HubError, match="expected name, user/name or organisation/name"):
+        push_folder(folder, HubTarget("a/b/c"), message="m")
+
+
+def test_a_newer_state_takes_the_place_of_one_that_waits(hub, folder):
+    uploader = BackgroundUploader(HubTarget("ada/run"))
+    hub.faults.delay(seconds=0.3, path="/commit/")
+    for number in range(5):
+        (folder / "config.json").write_text(str(number))
+        begin = time.perf_counter()
+        uploader.submit(folder, f"State {number}")
+        assert time.perf_counter() - begin < 0.2, "training had to wait"
+    (folder / "config.json").write_text("final")
+    assert uploader.finish(folder, "Final") == uploader.commit_url
+    assert remote(hub, "ada/run") == local(folder)
+    messages = [message for message, _ in hub.commits("model", "ada/run")]
+    assert messages[0] == "Final"
+    assert len(messages) < 5
+    assert not [file for file in folder.iterdir() if file.name.startswith(".")]
+
+
+def test_a_state_is_pushed_as_it_was_when_submitted(hub, folder):
+    uploader = BackgroundUploader(HubTarget("ada/run"))
+    hub.faults.delay(seconds=0.3, path="/preupload/")
+    uploader.submit(folder, "Before")
+    write_text(folder / "config.json", "changed while the upload ran")
+    while uploader.commit_url is None:
+        time.sleep(0.01)
+    assert remote(hub, "ada/run")["config.json"] == b"{}"
+
+
+def test_training_goes_on_when_the_network_is_gone(hub, folder, monkeypatch, caplog):
+    monkeypatch.setattr(upload, "_TRIES", 3)
+    hub.close()
+    uploader = BackgroundUploader(HubTarget("ada/run"))
+    with caplog.at_level(logging.WARNING):
+        assert uploader.finish(folder, "Final") is None
+    assert "Nothing is lost" in caplog.text
+    assert "tf-ner push" in caplog.text
+    assert TOKEN not in caplog.text
+
+
+@pytest.fixture
+def fit(tiny_bert, task, corpus):
+    """A `fit` with one more callback."""
+
+    def fit(callback, epochs=3):
+        model = load_untrained(str(tiny_bert), tag_names=task.tag_names)
+        model.compile(keras.optimizers.Adam(1e-3), loss=TokenClassificationLoss())
+        windows = task.encode_split(corpus["train"]).windows
+        dataset = make_dataset(windows, tokenizer=task.tokenizer, batch_size=4)
+        model.fit(dataset, epochs=epochs, callbacks=[callback], verbose=0)
+        return model
+
+    return fit
+
+
+def test_the_callback_pushes_what_it_saves(hub, fit, task, tmp_path):
+    callback = PushToHubCallback(tmp_path / "model", tokenizer=task.tokenizer, language="en")
+    assert isinstance(callback, TransformersPushToHubCallback)
+    fit(callback)
+    assert callback.hub_model_id == "ada/model"
+    assert remote(hub, "ada/model") == local(tmp_path / "model")
+    assert {"model.safetensors", "tokenizer.json", "README.md"} <= remote(hub, "ada/model").keys()
+    assert callback.commit_url.endswith(hub.commits("model", "ada/model")[0][1])
+
+
+@pytest.mark.parametrize(
+    ("options", "messages"),
+    [
+        ({"save_strategy": "no"}, ["End of training"]),
+        ({"save_strategy": "steps", "save_steps": 4}, ["End of training", "Step 4"]),
+    ],
+)
+def test_when_the_callback_pushes(hub, fit, tmp_path, monkeypatch, options, messages):
+    callback = PushToHubCallback(tmp_path / "model", **options)
+    # Each state is given the time to be pushed.
+    submit = callback._uploader.submit
+
+    def submit_and_wait(folder, message):
+        submit(folder, message)
+        while callback._uploader._waiting is not None or callback._uploader._is_busy:
+            time.sleep(0.01)
+
+    monkeypatch.setattr(callback._uploader, "submit", submit_and_wait)
+    fit(callback)
+    pushed = [message for message, _ in hub.commits("model", "ada/model") if message in messages]
+    assert pushed == messages
+
+
+def test_uploads_slower_than_epochs_hold_nothing_up(hub, fit, tmp_path):
+    """`fit` waits for the last upload only: no request of an earlier one is awaited by a step."""
+    callback = PushToHubCallback(tmp_path / "model", hub_model_id="lab/slow")
+    hub.faults.delay(seconds=1.0, path="/commit/")
+    ends = []
+    fit(_Sequence(callback, keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: ends.append(time.perf_counter()))))
+    assert ends[-1] - ends[0] < 2.0
+    assert remote(hub, "lab/slow") == local(tmp_path / "model")
+
+
+class _Sequence(keras.callbacks.CallbackList, keras.callbacks.Callback):
+    def __init__(self, *callbacks):
+        keras.callbacks.CallbackList.__init__(self, list(callbacks))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"save_strategy": "sometimes"}, "expected no, epoch or steps"),
+        ({"save_strategy": "steps"}, "save_steps None"),
+        ({"checkpoint": True}, "checkpoint=True"),
+    ],
+)
+def test_arguments_that_cannot_be_used(hub, tmp_path, options, message):
+    with pytest.raises(ConfigError, match=message):
+        PushToHubCallback(tmp_path / "model", **options)
+    assert hub.requests == []
+
+
+@pytest.fixture
+def run(hub, tiny_bert, corpus_dir, tmp_path):
+    """A run that is pushed."""
+    config = TrainConfig(
+        model=str(tiny_bert), dataset=str(corpus_dir), output_dir=tmp_path / "towns", epochs=3, push_to_hub=True,
+        hub_model_id="lab/towns", hub_private=True,
+    )  # fmt: skip
+    return train(config, verbose=0)
+
+
+def test_a_run_arrives_whole_and_says_where_it_is(hub, run):
+    assert remote(hub, "lab/towns") == local(run.output_dir)
+    assert run.commit_url == f"{hub.url}/lab/towns/commit/{hub.commits('model', 'lab/towns')[0][1]}"
+    assert 'model="lab/towns"' in (run.output_dir / "README.md").read_text(encoding="utf-8")
+
+
+def test_no_file_of_a_run_holds_the_token(hub, run):
+    for file in run.output_dir.rglob("*"):
+        assert file.is_dir() or TOKEN.encode() not in file.read_bytes(), file
+
+
+def test_push_lists_and_sends_from_the_shell(hub, run, capsys):
+    hub.requests.clear()
+    main(["push", str(run.output_dir), "--dry-run"])
+    listed = capsys.readouterr().out
+    assert all(file.name in listed for file in list_files(run.output_dir))
+    assert f"{(run.output_dir / 'model.safetensors').stat().st_size:,}" in listed
+    assert hub.requests == []
+    main(["push", str(run.output_dir), "--hub-model-id", "ada/elsewhere"])
+    assert "/ada/elsewhere/commit/" in capsys.readouterr().out
+    assert remote(hub, "ada/elsewhere") == local(run.output_dir)
+
+
+def test_push_wants_a_run(hub, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["push", str(tmp_path)])
+    assert "holds no run_config.json" in capsys.readouterr().err
+
+
+def test_killed_during_an_upload_and_pushed_again(hub, folder, tmp_path):
+    """What had arrived is not sent again."""
+    (folder / "second.safetensors").write_bytes(b"second" * 100_000)
+    hub.faults.delay(seconds=30, path="/commit/")
+    code = "import sys; from tf_ner.cli import main; main(['push', sys.argv[1], '--hub-model-id', 'ada/run'])"
+    push = [sys.executable, "-c", code, str(folder)]
+    process = subprocess.Popen(push, env=hub.environment(tmp_path / "home", token=TOKEN), stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while len(hub.objects("model", "ada/run") if hub.requests else ()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    hub.faults.clear()
+    sent = len(sent_objects(hub))
+    assert sent == 2
+    push_folder(folder, HubTarget("ada/run"), message="Again")
+    assert len(sent_objects(hub)) == sent
+    assert remote(hub, "ada/run") == local(folder)

@@ -1,0 +1,114 @@
+"""The Keras callback that pushes a model to the Hub while it learns."""
+
+from pathlib import Path
+from typing import Any
+
+import tf_keras as keras
+from transformers import PreTrainedTokenizerBase
+from transformers.keras_callbacks import PushToHubCallback as TransformersPushToHubCallback
+from transformers.modelcard import TrainingSummary
+from transformers.trainer_utils import IntervalStrategy
+
+from tf_ner.errors import ConfigError
+from tf_ner.files import write_text
+from tf_ner.hub.background import BackgroundUploader
+from tf_ner.hub.upload import HubTarget, open_or_warn
+from tf_ner.hub.weights import save_model
+
+
+class PushToHubCallback(TransformersPushToHubCallback):
+    """Saves and pushes the model regularly, without git and without holding up the training.
+
+    Takes the place of the class of the same name in transformers. Each state is saved in `output_dir` first, whatever
+    the network does; it is pushed in the background, one at a time, and a newer state takes the place of one that
+    waits. `fit` returns when the final state is pushed, or, with a warning, when that failed again and again.
+
+    Args:
+        output_dir: Where the model is saved; made if it is not there.
+        save_strategy: `no` (only at the end), `epoch` or `steps`.
+        save_steps: Every how many steps, with `steps`.
+        tokenizer: Saved beside the model.
+        hub_model_id: `name`, `user/name` or `organisation/name`; the name of `output_dir` if not given.
+        hub_token: For the Hub; the one of `huggingface-cli login` or `HF_TOKEN` if not given.
+        checkpoint: Not possible: states to resume from are not saved yet.
+        **model_card_args: For `transformers.modelcard.TrainingSummary.from_keras`, such as `dataset` or `language`.
+
+    Attributes:
+        commit_url: The address of the last commit; None before the first.
+
+    Raises:
+        ConfigError: An argument cannot be used.
+        HubError: The Hub refuses: there is no token, or it may not write.
+    """
+
+    def __init__(
+        self,
+        output_dir: str | Path,
+        save_strategy: str | IntervalStrategy = "epoch",
+        save_steps: int | None = None,
+        tokenizer: PreTrainedTokenizerBase | None = None,
+        hub_model_id: str | None = None,
+        hub_token: str | None = None,
+        checkpoint: bool = False,
+        **model_card_args: Any,
+    ):
+        # Not the parent's own: it would clone the repository with git.
+        keras.callbacks.Callback.__init__(self)
+        if checkpoint:
+            raise ConfigError(
+                "Received checkpoint=True; expected False, since states to resume from are not saved yet. Leave it out."
+            )
+        try:
+            self.save_strategy = IntervalStrategy(save_strategy)
+        except ValueError:
+            raise ConfigError(
+                f"Received save_strategy {save_strategy!r}; expected no, epoch or steps. Change save_strategy."
+            ) from None
+        if self.save_strategy == IntervalStrategy.STEPS and (not isinstance(save_steps, int) or save_steps < 1):
+            raise ConfigError(
+                f"Received save_steps {save_steps!r}; expected a number of steps, since save_strategy is steps."
+            )
+        self.save_steps = save_steps or 0
+        self.output_dir = Path(output_dir)
+        self.tokenizer = tokenizer
+        self.model_card_args = model_card_args
+        self.training_history: list[dict[str, Any]] = []
+        target = HubTarget(hub_model_id or self.output_dir.resolve().name, token=hub_token)
+        self.hub_model_id = open_or_warn(target)
+        self._uploader = BackgroundUploader(target)
+        self._num_steps = 0
+
+    @property
+    def commit_url(self) -> str | None:
+        return self._uploader.commit_url
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self.training_history = []
+        self._num_steps = 0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._num_steps += 1
+        if self.save_strategy == IntervalStrategy.STEPS and self._num_steps % self.save_steps == 0:
+            self._save()
+            self._uploader.submit(self.output_dir, f"Step {self._num_steps}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.training_history.append({**(logs or {}), "epoch": epoch})
+        if self.save_strategy == IntervalStrategy.EPOCH:
+            self._save()
+            self._uploader.submit(self.output_dir, f"Epoch {epoch + 1}")
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        self._save()
+        self._uploader.finish(self.output_dir, "End of training")
+
+    def _save(self) -> None:
+        save_model(self.model, self.tokenizer, self.output_dir)
+        if self.training_history:
+            summary = TrainingSummary.from_keras(
+                model=self.model,
+                model_name=self.hub_model_id,
+                keras_history=self.training_history,
+                **self.model_card_args,
+            )
+            write_text(self.output_dir / "README.md", summary.to_model_card())
