@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all check format wheel clean
+.PHONY: demo interop test test-all check format wheel clean
 
 # Its own folder, so that it can be stopped and called again.
 demo: .venv/installed
@@ -14,6 +14,17 @@ test: check
 
 test-all: check
 	$(BIN)/python -m pytest -q
+
+# What is pushed, read by PyTorch: the last transformers with TensorFlow classes, and the newest.
+interop: .venv/installed .interop/4/installed .interop/5/installed
+	TF_NER_INTEROP_PYTHONS=.interop/4/bin/python:.interop/5/bin/python $(BIN)/python -m pytest -q tests/test_interop.py
+
+.interop/4/installed: TRANSFORMERS = transformers==4.54.1
+.interop/5/installed: TRANSFORMERS = transformers>=5
+.interop/%/installed:
+	$(PYTHON) -m venv .interop/$*
+	.interop/$*/bin/pip install --quiet torch==2.13.0 "$(TRANSFORMERS)"
+	touch $@
 
 check: .venv/installed
 	$(BIN)/ruff check .
@@ -36,4 +47,4 @@ wheel: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv .interop build dist

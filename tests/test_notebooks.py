@@ -54,8 +54,17 @@ def test_colab_opens_this_file_and_installs_this_project(path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_from_top_to_bottom(path, tmp_path):
-    notebook = nbclient.execute(read(path), timeout=900, cwd=tmp_path)
+def test_a_notebook_runs_from_top_to_bottom_and_pushes(path, hub, tmp_path, monkeypatch):
+    for name, value in hub.environment(tmp_path / "home", "hf_ada").items():
+        monkeypatch.setenv(name, value)
+    notebook = read(path)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("PUSH = False", "PUSH = True")
+    nbclient.execute(notebook, timeout=900, cwd=tmp_path)
+    pushed = hub.files("model", "ada/my-ner-model")
+    local = tmp_path / "my-ner-model-pushed"
+    assert {file.name: file.read_bytes() for file in local.iterdir()}.items() <= pushed.items()
+    assert "model.safetensors" in pushed
     for cell in notebook.cells:
         if "collate(" in cell.source:
             assert "-100, -100" in cell.outputs[-1].data["text/plain"], "two sentences of one length show no padding"

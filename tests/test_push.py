@@ -89,6 +89,8 @@ def test_a_repository_is_private_when_asked(hub, folder, private):
 
 def test_half_of_all_requests_may_fail(hub, folder, monkeypatch):
     monkeypatch.setattr(upload, "_TRIES", 30)
+    # The client itself waits too, from one second on.
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
     hub.faults.fail(share=0.5, seed=1, status=503)
     push_folder(folder, HubTarget("ada/run"), message="m")
     assert remote(hub, "ada/run") == local(folder)
@@ -272,6 +274,19 @@ def test_push_lists_and_sends_from_the_shell(hub, run, capsys):
     main(["push", str(run.output_dir), "--hub-model-id", "ada/elsewhere"])
     assert "/ada/elsewhere/commit/" in capsys.readouterr().out
     assert remote(hub, "ada/elsewhere") == local(run.output_dir)
+
+
+def test_offline_is_told_before_the_work(hub, folder, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(HubError, match="HF_HUB_OFFLINE"):
+        PushToHubCallback(folder)
+    assert hub.requests == []
+
+
+def test_a_fault_never_shows_a_token():
+    target = HubTarget("run", token="hf_given")
+    assert upload.reason(OSError("bad hf_given\n  here"), target) == "bad hf_… here"
+    assert "hf_given" not in repr(target)
 
 
 def test_push_wants_a_run(hub, tmp_path, capsys):

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,20 +54,6 @@ def folder_filled_whole(folder: Path) -> Iterator[Path]:
             os.replace(file, folder / file.name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def folder_linked(source: Path, target: Path, files: Iterable[Path]) -> None:
-    """Fills `target` with `files` of `source` as they are now, without a second copy where the system can.
-
-    Links keep what they had when a file is later replaced whole, as everything here is.
-    """
-    for file in files:
-        link = target / file
-        link.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(source / file, link)
-        except OSError:
-            shutil.copy2(source / file, link)
 
 
 def remove_partial(folder: Path) -> None:

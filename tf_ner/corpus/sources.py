@@ -25,7 +25,10 @@ SPLIT_FILE_WORDS = {
 }
 
 # Data sets whose loading script `datasets` no longer runs: the same rows as Parquet.
-_HUB_PARQUET = {"conll2003": ("eriktks/conll2003", "refs/convert/parquet")}
+_HUB_PARQUET = {
+    "conll2003": ("eriktks/conll2003", "refs/convert/parquet"),
+    "wnut_17": ("leondz/wnut_17", "refs/convert/parquet"),
+}
 
 SAMPLE_DIR = Path(__file__).parent / "sample"
 """The corpus that comes with tf_ner; see its README."""
@@ -35,7 +38,7 @@ _SAMPLE_WITH_POS_AND_CHUNKS = SAMPLE_DIR / "pos_chunk.conll"
 _FOUR_COLUMNS = (_WORD, "pos", "chunk", "ner")
 _SAMPLE_COLUMNS = {"ner": None, "pos": _FOUR_COLUMNS, "chunk": _FOUR_COLUMNS}
 
-_HUB_ADDRESS = re.compile(r"hf://datasets/[^@]+@(?P<commit>[0-9a-f]{40})/")
+_COMMIT = re.compile("[0-9a-f]{40}")
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 _WORD_COLUMNS = ("words", "tokens")
 
@@ -116,11 +119,9 @@ def is_sample(dataset: str | Path) -> bool:
 
 def hub_commit(corpus: DatasetDict) -> str | None:
     """The commit on the Hub that a corpus was read from; None if it came from elsewhere."""
-    for rows in corpus.values():
-        for address in rows.info.download_checksums or {}:
-            if found := _HUB_ADDRESS.match(address):
-                return found["commit"]
-    return None
+    # `datasets` keeps what it read from the Hub in a folder named after the commit.
+    folders = (Path(file["filename"]).parent.name for rows in corpus.values() for file in rows.cache_files)
+    return next((folder for folder in folders if _COMMIT.fullmatch(folder)), None)
 
 
 def hub_repository(dataset: str, revision: str | None = None) -> tuple[str, str | None]:

@@ -10,7 +10,6 @@ from tempfile import mkdtemp
 
 from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-from tf_ner.files import folder_linked
 from tf_ner.hub.upload import HubTarget, list_files, push_folder, reason
 
 logger = logging.getLogger(__name__)
@@ -40,7 +39,9 @@ class BackgroundUploader:
     def submit(self, folder: Path, message: str) -> None:
         """Takes a folder's present state to be pushed; does not wait."""
         state = Path(mkdtemp(dir=folder, prefix=".partial.push."))
-        folder_linked(folder, state, list_files(folder))
+        for file in list_files(folder):
+            (state / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(folder / file, state / file)
         with self._changed:
             replaced, self._waiting = self._waiting, (state, message)
             self._changed.notify_all()
@@ -85,7 +86,7 @@ class BackgroundUploader:
                 )
             self.fault = None
         except Exception as fault:  # The training must not end by what happens to an upload.
-            self.fault = reason(fault)
+            self.fault = reason(fault, self.target)
             if self._waiting is None:
                 logger.warning(
                     "Could not push to %s (%s). Nothing is lost: the files are in the output folder; send them later "

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import requests
-from huggingface_hub import HfApi, configure_http_backend, get_token
+from huggingface_hub import HfApi, configure_http_backend, constants, get_token
 from huggingface_hub.errors import HFValidationError
 
 from tf_ner.config import RUN_CONFIG, PushConfig, TrainConfig
@@ -91,7 +91,9 @@ def push_folder(folder: Path, target: HubTarget, *, message: str, may_go_on: Cal
             if number == _TRIES or not may_go_on():
                 raise
             wait = _wait_after(fault, number)
-            logger.info("Pushing to %s failed (%s); trying again in %.0f s", target.repo_id, reason(fault), wait)
+            logger.info(
+                "Pushing to %s failed (%s); trying again in %.0f s", target.repo_id, reason(fault, target), wait
+            )
             time.sleep(wait)
     raise AssertionError("unreachable")
 
@@ -123,8 +125,8 @@ def push_run(config: PushConfig) -> str:
         return push_folder(config.run, target, message="The run as it stands")
     except OSError as fault:
         raise HubError(
-            f"Received no answer from the Hub for {name} ({reason(fault)}), {_TRIES} times; expected a line that "
-            "holds. What arrived will not be sent again: repeat the command later."
+            f"Received no answer from the Hub for {name} ({reason(fault, target)}), {_TRIES} times; expected a line "
+            "that holds. What arrived will not be sent again: repeat the command later."
         ) from None
 
 
@@ -152,15 +154,18 @@ def open_or_warn(target: HubTarget) -> str:
     try:
         return open_repository(target)
     except OSError as fault:
-        logger.warning("Cannot reach %s on the Hub now (%s); it is tried again later", target.repo_id, reason(fault))
+        logger.warning(
+            "Cannot reach %s on the Hub now (%s); it is tried again later", target.repo_id, reason(fault, target)
+        )
         return target.repo_id
 
 
-def reason(fault: BaseException) -> str:
+def reason(fault: BaseException, target: HubTarget) -> str:
     """A fault in one line, with no token in it."""
     text = " ".join(str(fault).split()) or type(fault).__name__
-    token = get_token()
-    return text.replace(token, "hf_…") if token else text
+    for token in filter(None, (target.token, get_token())):
+        text = text.replace(token, "hf_…")
+    return text
 
 
 def _make_repository(api: HfApi, target: HubTarget) -> str:
@@ -179,11 +184,16 @@ def _wait_after(fault: OSError, number: int) -> float:
 @contextmanager
 def _refusals_named(target: HubTarget) -> Iterator[None]:
     """Turns what will not pass by waiting into a HubError; what may pass stays an OSError."""
+    if constants.HF_HUB_OFFLINE:
+        raise HubError(
+            f"Received HF_HUB_OFFLINE and something to push to {target.repo_id}; expected a line to the Hub. Unset "
+            "HF_HUB_OFFLINE, or push later with `tf-ner push FOLDER`."
+        )
     try:
         yield
     except HFValidationError as error:
         raise HubError(
-            f"Received --hub-model-id {target.repo_id} ({reason(error)}); expected name, user/name or "
+            f"Received --hub-model-id {target.repo_id} ({reason(error, target)}); expected name, user/name or "
             "organisation/name. Change --hub-model-id."
         ) from None
     except (OSError, RuntimeError) as error:
@@ -195,9 +205,9 @@ def _refusals_named(target: HubTarget) -> Iterator[None]:
         if response is None or response.status_code in _PASSING:
             raise fault from None
         raise HubError(
-            f"Received a refusal from the Hub for {target.repo_id} ({reason(fault)}); expected a token that may write "
-            "there. Log in with `huggingface-cli login` (or set HF_TOKEN) with a token that has the write right, and "
-            "check the name with --hub-model-id."
+            f"Received a refusal from the Hub for {target.repo_id} ({reason(fault, target)}); expected a token that "
+            "may write there. Log in with `huggingface-cli login` (or set HF_TOKEN) with a token that has the write "
+            "right, and check the name with --hub-model-id."
         ) from None
 
 

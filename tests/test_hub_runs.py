@@ -1,0 +1,150 @@
+"""From the Hub, through a run, and back to the Hub: the commands as users type them, with a Hub on loopback."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
+
+from tests.hub import Hub
+
+ROOT = Path(__file__).parents[1]
+NAMES = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC", "B-MISC", "I-MISC"]
+
+
+def parquet_files(corpus: DatasetDict, folder: Path, path: str) -> dict[str, bytes]:
+    """The tests' corpus as Parquet, in the columns of the real data sets."""
+    features = Features({"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=NAMES))})
+    files = {}
+    for split, rows in corpus.items():
+        own = rows.features["tags"].feature.names
+        tags = [[NAMES.index(own[tag]) for tag in row] for row in rows["tags"]]
+        table = Dataset.from_dict({"tokens": rows["words"][:], "ner_tags": tags}, features=features)
+        table.to_parquet(folder / "rows.parquet")
+        files[path.format(split=split)] = (folder / "rows.parquet").read_bytes()
+    return files
+
+
+@pytest.fixture
+def hub(tiny_bert, corpus, tmp_path):
+    """A Hub with the models and data sets of the course, made small."""
+    with Hub() as hub:
+        hub.add_user("ada", token="hf_ada", organisations=("lab",))
+        model = {file.name: file.read_bytes() for file in tiny_bert.iterdir()}
+        hub.add_repo("model", "bert-base-cased", model)
+        hub.rename("model", "bert-base-cased", "google-bert/bert-base-cased")
+        hub.add_repo("model", "lab/private", model, private=True)
+        hub.add_user("bruno", token="hf_bruno")
+        hub.add_repo("model", "bruno/gated", model, gated=True)
+        hub.add_repo("dataset", "conll2003", {"conll2003.py": b"raise RuntimeError"})
+        hub.rename("dataset", "conll2003", "eriktks/conll2003")
+        files = parquet_files(corpus, tmp_path, "conll2003/{split}/0000.parquet")
+        hub.add_branch("dataset", "eriktks/conll2003", "refs/convert/parquet", files)
+        files = parquet_files(corpus, tmp_path, "bn/{split}-00000-of-00001.parquet")
+        splits = "".join(f"  - {{split: {split}, path: bn/{split}-*}}\n" for split in corpus)
+        card = f"---\nconfigs:\n- config_name: bn\n  data_files:\n{splits}---\n"
+        hub.add_repo("dataset", "wikiann", files | {"README.md": card.encode()})
+        hub.rename("dataset", "wikiann", "unimelb-nlp/wikiann")
+        hub.add_repo("dataset", "lab/reviews", {"train.csv": b"text,label\ngood,1\n"})
+        yield hub
+
+
+@pytest.fixture
+def run(hub, tmp_path):
+    """Runs a command in a process with an untouched client, in a folder of its own."""
+
+    def run(*command, token="hf_ada", stdin="", **variables):
+        return subprocess.run(
+            [sys.executable, *map(str, command)],
+            env=hub.environment(tmp_path / "home", token) | {"PYTHONPATH": str(ROOT), **variables},
+            cwd=tmp_path,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+TF_NER = ("-c", "from tf_ner.cli import main; main()")
+
+
+def train(run, *options, **variables):
+    return run(ROOT / "train_keras.py", "--epochs", 1, *options, **variables)
+
+
+def test_the_course_from_the_hub_and_back(hub, run, tmp_path):
+    """`python train_keras.py --dataset conll2003 --model bert-base-cased --push-to-hub`, then the model by its name."""
+    done = train(run, "--dataset", "conll2003", "--model", "bert-base-cased", "--push-to-hub")
+    assert done.returncode == 0, done.stderr
+    name, folder = "ada/bert-base-cased-conll2003", tmp_path / "runs" / "bert-base-cased-conll2003"
+    remote = hub.files("model", name)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {
+        path: content for path, content in remote.items() if path != ".gitattributes"
+    }
+    assert f"On the Hub: {hub.url}/{name}/commit/" in done.stdout
+    config = json.loads(remote["run_config.json"])
+    assert config["model_revision"] == hub.commits("model", "google-bert/bert-base-cased")[0][1]
+    (_, commit), *_ = hub.commits("dataset", "eriktks/conll2003", "refs/convert/parquet")
+    assert config["dataset_revision"] == commit
+
+    found = run(*TF_NER, "predict", name, stdin="Ada Lovelace lived in London.\n")
+    assert found.returncode == 0, found.stderr
+    assert json.loads(found.stdout)["text"] == "Ada Lovelace lived in London."
+    scored = run(*TF_NER, "evaluate", name, "--dataset", "conll2003", "--output", "scores.json")
+    assert scored.returncode == 0, scored.stderr
+    metrics = json.loads(remote["metrics.json"])
+    assert json.loads((tmp_path / "scores.json").read_text())["test"] == metrics["test"]
+
+    hub.requests.clear()
+    again = train(run, "--dataset", "conll2003", "--model", "bert-base-cased", "--overwrite", HF_HUB_OFFLINE="1")
+    assert again.returncode == 0, again.stderr
+    assert hub.requests == []
+    for output in (done, found, scored, again):
+        assert "hf_ada" not in output.stdout + output.stderr
+
+
+def test_a_configuration_of_a_data_set(hub, run, tmp_path):
+    done = train(run, "--dataset", "wikiann", "--dataset-config", "bn", "--model", "bert-base-cased")
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "runs").iterdir()
+    config = json.loads((folder / "run_config.json").read_text())
+    assert config["dataset_revision"] == hub.commits("dataset", "unimelb-nlp/wikiann")[0][1]
+
+
+def test_a_private_model_with_a_token(hub, run, tmp_path):
+    done = train(run, "--dataset", "conll2003", "--model", "lab/private", "--output-dir", "out")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--model bruno/gated", "gated"),
+        ("--model lab/nothing", "lab/nothing"),
+        ("--model bert-base-cased --model-revision nothing", "nothing"),
+        ("--model bert-base-cased --dataset lab/reviews", "columns text, label; expected words"),
+        ("--model bert-base-cased --dataset lab/nothing", "lab/nothing"),
+        ("--model bert-base-cased --dataset wikiann --dataset-config xx", "xx"),
+        ("--model bert-base-cased --push-to-hub --hub-model-id bruno/mine", "expected a token that may write"),
+    ],
+)
+def test_what_the_hub_does_not_have_or_give_is_one_line(run, tmp_path, options, message):
+    done = train(run, *f"--dataset conll2003 {options} --output-dir out".split())
+    assert done.returncode == 2, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("error: Received ")
+    assert message in last
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+    assert "hf_ada" not in done.stdout + done.stderr
+
+
+def test_without_a_network_it_is_one_line(hub, run):
+    hub.close()
+    done = train(run, "--dataset", "conll2003", "--model", "bert-base-cased")
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert done.stderr.splitlines()[-1].startswith("error: Received ")
