@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
 import pytest
 import tf_keras as keras
@@ -88,7 +89,6 @@ def test_a_repository_is_private_when_asked(hub, folder, private):
 
 
 def test_half_of_all_requests_may_fail(hub, folder, monkeypatch):
-    monkeypatch.setattr(upload, "_TRIES", 30)
     # The client itself waits too, from one second on.
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     hub.faults.fail(share=0.5, seed=1, status=503)
@@ -262,6 +262,30 @@ def test_a_run_arrives_whole_and_says_where_it_is(hub, run):
 def test_no_file_of_a_run_holds_the_token(hub, run):
     for file in run.output_dir.rglob("*"):
         assert file.is_dir() or TOKEN.encode() not in file.read_bytes(), file
+
+
+@pytest.mark.parametrize("fault", ["slow", "half of all requests"])
+def test_three_epochs_arrive_whole_over_a_bad_line(
+    hub, tiny_bert, corpus_dir, tmp_path, monkeypatch, caplog, capfd, fault
+):
+    """And nothing that was written or logged meanwhile holds the token."""
+    if fault == "slow":
+        hub.faults.delay(seconds=1.5, path="/commit/")
+    else:
+        monkeypatch.setattr(time, "sleep", lambda seconds: None)
+        hub.faults.fail(share=0.5, seed=3, status=500)
+    ends = []
+    clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: ends.append(time.perf_counter()))
+    options = {"model": str(tiny_bert), "dataset": str(corpus_dir), "output_dir": tmp_path / "run", "epochs": 3}
+    with caplog.at_level(logging.DEBUG):
+        result = train(TrainConfig(**options, push_to_hub=True), callbacks=[clock], verbose=0)
+    assert result.commit_url is not None
+    assert remote(hub, "ada/run") == local(result.output_dir)
+    assert fault != "slow" or max(after - before for before, after in pairwise(ends)) < 1.5, "an epoch had to wait"
+    written = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    logged = capfd.readouterr()
+    assert TOKEN not in caplog.text + logged.out + logged.err
+    assert TOKEN.encode() not in written
 
 
 def test_push_lists_and_sends_from_the_shell(hub, run, capsys):

@@ -14,6 +14,7 @@ from pathlib import Path
 import requests
 from huggingface_hub import HfApi, configure_http_backend, constants, get_token
 from huggingface_hub.errors import HFValidationError
+from urllib3 import Retry
 
 from tf_ner.config import RUN_CONFIG, PushConfig, TrainConfig
 from tf_ner.errors import HubError
@@ -76,7 +77,7 @@ def push_folder(folder: Path, target: HubTarget, *, message: str, may_go_on: Cal
         HubError: The Hub refuses (no token, no right, a bad name).
         OSError: The network or the Hub failed each time.
     """
-    _end_waiting_on_dead_lines()
+    _make_client_patient()
     api = HfApi(token=target.token)
     files = [file.as_posix() for file in list_files(folder)]
     for number in range(1, _TRIES + 1):
@@ -137,7 +138,7 @@ def open_repository(target: HubTarget) -> str:
         HubError: The Hub refuses.
         OSError: The network or the Hub failed.
     """
-    _end_waiting_on_dead_lines()
+    _make_client_patient()
     with _refusals_named(target):
         return _make_repository(HfApi(token=target.token), target)
 
@@ -212,7 +213,22 @@ def _refusals_named(target: HubTarget) -> Iterator[None]:
 
 
 class _Patience(requests.adapters.HTTPAdapter):
-    """Waits for no byte longer than `_SILENCE`, where the caller names no limit."""
+    """Tries a request again where it may help, and waits for no byte longer than `_SILENCE`.
+
+    A push takes many requests: on a bad line, all of them together hardly ever go well.
+    """
+
+    def __init__(self) -> None:
+        retries = Retry(
+            total=_TRIES - 1,
+            status_forcelist=_PASSING,
+            allowed_methods=None,
+            backoff_factor=_FIRST_WAIT,
+            backoff_max=_LONGEST_WAIT,
+            backoff_jitter=_FIRST_WAIT,
+            raise_on_status=False,
+        )
+        super().__init__(max_retries=retries)
 
     def send(self, request: requests.PreparedRequest, *arguments: object, **options: object) -> requests.Response:
         if options.get("timeout") is None:
@@ -220,8 +236,8 @@ class _Patience(requests.adapters.HTTPAdapter):
         return super().send(request, *arguments, **options)  # type: ignore[arg-type]
 
 
-def _end_waiting_on_dead_lines() -> None:
-    """The client sends large files without a time limit and would hang for ever on a line that is dead."""
+def _make_client_patient() -> None:
+    """The client gives up at the first fault, and would wait for ever on a line that is dead."""
 
     def make_session() -> requests.Session:
         session = requests.Session()
