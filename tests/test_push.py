@@ -17,7 +17,7 @@ from tf_ner import PushToHubCallback, TokenClassificationLoss, TrainConfig, load
 from tf_ner.cli import main
 from tf_ner.errors import ConfigError, HubError
 from tf_ner.files import write_text
-from tf_ner.hub import upload
+from tf_ner.hub import background, patience, upload
 from tf_ner.hub.background import BackgroundUploader
 from tf_ner.hub.upload import HubTarget, list_files, push_folder
 
@@ -32,6 +32,7 @@ def hub(monkeypatch):
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", False)
         monkeypatch.setattr(upload, "_FIRST_WAIT", 0.01)
+        monkeypatch.setattr(patience, "_FIRST_WAIT", 0.01)
         yield hub
 
 
@@ -53,6 +54,13 @@ def remote(hub, name):
     files = hub.files("model", name)
     files.pop(".gitattributes", None)
     return files
+
+
+def wait_for(happened):
+    deadline = time.monotonic() + 120
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def sent_objects(hub):
@@ -111,10 +119,100 @@ def test_a_passing_fault_is_tried_again(hub, folder, fault):
 
 def test_waits_grow_and_follow_the_hub():
     waits = [[upload._wait_after(OSError(), number) for _ in range(50)] for number in (1, 2, 3, 20)]
-    assert all(max(a) < 3 * upload._FIRST_WAIT * 2**number for number, a in enumerate(waits[:3]))
     assert sum(waits[0]) < sum(waits[1]) < sum(waits[2]) < sum(waits[3])
     assert max(waits[3]) <= 1.5 * upload._LONGEST_WAIT
     assert len(set(waits[0])) > 1, "everybody would come back at the same moment"
+
+
+def test_no_wait_is_without_end(hub, folder, monkeypatch):
+    """Not even where the Hub asks for an hour, and asks again and again."""
+    waits = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    hub.faults.fail(path="/api/", status=429, retry_after=3600)
+    with pytest.raises(OSError, match="429"):
+        push_folder(folder, HubTarget("ada/run"), message="m")
+    assert 0 < max(waits) <= 60
+    assert sum(waits) < 1500
+
+
+def test_faults_without_a_kind_are_tried_again(hub, folder, monkeypatch):
+    """As the client's faster transfer raises them."""
+    whole = HfApi.create_commit
+    faults = iter([RuntimeError("Data processing error: CAS"), RuntimeError("again")])
+
+    def create_commit(*args, **options):
+        for fault in faults:
+            raise fault
+        return whole(*args, **options)
+
+    monkeypatch.setattr(HfApi, "create_commit", create_commit)
+    push_folder(folder, HubTarget("ada/run"), message="m")
+    assert remote(hub, "ada/run") == local(folder)
+
+
+@pytest.mark.parametrize(("status", "times"), [(403, 1), (400, 1)])
+def test_an_address_in_the_storage_may_expire(hub, folder, status, times):
+    hub.faults.fail(path="/lfs/", method="PUT", status=status, times=times)
+    push_folder(folder, HubTarget("ada/run"), message="m")
+    assert remote(hub, "ada/run") == local(folder)
+
+
+def test_a_card_that_is_no_card_is_told(hub, folder):
+    (folder / "README.md").write_text("---\nlicense: [\n---\n")
+    with pytest.raises(HubError, match=r"expected a README\.md with metadata"):
+        push_folder(folder, HubTarget("ada/run"), message="m")
+
+
+def test_names_with_brackets_are_names(hub, folder):
+    (folder / "notes[1].txt").write_text("n")
+    push_folder(folder, HubTarget("ada/run"), message="m")
+    assert remote(hub, "ada/run") == local(folder)
+
+
+def test_results_that_are_gone_go_from_the_repository_and_nothing_else(hub, folder):
+    for name in ("predictions.test.conll", "metrics.json", "notes.txt"):
+        (folder / name).write_text(name)
+    push_folder(folder, HubTarget("ada/run"), message="m")
+    for name in ("predictions.test.conll", "metrics.json", "notes.txt"):
+        (folder / name).unlink()
+    push_folder(folder, HubTarget("ada/run"), message="m")
+    assert remote(hub, "ada/run") == local(folder) | {"notes.txt": b"notes.txt"}
+
+
+def test_private_is_never_public(hub, folder):
+    hub.add_repo("model", "ada/shown", {})
+    with pytest.raises(HubError, match="which is there and public"):
+        push_folder(folder, HubTarget("ada/shown", private=True), message="m")
+    assert "config.json" not in hub.files("model", "ada/shown")
+
+
+def test_a_full_disk_does_not_end_the_training(hub, folder, monkeypatch, caplog):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(background.shutil, "copyfile", full)
+    uploader = BackgroundUploader(HubTarget("ada/run"))
+    uploader.submit(folder, "Epoch 1")
+    assert "Epoch 1 is not pushed" in caplog.text
+    assert uploader.finish(folder, "Final") is not None
+    assert remote(hub, "ada/run") == local(folder)
+    assert not [file for file in folder.iterdir() if file.name.startswith(".")]
+
+
+def test_a_panic_is_told_and_ends_no_waiting(hub, folder, monkeypatch):
+    class Panic(BaseException):
+        pass
+
+    def panic(*_, **__):
+        raise Panic("from below")
+
+    uploader = BackgroundUploader(HubTarget("ada/run"))
+    assert uploader.finish(folder, "First") is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(background, "push_folder", panic)
+        assert uploader.finish(folder, "Second") is None
+        assert uploader.fault == "from below"
+    assert uploader.finish(folder, "Third") is not None
 
 
 def test_a_refusal_is_told_at_once(hub, folder):
@@ -150,13 +248,11 @@ def test_a_state_is_pushed_as_it_was_when_submitted(hub, folder):
     hub.faults.delay(seconds=0.3, path="/preupload/")
     uploader.submit(folder, "Before")
     write_text(folder / "config.json", "changed while the upload ran")
-    while uploader.commit_url is None:
-        time.sleep(0.01)
+    wait_for(lambda: uploader.commit_url is not None)
     assert remote(hub, "ada/run")["config.json"] == b"{}"
 
 
 def test_training_goes_on_when_the_network_is_gone(hub, folder, monkeypatch, caplog):
-    monkeypatch.setattr(upload, "_TRIES", 3)
     hub.close()
     uploader = BackgroundUploader(HubTarget("ada/run"))
     with caplog.at_level(logging.WARNING):
@@ -205,8 +301,7 @@ def test_when_the_callback_pushes(hub, fit, tmp_path, monkeypatch, options, mess
 
     def submit_and_wait(folder, message):
         submit(folder, message)
-        while callback._uploader._waiting is not None or callback._uploader._is_busy:
-            time.sleep(0.01)
+        wait_for(lambda: callback._uploader._thread is None)
 
     monkeypatch.setattr(callback._uploader, "submit", submit_and_wait)
     fit(callback)
@@ -314,8 +409,9 @@ def test_a_fault_never_shows_a_token():
 
 
 def test_push_wants_a_run(hub, tmp_path, capsys):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as stop:
         main(["push", str(tmp_path)])
+    assert stop.value.code == 2
     assert "holds no run_config.json" in capsys.readouterr().err
 
 
@@ -326,9 +422,7 @@ def test_killed_during_an_upload_and_pushed_again(hub, folder, tmp_path):
     code = "import sys; from tf_ner.cli import main; main(['push', sys.argv[1], '--hub-model-id', 'ada/run'])"
     push = [sys.executable, "-c", code, str(folder)]
     process = subprocess.Popen(push, env=hub.environment(tmp_path / "home", token=TOKEN), stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while len(hub.objects("model", "ada/run") if hub.requests else ()) < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_for(lambda: len(sent_objects(hub)) == 2)
     process.kill()
     process.communicate()
     hub.faults.clear()

@@ -60,7 +60,7 @@ def remove_partial(folder: Path) -> None:
     """Removes what a process that was killed left half-written in `folder`."""
     for leftover in (*folder.glob(".*.partial"), *folder.glob(".partial.*")):
         if leftover.is_dir():
-            shutil.rmtree(leftover)
+            shutil.rmtree(leftover, ignore_errors=True)
         else:
             leftover.unlink()
 

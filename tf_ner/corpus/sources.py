@@ -26,8 +26,9 @@ SPLIT_FILE_WORDS = {
 
 # Data sets whose loading script `datasets` no longer runs: the same rows as Parquet.
 _HUB_PARQUET = {
-    "conll2003": ("eriktks/conll2003", "refs/convert/parquet"),
-    "wnut_17": ("leondz/wnut_17", "refs/convert/parquet"),
+    name: (repository, "refs/convert/parquet")
+    for repository in ("eriktks/conll2003", "leondz/wnut_17")
+    for name in (repository, repository.partition("/")[2])
 }
 
 SAMPLE_DIR = Path(__file__).parent / "sample"

@@ -5,6 +5,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -13,6 +14,19 @@ from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_b
 from tf_ner.hub.upload import HubTarget, list_files, push_folder, reason
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _State:
+    """A folder to be pushed; `is_copy` if it was made for that and goes afterwards."""
+
+    folder: Path
+    message: str
+    is_copy: bool
+
+    def remove(self) -> None:
+        if self.is_copy:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class BackgroundUploader:
@@ -30,70 +44,91 @@ class BackgroundUploader:
         self.target = target
         self.commit_url: str | None = None
         self.fault: str | None = None
-        self._waiting: tuple[Path, str] | None = None
-        self._is_busy = False
-        self._is_last = False
+        self._waiting: _State | None = None
+        self._thread: threading.Thread | None = None
         self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._work, name="tf_ner push", daemon=True)
 
     def submit(self, folder: Path, message: str) -> None:
-        """Takes a folder's present state to be pushed; does not wait."""
-        state = Path(mkdtemp(dir=folder, prefix=".partial.push."))
-        for file in list_files(folder):
-            (state / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(folder / file, state / file)
-        with self._changed:
-            replaced, self._waiting = self._waiting, (state, message)
-            self._changed.notify_all()
-        if replaced is not None:
-            shutil.rmtree(replaced[0], ignore_errors=True)
-        if self._thread.ident is None:
-            self._thread.start()
+        """Takes a folder's present state to be pushed; does not wait for the Hub."""
+        copy = None
+        try:
+            copy = Path(mkdtemp(dir=folder, prefix=".partial.push."))
+            for file in list_files(folder):
+                (copy / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder / file, copy / file)
+        except OSError as fault:
+            if copy is not None:
+                shutil.rmtree(copy, ignore_errors=True)
+            why = reason(fault, self.target)
+            logger.warning("%s is not pushed: %s cannot be copied (%s). Training goes on.", message, folder, why)
+            return
+        self._queue(_State(copy, message, is_copy=True))
 
     def finish(self, folder: Path, message: str) -> str | None:
-        """Pushes the final state, waits for it and gives the address of its commit, or None where that failed."""
+        """Pushes the final state, waits for it and gives the address of its commit, or None where that failed.
+
+        The folder must not change meanwhile.
+        """
         logger.info("Pushing to %s …", self.target.repo_id)
-        self._is_last = True
-        self.submit(folder, message)
+        self._queue(_State(folder, message, is_copy=False))
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting is None and not self._is_busy)
+            self._changed.wait_for(lambda: self._thread is None)
         if self.fault is not None:
+            logger.warning(
+                "Could not push to %s (%s). Nothing is lost: the files are in %s; send them later with "
+                "`tf-ner push %s --hub-model-id %s`.",
+                self.target.repo_id, self.fault, folder, folder, self.target.repo_id,
+            )  # fmt: skip
             return None
-        logger.info("Pushed: %s", self.commit_url)
         return self.commit_url
 
-    def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting is not None)
-                assert self._waiting is not None
-                (state, message), self._waiting = self._waiting, None
-                self._is_busy = True
-            try:
-                self._push(state, message)
-            finally:
-                shutil.rmtree(state, ignore_errors=True)
-                with self._changed:
-                    self._is_busy = False
-                    self._changed.notify_all()
+    def cancel(self) -> None:
+        """Drops what waits; what is on its way now may still arrive."""
+        with self._changed:
+            waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.remove()
 
-    def _push(self, state: Path, message: str) -> None:
-        try:
-            with _progress_bars(shown=self._is_last):
-                # With a newer state waiting, this one is not worth another try.
-                self.commit_url = push_folder(
-                    state, self.target, message=message, may_go_on=lambda: self._waiting is None
-                )
-            self.fault = None
-        except Exception as fault:  # The training must not end by what happens to an upload.
-            self.fault = reason(fault, self.target)
-            if self._waiting is None:
-                logger.warning(
-                    "Could not push to %s (%s). Nothing is lost: the files are in the output folder; send them later "
-                    "with `tf-ner push FOLDER`.",
-                    self.target.repo_id,
-                    self.fault,
-                )
+    def _queue(self, state: _State) -> None:
+        with self._changed:
+            replaced, self._waiting = self._waiting, state
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="tf_ner push", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+        if replaced is not None:
+            replaced.remove()
+
+    def _work(self) -> None:
+        """Pushes until nothing waits; the next state gets a thread of its own."""
+        while (state := self._next()) is not None:
+            # Whatever happens, the one who waits for this must not take an earlier commit for it, nor wait for ever.
+            self.fault = "it was interrupted"
+            try:
+                with _progress_bars(shown=not state.is_copy):
+                    self.commit_url = push_folder(
+                        state.folder, self.target, message=state.message, before_next_try=self._wait
+                    )
+                self.fault = None
+            except BaseException as fault:
+                self.fault = reason(fault, self.target)
+                if state.is_copy:
+                    logger.info("%s was not pushed (%s); training goes on", state.message, self.fault)
+            finally:
+                state.remove()
+
+    def _next(self) -> _State | None:
+        with self._changed:
+            state, self._waiting = self._waiting, None
+            if state is None:
+                self._thread = None
+                self._changed.notify_all()
+            return state
+
+    def _wait(self, seconds: float) -> bool:
+        """Waits to try again, unless a newer state comes: then this one is not worth it."""
+        with self._changed:
+            return not self._changed.wait_for(lambda: self._waiting is not None, timeout=seconds)
 
 
 @contextmanager

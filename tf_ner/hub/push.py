@@ -100,7 +100,8 @@ class PushToHubCallback(TransformersPushToHubCallback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._save()
-        self._uploader.finish(self.output_dir, "End of training")
+        if address := self._uploader.finish(self.output_dir, "End of training"):
+            print(f"Pushed: {address}")
 
     def _save(self) -> None:
         save_model(self.model, self.tokenizer, self.output_dir)
@@ -109,6 +110,8 @@ class PushToHubCallback(TransformersPushToHubCallback):
                 model=self.model,
                 model_name=self.hub_model_id,
                 keras_history=self.training_history,
-                **self.model_card_args,
+                # Without one it would ask the Hub for the encoder's, each time, and make the training wait.
+                **{"license": "", **self.model_card_args},
             )
+            summary.license = summary.license or None
             write_text(self.output_dir / "README.md", summary.to_model_card())

@@ -3,37 +3,39 @@
 Everything goes through `HfApi` commits: no git and no git-lfs. What the repository already holds is not sent again.
 """
 
+import fnmatch
 import logging
+import os
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import requests
-from huggingface_hub import HfApi, configure_http_backend, constants, get_token
+from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi, constants, get_token
 from huggingface_hub.errors import HFValidationError
-from urllib3 import Retry
 
 from tf_ner.config import RUN_CONFIG, PushConfig, TrainConfig
 from tf_ner.errors import HubError
+from tf_ner.hub.patience import make_client_patient
+
+CommitOperation = CommitOperationAdd | CommitOperationCopy | CommitOperationDelete
 
 logger = logging.getLogger(__name__)
 
-_TRIES = 6
+_TRIES = 4
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 60.0
-"""In seconds."""
+_DEADLINE = 600.0
+"""In seconds; after the last, a push is not begun again."""
 
-_SILENCE = 60.0
-"""After how many seconds without a byte a line is taken for dead."""
+# Answers that another try may change: faults of the line, of the Hub, and others' commits in between.
+_PASSING = frozenset({408, 409, 412, 425, 429, 500, 502, 503, 504})
 
-# Answers that another try may change; all others will be the same again.
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-
-_NOT_PUSHED = ("checkpoints/", ".")
-"""How the paths begin that stay here: states to resume from, and what is half-written or hidden."""
+# What a run writes and may have held before: gone from the folder, it goes from the repository too.
+_RESULTS = ("README.md", "metrics.json", "history.csv", "predictions.*.conll")
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class HubTarget:
 
     Attributes:
         repo_id: `name`, `user/name` or `organisation/name`.
-        private: Whether a new repository can be seen by its owners only; the Hub's own default if None.
+        private: Whether it must be private; a new one follows the Hub's own default if None.
         token: For the Hub; the one of `huggingface-cli login` or `HF_TOKEN` if None. Never written anywhere.
     """
 
@@ -55,59 +57,68 @@ class HubTarget:
 
 
 def list_files(folder: Path) -> list[Path]:
-    """The files of a folder that a push sends, relative to it."""
-    files = (file.relative_to(folder) for file in sorted(folder.rglob("*")) if file.is_file())
-    return [
-        file
-        for file in files
-        if not file.as_posix().startswith(_NOT_PUSHED) and not any(part.startswith(".") for part in file.parts)
-    ]
+    """The files of a folder that a push sends, relative to it: all but hidden ones and states to resume from."""
+    files = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "checkpoints"]
+        files += [(Path(parent) / name).relative_to(folder) for name in names if not name.startswith(".")]
+    return sorted(files)
 
 
-def push_folder(folder: Path, target: HubTarget, *, message: str, may_go_on: Callable[[], bool] = lambda: True) -> str:
+def pause(seconds: float) -> bool:
+    """Waits; nothing speaks against going on then."""
+    time.sleep(seconds)
+    return True
+
+
+def push_folder(
+    folder: Path, target: HubTarget, *, message: str, before_next_try: Callable[[float], bool] = pause
+) -> str:
     """Makes a repository hold what a folder holds, and gives the address of the commit.
 
     Args:
         folder: Its files must not change meanwhile.
-        target: The repository; made if it is not there. Other files in it stay.
+        target: The repository; made if it is not there. Files in it that no run writes stay.
         message: Of the commit.
-        may_go_on: Asked before each further try; where it says no, the last fault is raised.
+        before_next_try: Waits for so many seconds and says whether to go on; where not, the last fault is raised.
 
     Raises:
-        HubError: The Hub refuses (no token, no right, a bad name).
+        HubError: The Hub refuses (no token, no right, a bad name, a card that is no card).
         OSError: The network or the Hub failed each time.
     """
-    _make_client_patient()
-    api = HfApi(token=target.token)
-    files = [file.as_posix() for file in list_files(folder)]
+    api = _connect(target)
+    files = list_files(folder)
+    # Kept from try to try: they know what has arrived.
+    additions = [CommitOperationAdd(file.as_posix(), folder / file) for file in files]
+    begin = time.monotonic()
     for number in range(1, _TRIES + 1):
         try:
             with _refusals_named(target):
                 repo_id = _make_repository(api, target)
-                commit = api.upload_folder(
-                    repo_id=repo_id, folder_path=folder, allow_patterns=files, commit_message=message
-                )
-            return str(commit.commit_url)
+                stale = _find_stale(api.list_repo_files(repo_id), {file.as_posix() for file in files})
+                operations: list[CommitOperation] = [*additions, *map(CommitOperationDelete, stale)]
+                return str(api.create_commit(repo_id, operations, commit_message=message).commit_url)
         except OSError as fault:
-            if number == _TRIES or not may_go_on():
+            if number == _TRIES or time.monotonic() - begin > _DEADLINE:
                 raise
             wait = _wait_after(fault, number)
-            logger.info(
-                "Pushing to %s failed (%s); trying again in %.0f s", target.repo_id, reason(fault, target), wait
-            )
-            time.sleep(wait)
+            why = reason(fault, target)
+            logger.info("Pushing to %s failed (%s); trying again in %.0f s", target.repo_id, why, wait)
+            if not before_next_try(wait):
+                raise
     raise AssertionError("unreachable")
 
 
 def files_of_run(folder: Path) -> list[tuple[Path, int]]:
-    """What a push of a run sends: its files, relative to it, and their sizes in bytes.
+    """What a push of a run, or of a saved model, sends: its files, relative to it, and their sizes in bytes.
 
     Raises:
-        HubError: The folder holds no run.
+        HubError: The folder holds neither.
     """
-    if not (folder / RUN_CONFIG).is_file():
+    if not any((folder / name).is_file() for name in (RUN_CONFIG, "config.json")):
         raise HubError(
-            f"Received {folder}, which holds no {RUN_CONFIG}; expected the output folder of a run. Check the path."
+            f"Received {folder}, which holds no {RUN_CONFIG} and no config.json; expected the output folder of a run "
+            "or a saved model. Check the path."
         )
     return [(file, (folder / file).stat().st_size) for file in list_files(folder)]
 
@@ -119,58 +130,69 @@ def push_run(config: PushConfig) -> str:
         HubError: The folder holds no run, or the Hub refuses or cannot be reached.
     """
     files_of_run(config.run)
-    run = TrainConfig.load(config.run / RUN_CONFIG)
+    run = TrainConfig.load(config.run / RUN_CONFIG) if (config.run / RUN_CONFIG).is_file() else TrainConfig()
+    if not (config.run / "metrics.json").is_file():
+        logger.warning("%s holds no metrics.json: it is not, or not yet, a finished run", config.run)
     name = config.hub_model_id or run.hub_model_id or config.run.resolve().name
     target = HubTarget(name, private=config.hub_private or run.hub_private or None)
     try:
         return push_folder(config.run, target, message="The run as it stands")
     except OSError as fault:
         raise HubError(
-            f"Received no answer from the Hub for {name} ({reason(fault, target)}), {_TRIES} times; expected a line "
-            "that holds. What arrived will not be sent again: repeat the command later."
+            f"Received no answer from the Hub for {name} that lasts ({reason(fault, target)}); expected a line that "
+            "holds. What arrived will not be sent again: repeat the command later."
         ) from None
-
-
-def open_repository(target: HubTarget) -> str:
-    """Makes the repository where it is not there, and gives its whole name.
-
-    Raises:
-        HubError: The Hub refuses.
-        OSError: The network or the Hub failed.
-    """
-    _make_client_patient()
-    with _refusals_named(target):
-        return _make_repository(HfApi(token=target.token), target)
 
 
 def open_or_warn(target: HubTarget) -> str:
     """Makes the repository where it is not there, so that a refusal shows before the training.
 
-    Raises:
-        HubError: The Hub refuses.
-
     Returns:
         Its whole name; the given one where the Hub cannot be reached now, which is told in a warning.
+
+    Raises:
+        HubError: The Hub refuses.
     """
+    api = _connect(target)
     try:
-        return open_repository(target)
+        with _refusals_named(target):
+            return _make_repository(api, target)
     except OSError as fault:
-        logger.warning(
-            "Cannot reach %s on the Hub now (%s); it is tried again later", target.repo_id, reason(fault, target)
-        )
+        why = reason(fault, target)
+        logger.warning("Cannot reach %s on the Hub now (%s); it is tried again later", target.repo_id, why)
         return target.repo_id
 
 
 def reason(fault: BaseException, target: HubTarget) -> str:
-    """A fault in one line, with no token in it."""
+    """A fault in one line, with no token and no signed address in it."""
     text = " ".join(str(fault).split()) or type(fault).__name__
     for token in filter(None, (target.token, get_token())):
         text = text.replace(token, "hf_…")
-    return text
+    return re.sub(r"(https?://[^\s?]+)\?\S+", r"\1", text)
+
+
+def _connect(target: HubTarget) -> HfApi:
+    if constants.HF_HUB_OFFLINE:
+        raise HubError(
+            f"Received HF_HUB_OFFLINE and something to push to {target.repo_id}; expected a line to the Hub. Unset "
+            "HF_HUB_OFFLINE, or push later with `tf-ner push FOLDER`."
+        )
+    make_client_patient()
+    return HfApi(token=target.token)
 
 
 def _make_repository(api: HfApi, target: HubTarget) -> str:
-    return api.create_repo(target.repo_id, private=target.private, exist_ok=True).repo_id
+    repo_id = api.create_repo(target.repo_id, private=target.private, exist_ok=True).repo_id
+    if target.private and not api.model_info(repo_id).private:
+        raise HubError(
+            f"Received --hub-private for {repo_id}, which is there and public; expected a private repository or a new "
+            "name. Change its visibility on the Hub, or --hub-model-id."
+        )
+    return repo_id
+
+
+def _find_stale(remote: list[str], local: set[str]) -> list[str]:
+    return [file for file in remote if file not in local and any(fnmatch.fnmatchcase(file, name) for name in _RESULTS)]
 
 
 def _wait_after(fault: OSError, number: int) -> float:
@@ -184,12 +206,7 @@ def _wait_after(fault: OSError, number: int) -> float:
 
 @contextmanager
 def _refusals_named(target: HubTarget) -> Iterator[None]:
-    """Turns what will not pass by waiting into a HubError; what may pass stays an OSError."""
-    if constants.HF_HUB_OFFLINE:
-        raise HubError(
-            f"Received HF_HUB_OFFLINE and something to push to {target.repo_id}; expected a line to the Hub. Unset "
-            "HF_HUB_OFFLINE, or push later with `tf-ner push FOLDER`."
-        )
+    """Turns what will not pass by waiting into a HubError; what may pass becomes or stays an OSError."""
     try:
         yield
     except HFValidationError as error:
@@ -197,52 +214,31 @@ def _refusals_named(target: HubTarget) -> Iterator[None]:
             f"Received --hub-model-id {target.repo_id} ({reason(error, target)}); expected name, user/name or "
             "organisation/name. Change --hub-model-id."
         ) from None
-    except (OSError, RuntimeError) as error:
-        # The client wraps what happens to a large file in a RuntimeError.
-        fault = error if isinstance(error, OSError) else error.__cause__
-        if not isinstance(fault, OSError):
-            raise
-        response = getattr(fault, "response", None)
-        if response is None or response.status_code in _PASSING:
-            raise fault from None
+    except ValueError as error:
         raise HubError(
-            f"Received a refusal from the Hub for {target.repo_id} ({reason(fault, target)}); expected a token that "
-            "may write there. Log in with `huggingface-cli login` (or set HF_TOKEN) with a token that has the write "
-            "right, and check the name with --hub-model-id."
+            f"Received files that the Hub does not take for {target.repo_id} ({reason(error, target)}); expected a "
+            "README.md with metadata as the Hub describes them, and room in the account. Mend this and push again."
         ) from None
+    except RuntimeError as error:
+        # The client wraps what happens to a large file, and its faster transfer has no kinds of faults.
+        fault = error.__cause__ if isinstance(error.__cause__, OSError) else OSError(reason(error, target))
+        _raise_fault(fault, target)
+    except OSError as fault:
+        _raise_fault(fault, target)
 
 
-class _Patience(requests.adapters.HTTPAdapter):
-    """Tries a request again where it may help, and waits for no byte longer than `_SILENCE`.
-
-    A push takes many requests: on a bad line, all of them together hardly ever go well.
-    """
-
-    def __init__(self) -> None:
-        retries = Retry(
-            total=_TRIES - 1,
-            status_forcelist=_PASSING,
-            allowed_methods=None,
-            backoff_factor=_FIRST_WAIT,
-            backoff_max=_LONGEST_WAIT,
-            backoff_jitter=_FIRST_WAIT,
-            raise_on_status=False,
+def _raise_fault(fault: OSError, target: HubTarget) -> None:
+    response = getattr(fault, "response", None)
+    # Storage stands elsewhere; its addresses expire, and a new try gets new ones.
+    is_of_hub = response is not None and (response.url or "").startswith(constants.ENDPOINT)
+    if response is None or response.status_code in _PASSING or not is_of_hub:
+        raise fault from None
+    advice = "expected it to take the files. Read the reason"
+    if response.status_code in (401, 403, 404):
+        advice = (
+            "expected a token that may write there. Log in with `huggingface-cli login` (or set HF_TOKEN) with a token "
+            "that has the write right, and check the name with --hub-model-id"
         )
-        super().__init__(max_retries=retries)
-
-    def send(self, request: requests.PreparedRequest, *arguments: object, **options: object) -> requests.Response:
-        if options.get("timeout") is None:
-            options["timeout"] = _SILENCE
-        return super().send(request, *arguments, **options)  # type: ignore[arg-type]
-
-
-def _make_client_patient() -> None:
-    """The client gives up at the first fault, and would wait for ever on a line that is dead."""
-
-    def make_session() -> requests.Session:
-        session = requests.Session()
-        session.mount("http://", _Patience())
-        session.mount("https://", _Patience())
-        return session
-
-    configure_http_backend(make_session)
+    raise HubError(
+        f"Received a refusal from the Hub for {target.repo_id} ({reason(fault, target)}); {advice}."
+    ) from None

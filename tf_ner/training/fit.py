@@ -89,19 +89,25 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
         _report_losses(split, rows, task)
 
     config = _pin_revisions(config, model, corpus)
-    target, uploader = _open_hub(config)
+    uploader = _make_uploader(config)
     _prepare_folder(folder, config)
     save_best = SaveBest(folder, tokenizer)
     history = HistoryWriter(folder / "history.csv")
     ours = [seqeval, save_best, history, *([PushRun(folder, uploader)] if uploader else [])]
-    training = _fit(model, encoded, task, config, callbacks=[*ours, *callbacks], verbose=verbose)
+    try:
+        training = _fit(model, encoded, task, config, callbacks=[*ours, *callbacks], verbose=verbose)
+    except BaseException:
+        if uploader is not None:
+            uploader.cancel()
+        raise
     load_weights(model, folder / "model.safetensors")
 
     scored = {split: scorer.score(model) for split, scorer in scorers.items()}
     metrics = {split: scores.metrics for split, scores in scored.items()}
     metrics["training"] = {**training, "best_epoch": save_best.best_epoch}
     _write_results(folder, corpus, scored, metrics)
-    facts = describe_run(config, corpus, task, metrics=metrics, history=history.rows, hub_id=target)
+    hub_id = open_or_warn(uploader.target) if uploader else None
+    facts = describe_run(config, corpus, task, metrics=metrics, history=history.rows, hub_id=hub_id)
     write_text(folder / "README.md", str(model_card(facts)))
     commit_url = uploader.finish(folder, "The finished run") if uploader else None
     return TrainResult(output_dir=folder, metrics=metrics, history=history.rows, commit_url=commit_url)
@@ -116,12 +122,13 @@ def _pin_revisions(config: TrainConfig, model: TFPreTrainedModel, corpus: Datase
     )
 
 
-def _open_hub(config: TrainConfig) -> tuple[str | None, BackgroundUploader | None]:
-    """The whole name of the repository and what pushes to it, or nothing if nothing is pushed."""
+def _make_uploader(config: TrainConfig) -> BackgroundUploader | None:
+    """What pushes the run, if it is to be pushed; finds out before the training whether it may."""
     if not config.push_to_hub:
-        return None, None
+        return None
     target = HubTarget(config.hub_name, private=config.hub_private or None)
-    return open_or_warn(target), BackgroundUploader(target)
+    open_or_warn(target)
+    return BackgroundUploader(target)
 
 
 def _fit(

@@ -1,0 +1,54 @@
+"""The Hub's client on bad lines: each request is tried again, and none waits for ever."""
+
+import requests
+from huggingface_hub import configure_http_backend
+from urllib3 import Retry
+
+_CONNECT, _SILENCE = 10.0, 60.0
+"""In seconds: how long to wait for a line, and on it for the next byte."""
+
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
+_STATUS = (408, 425, 429, 500, 502, 503, 504)
+
+
+def make_client_patient() -> None:
+    """Sets how the client of this process makes its requests, from now on and in all threads.
+
+    By itself it gives up a push at the first fault, although a push takes many requests; and it sends large files
+    without a time limit, so that it hangs on a line that is dead.
+    """
+    configure_http_backend(_make_session)
+
+
+def _make_session() -> requests.Session:
+    session = requests.Session()
+    session.mount("http://", _Patience())
+    session.mount("https://", _Patience())
+    return session
+
+
+class _Patience(requests.adapters.HTTPAdapter):
+    def __init__(self) -> None:
+        super().__init__(max_retries=_make_retries())
+
+    def send(self, request: requests.PreparedRequest, *arguments: object, **options: object) -> requests.Response:
+        if options.get("timeout") is None:
+            options["timeout"] = (_CONNECT, _SILENCE)
+        return super().send(request, *arguments, **options)  # type: ignore[arg-type]
+
+
+def _make_retries() -> Retry:
+    """Answers that may change are asked for again; a line that broke with a body on it is left to the caller."""
+    return Retry(
+        total=4,
+        connect=2,
+        read=0,
+        other=0,
+        status_forcelist=_STATUS,
+        allowed_methods=None,
+        backoff_factor=_FIRST_WAIT,
+        backoff_max=_LONGEST_WAIT,
+        backoff_jitter=_FIRST_WAIT,
+        retry_after_max=int(_LONGEST_WAIT),
+        raise_on_status=False,
+    )
