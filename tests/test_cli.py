@@ -14,7 +14,7 @@ from tf_ner.config import DEMO, TrainCommand, TrainConfig
 HEAVY = ("tensorflow", "transformers", "datasets", "numpy")
 
 
-@pytest.mark.parametrize("arguments", ["--help", "train --help", "evaluate --help", "predict --help"])
+@pytest.mark.parametrize("arguments", ["--help", "train --help", "evaluate --help", "predict --help", "push --help"])
 def test_help_needs_no_heavy_library(arguments):
     code = f"""
 import sys
@@ -42,7 +42,7 @@ def fails(arguments, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "Expected one of {train, evaluate, predict}"),
+        ("", "error: Expected one of {train, evaluate, predict, push}. See tf-ner --help"),
         ("fly", "Unrecognized options: fly"),
         ("train --modle x", "Unrecognized options: --modle"),
         ("train --label-alignment none", "invalid choice 'none' for argument '--label-alignment'"),

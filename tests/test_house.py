@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import tf_ner
-from tf_ner.config import EvaluateConfig, PredictConfig, TrainConfig
+from tf_ner.config import EvaluateConfig, PredictConfig, PushConfig, TrainConfig
 
 PACKAGE = Path(tf_ner.__file__).parent
 EVERYBODY = {"tf_ner.config", "tf_ner.errors", "tf_ner.files"}
@@ -59,7 +59,7 @@ def test_only_one_file_loads_models():
         assert not loads or file.name == "models.py", file
 
 
-@pytest.mark.parametrize("config", [TrainConfig, EvaluateConfig, PredictConfig])
+@pytest.mark.parametrize("config", [TrainConfig, EvaluateConfig, PredictConfig, PushConfig])
 def test_every_option_is_read(config):
     code = "".join(file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py") if file.name != "config.py")
     files = dict.fromkeys(("train_file", "validation_file", "test_file"), "files")

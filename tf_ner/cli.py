@@ -153,7 +153,7 @@ def _parse_over(train_defaults: TrainCommand, arguments: Sequence[str]) -> Any:
 
 def _first_part(box: str) -> str:
     """The message inside a box of tyro, without its title and the help it repeats, on one line."""
-    lines = [re.sub("[╭╮╰╯│─]", "", line).strip() for line in box.splitlines()]
+    lines = [re.sub("[╭╮╰╯│─]|-{3,}", "", line).strip() for line in box.splitlines()]
     message, _, _ = " ".join(" ".join(lines[1:]).split()).partition(" Argument helptext:")
     return message.replace("For full helptext, run", "See").replace("For full helptext, see", "See")
 
