@@ -354,6 +354,15 @@ def test_a_run_arrives_whole_and_says_where_it_is(hub, run):
     assert 'model="lab/towns"' in (run.output_dir / "README.md").read_text(encoding="utf-8")
 
 
+def test_a_right_that_is_withdrawn_meanwhile_loses_no_run(hub, tiny_bert, corpus_dir, tmp_path, caplog):
+    withdraw = keras.callbacks.LambdaCallback(on_train_end=lambda *_: hub.faults.fail(status=403))
+    options = {"model": str(tiny_bert), "dataset": str(corpus_dir), "output_dir": tmp_path / "run", "epochs": 1}
+    result = train(TrainConfig(**options, push_to_hub=True), callbacks=[withdraw], verbose=0)
+    assert result.commit_url is None
+    assert "Nothing is lost" in caplog.text
+    assert {"README.md", "metrics.json", "model.safetensors"} <= local(result.output_dir).keys()
+
+
 def test_no_file_of_a_run_holds_the_token(hub, run):
     for file in run.output_dir.rglob("*"):
         assert file.is_dir() or TOKEN.encode() not in file.read_bytes(), file

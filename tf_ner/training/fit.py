@@ -17,7 +17,7 @@ from transformers import TFPreTrainedModel
 from tf_ner.config import RUN_CONFIG, TrainConfig
 from tf_ner.corpus.formats import write_conll
 from tf_ner.corpus.sources import first_rows, hub_commit, load_configured
-from tf_ner.errors import DataError, OutputError
+from tf_ner.errors import DataError, HubError, OutputError
 from tf_ner.files import remove_partial, replaced_whole, write_text
 from tf_ner.hub.background import BackgroundUploader
 from tf_ner.hub.card import model_card
@@ -106,7 +106,7 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
     metrics = {split: scores.metrics for split, scores in scored.items()}
     metrics["training"] = {**training, "best_epoch": save_best.best_epoch}
     _write_results(folder, corpus, scored, metrics)
-    hub_id = open_or_warn(uploader.target) if uploader else None
+    hub_id = _whole_name(uploader.target) if uploader else None
     facts = describe_run(config, corpus, task, metrics=metrics, history=history.rows, hub_id=hub_id)
     write_text(folder / "README.md", str(model_card(facts)))
     commit_url = uploader.finish(folder, "The finished run") if uploader else None
@@ -129,6 +129,14 @@ def _make_uploader(config: TrainConfig) -> BackgroundUploader | None:
     target = HubTarget(config.hub_name, private=config.hub_private or None)
     open_or_warn(target)
     return BackgroundUploader(target)
+
+
+def _whole_name(target: HubTarget) -> str:
+    """The repository with its owner, if the Hub still tells it; what was trained is worth more than the answer."""
+    try:
+        return open_or_warn(target)
+    except HubError:
+        return target.repo_id
 
 
 def _fit(
