@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
+from transformers import AutoTokenizer, BertConfig, TFBertModel
 
 from tests.hub import Hub
+from tf_ner import load_corpus
+from tf_ner.hub.weights import save_model
 
 ROOT = Path(__file__).parents[1]
 NAMES = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC", "B-MISC", "I-MISC"]
@@ -113,6 +116,36 @@ def test_a_configuration_of_a_data_set(hub, run, tmp_path):
     (folder,) = (tmp_path / "runs").iterdir()
     config = json.loads((folder / "run_config.json").read_text())
     assert config["dataset_revision"] == hub.commits("dataset", "unimelb-nlp/wikiann")[0][1]
+
+
+def test_bengali_with_a_multilingual_tokenizer(hub, run, shared, tmp_path):
+    """`--dataset wikiann --dataset-config bn`, real Bengali text and the real multilingual vocabulary."""
+    tokenizer = AutoTokenizer.from_pretrained(shared / "tokenizers" / "bert-base-multilingual-cased")
+    config = BertConfig(
+        vocab_size=len(tokenizer), hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8
+    )
+    model = TFBertModel(config)
+    model(model.dummy_inputs)
+    save_model(model, tokenizer, tmp_path / "model")
+    files = {file.name: file.read_bytes() for file in (tmp_path / "model").iterdir()}
+    hub.add_repo("model", "bert-base-multilingual-cased", files)
+    bengali = load_corpus(shared / "data" / "bengali")
+    names = bengali["train"].features["tags"].feature.names
+    features = Features({"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=names))})
+    card, files = "---\nconfigs:\n- config_name: bn\n  data_files:\n", {}
+    for split, rows in bengali.items():
+        rows = rows.select(range(40)).rename_columns({"words": "tokens", "tags": "ner_tags"}).cast(features)
+        rows.to_parquet(tmp_path / "rows.parquet")
+        card += f"  - {{split: {split}, path: bn/{split}-*}}\n"
+        files[f"bn/{split}-00000-of-00001.parquet"] = (tmp_path / "rows.parquet").read_bytes()
+    hub.add_repo("dataset", "lab/wikiann", files | {"README.md": f"{card}---\n".encode()})
+
+    options = ["--dataset", "lab/wikiann", "--dataset-config", "bn", "--language", "bn", "--output-dir", "bengali"]
+    done = train(run, "--model", "bert-base-multilingual-cased", "--push-to-hub", *options)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads(hub.files("model", "ada/bengali")["metrics.json"])
+    assert metrics["test"]["words"] == metrics["test"]["words_scored"] == sum(map(len, bengali["test"]["words"][:40]))
+    assert b"language:\n- bn\n" in hub.files("model", "ada/bengali")["README.md"]
 
 
 def test_a_private_model_with_a_token(hub, run, tmp_path):

@@ -424,19 +424,27 @@ def test_push_wants_a_run(hub, tmp_path, capsys):
     assert "holds no run_config.json" in capsys.readouterr().err
 
 
-def test_killed_during_an_upload_and_pushed_again(hub, folder, tmp_path):
-    """What had arrived is not sent again."""
+@pytest.mark.parametrize("moment", ["file", "commit"])
+def test_killed_during_an_upload_and_pushed_again(hub, folder, tmp_path, moment):
+    """Nothing is lost, and nothing that had arrived whole is sent again."""
     (folder / "second.safetensors").write_bytes(b"second" * 100_000)
-    hub.faults.delay(seconds=30, path="/commit/")
+    if moment == "commit":
+        hub.faults.delay(seconds=30, path="/commit/")
+    else:
+        hub.faults.throttle(bytes_per_second=100_000, path="/lfs/", method="PUT")
     code = "import sys; from tf_ner.cli import main; main(['push', sys.argv[1], '--hub-model-id', 'ada/run'])"
     push = [sys.executable, "-c", code, str(folder)]
     process = subprocess.Popen(push, env=hub.environment(tmp_path / "home", token=TOKEN), stderr=subprocess.PIPE)
-    wait_for(lambda: len(sent_objects(hub)) == 2)
+    if moment == "commit":
+        wait_for(lambda: len(sent_objects(hub)) == 2)
+    else:
+        wait_for(lambda: any(request.path.endswith("/objects/batch") for request in hub.requests))
+        time.sleep(1)
     process.kill()
     process.communicate()
     hub.faults.clear()
-    sent = len(sent_objects(hub))
-    assert sent == 2
+    arrived = len(sent_objects(hub))
+    assert arrived == (2 if moment == "commit" else 0)
     push_folder(folder, HubTarget("ada/run"), message="Again")
-    assert len(sent_objects(hub)) == sent
+    assert len(sent_objects(hub)) == 2
     assert remote(hub, "ada/run") == local(folder)

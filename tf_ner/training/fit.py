@@ -5,7 +5,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,16 +70,7 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
     _check_folder(folder, config)
     keras.utils.set_random_seed(config.seed)
     corpus = _load_splits(config)
-    data_tags = corpus["train"].features["tags"].feature.names
-    tokenizer = load_tokenizer(config.model, revision=config.model_revision)
-    model = load_untrained(config.model, tag_names=data_tags, revision=config.model_revision)
-    task = TokenClassification(
-        tokenizer,
-        config_tags(model.config),
-        max_length=window_length(tokenizer, model.config, config.max_length),
-        stride=config.stride,
-        label_alignment=config.label_alignment,
-    )
+    model, task = _load_model(config, corpus["train"].features["tags"].feature.names)
     encoded = task.encode_split(corpus["train"])
     seqeval = SeqevalCallback(corpus["validation"], task, batch_size=config.eval_batch_size)
     scorers = {"validation": seqeval.scorer}
@@ -91,7 +82,7 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
     config = _pin_revisions(config, model, corpus)
     uploader = _make_uploader(config)
     _prepare_folder(folder, config)
-    save_best = SaveBest(folder, tokenizer)
+    save_best = SaveBest(folder, task.tokenizer)
     history = HistoryWriter(folder / "history.csv")
     ours = [seqeval, save_best, history, *([PushRun(folder, uploader)] if uploader else [])]
     try:
@@ -111,6 +102,20 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
     write_text(folder / "README.md", str(model_card(facts)))
     commit_url = uploader.finish(folder, "The finished run") if uploader else None
     return TrainResult(output_dir=folder, metrics=metrics, history=history.rows, commit_url=commit_url)
+
+
+def _load_model(config: TrainConfig, tag_names: Sequence[str]) -> tuple[TFPreTrainedModel, TokenClassification]:
+    """The encoder with a head for the tags, and how it reads words."""
+    tokenizer = load_tokenizer(config.model, revision=config.model_revision)
+    model = load_untrained(config.model, tag_names=tag_names, revision=config.model_revision)
+    task = TokenClassification(
+        tokenizer,
+        config_tags(model.config),
+        max_length=window_length(tokenizer, model.config, config.max_length),
+        stride=config.stride,
+        label_alignment=config.label_alignment,
+    )
+    return model, task
 
 
 def _pin_revisions(config: TrainConfig, model: TFPreTrainedModel, corpus: DatasetDict) -> TrainConfig:
