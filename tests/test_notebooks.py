@@ -55,6 +55,8 @@ def test_colab_opens_this_file_and_installs_this_project(path):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_from_top_to_bottom_and_pushes(path, hub, tmp_path, monkeypatch):
+    # The tests themselves are offline.
+    monkeypatch.delenv("HF_HUB_OFFLINE")
     for name, value in hub.environment(tmp_path / "home", "hf_ada").items():
         monkeypatch.setenv(name, value)
     notebook = read(path)
