@@ -8,7 +8,9 @@ _CONNECT, _SILENCE = 10.0, 60.0
 """In seconds: how long to wait for a line, and on it for the next byte."""
 
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
-_STATUS = (408, 425, 429, 500, 502, 503, 504)
+
+PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Answers that the same request may not get again."""
 
 
 def make_client_patient() -> None:
@@ -44,7 +46,7 @@ def _make_retries() -> Retry:
         connect=2,
         read=0,
         other=0,
-        status_forcelist=_STATUS,
+        status_forcelist=PASSING_STATUSES,
         allowed_methods=None,
         backoff_factor=_FIRST_WAIT,
         backoff_max=_LONGEST_WAIT,

@@ -19,7 +19,7 @@ from huggingface_hub.errors import HFValidationError
 
 from tf_ner.config import RUN_CONFIG, PushConfig, TrainConfig
 from tf_ner.errors import HubError
-from tf_ner.hub.patience import make_client_patient
+from tf_ner.hub.patience import PASSING_STATUSES, make_client_patient
 
 CommitOperation = CommitOperationAdd | CommitOperationCopy | CommitOperationDelete
 
@@ -31,8 +31,8 @@ _LONGEST_WAIT = 60.0
 _DEADLINE = 600.0
 """In seconds; after the last, a push is not begun again."""
 
-# Answers that another try may change: faults of the line, of the Hub, and others' commits in between.
-_PASSING = frozenset({408, 409, 412, 425, 429, 500, 502, 503, 504})
+# Answers that another push may not get again: also those to a commit that another one came before.
+_PASSING = PASSING_STATUSES | {409, 412}
 
 # What a run writes and may have held before: gone from the folder, it goes from the repository too.
 _RESULTS = ("README.md", "metrics.json", "history.csv", "predictions.*.conll")

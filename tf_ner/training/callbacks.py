@@ -60,6 +60,9 @@ class SaveBest(keras.callbacks.Callback):
     Attributes:
         best: The best value so far.
         best_epoch: Its epoch, from 1; 0 before the first.
+
+    Raises:
+        ConfigError: While training, if what it monitors is not among the logs.
     """
 
     def __init__(self, folder: str | Path, tokenizer: PreTrainedTokenizerFast, *, monitor: str | None = None):
