@@ -9,11 +9,14 @@ BIN := .venv/bin
 demo: .venv/installed
 	$(BIN)/python train_keras.py --demo --output-dir runs/demo --overwrite
 
+# Files side by side: the tests of one share what it takes long to make, and hardly any uses two processors.
+PYTEST := $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile
+
 test: check
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: check
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 # What is pushed, read by PyTorch: the last transformers with TensorFlow classes, and the newest.
 interop: .venv/installed .interop/4/installed .interop/5/installed
