@@ -2,7 +2,9 @@ import io
 
 import pytest
 
-from tf_ner.corpus.formats import read_conll, write_conll
+from tf_ner.corpus.conll import read_conll, write_conll
+from tf_ner.corpus.findings import Finding
+from tf_ner.corpus.sentences import Layout
 from tf_ner.corpus.sources import load_corpus
 from tf_ner.errors import DataError
 
@@ -38,8 +40,31 @@ def test_unicode_spaces_are_words_between_tabs(tmp_path):
 def test_columns_can_be_chosen_and_lines_are_counted(tmp_path):
     path = tmp_path / "file.conll"
     path.write_text("-DOCSTART- -X- O O\n\nEU NNP B-NP B-ORG\n", encoding="utf-8")
-    [sentence] = read_conll(path, word_column=0, tag_column=1)
-    assert (sentence.tags, sentence.line) == (["NNP"], 3)
+    [sentence] = read_conll(path, Layout(word_column=0, tag_column=1))
+    assert (sentence.tags, sentence.lines) == (["NNP"], [3])
+
+
+LAYOUTS = {
+    "by name": ({"columns": ("pos", "word", "ner")}, "NNP EU B-ORG\n", ("EU", "B-ORG")),
+    "an index in front": ({"columns": ("index", "word", "ner")}, "1 EU B-ORG\n", ("EU", "B-ORG")),
+    "a number of the task's": ({"task": "pos", "tag_column": 1}, "EU NNP B-ORG\n", ("EU", "NNP")),
+    "numbers as text": ({"word_column": "-1", "tag_column": "0"}, "B-ORG EU\n", ("EU", "B-ORG")),
+    "another name than the task's": (
+        {"columns": ("word", "fine", "ner"), "tag_column": "fine"},
+        "EU B-A O\n",
+        ("EU", "B-A"),
+    ),
+    "a prefix": ({"word_prefix": "en:"}, "en:en:EU B-ORG\n", ("en:EU", "B-ORG")),
+    "comments": ({"comments": True}, "# id 1\nEU B-ORG\n#\n", ("EU", "B-ORG")),
+    "no comments": ({}, "#EU B-ORG\n", ("#EU", "B-ORG")),
+}
+
+
+@pytest.mark.parametrize(("layout", "text", "expected"), LAYOUTS.values(), ids=LAYOUTS)
+def test_a_layout_says_what_stands_where(tmp_path, layout, text, expected):
+    path = tmp_path / "file.conll"
+    path.write_text(text, encoding="utf-8")
+    assert [(" ".join(s.words), " ".join(s.tags)) for s in read_conll(path, Layout(**layout))] == [expected]
 
 
 BAD = {
@@ -49,6 +74,7 @@ BAD = {
     "no tag": (b"a\tO\nb\t\n", ":2: received 1 column"),
     "no word": (b"a\tO\n\tO\n", ":2: received an empty word"),
     "not UTF-8": (b"a O\n\nb\xff O\n", ":3: received bytes that are not UTF-8"),
+    "UTF-16": ("a O\n".encode("utf-16-le"), ":1: received a NUL byte"),
 }
 
 
@@ -59,6 +85,21 @@ def test_bad_rows_are_named_by_line(tmp_path, content, message):
     with pytest.raises(DataError) as error:
         list(read_conll(path))
     assert str(error.value).startswith(str(path) + message)
+
+
+def test_a_reader_that_may_go_on_leaves_out_bad_lines(tmp_path):
+    path = tmp_path / "file.conll"
+    path.write_bytes(b"a O\nb\nc B-X\n\n\xff O\n\n\tO\nd O\n")
+    findings: list[Finding] = []
+    assert [s.words for s in read_conll(path, report=findings.append)] == [["a", "c"], ["d"]]
+    assert [(f.kind, f.line) for f in findings] == [("ragged-row", 2), ("encoding", 5), ("empty-word", 7)]
+
+
+def test_a_word_without_the_prefix_is_named(tmp_path):
+    path = tmp_path / "file.conll"
+    path.write_text("en:a O\nb O\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r":2: received an empty word in 'b O'; expected 'en:' and a word"):
+        list(read_conll(path, Layout(word_prefix="en:")))
 
 
 @pytest.mark.parametrize(("name", "message"), [("none.conll", "does not exist"), (".", "the folder")])

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tf_ner import load_corpus
-from tf_ner.corpus import sources
-from tf_ner.corpus.formats import read_conll
+from tf_ner.corpus.conll import read_conll
+from tf_ner.corpus.sentences import Layout
+from tf_ner.corpus.splits import SAMPLE_DIR
 from tf_ner.corpus.tags import tags_to_spans
 
 SIZES = {"train": 600, "validation": 150, "test": 150}
@@ -45,7 +46,7 @@ def test_no_sentence_stands_twice(splits):
 
 def exercise():
     """The sentences with parts of speech and chunks, as (words, tags of entities)."""
-    return [(row.words, row.tags) for row in read_conll(sources.SAMPLE_DIR / "pos_chunk.conll")]
+    return [(row.words, row.tags) for row in read_conll(SAMPLE_DIR / "pos_chunk.conll")]
 
 
 def frame(words, tags):
@@ -135,7 +136,7 @@ def test_what_makes_names_hard_is_there(splits):
 
 
 def test_the_readme_counts_right(splits):
-    text = (sources.SAMPLE_DIR / "README.md").read_text(encoding="utf-8")
+    text = (SAMPLE_DIR / "README.md").read_text(encoding="utf-8")
     for file, split in {"train": "train", "valid": "validation", "test": "test"}.items():
         rows = splits[split]
         labels = Counter(label for _, label in entities(rows))
@@ -165,7 +166,7 @@ def test_parts_of_speech_are_those_of_the_penn_treebank():
 
 @pytest.mark.parametrize("column", [2, 3])
 def test_chunks_and_entities_of_the_exercise_are_strict_iob2(column):
-    sentences = list(read_conll(sources.SAMPLE_DIR / "pos_chunk.conll", tag_column=column))
+    sentences = list(read_conll(SAMPLE_DIR / "pos_chunk.conll", Layout(tag_column=column)))
     assert len(sentences) == 60
     for sentence in sentences:
         assert tags_to_spans(sentence.tags) == tags_to_spans(sentence.tags, strict=True)

@@ -1,7 +1,11 @@
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
-from tf_ner.corpus.sources import find_split_files, load_corpus, words_and_tags
+from tf_ner.corpus.findings import raise_error
+from tf_ner.corpus.hub_sets import read_hub_splits, words_and_tags
+from tf_ner.corpus.sentences import Layout
+from tf_ner.corpus.sources import load_corpus
+from tf_ner.corpus.splits import find_split_files
 from tf_ner.errors import DataError
 
 
@@ -13,6 +17,11 @@ from tf_ner.errors import DataError
         ("wnut17train.conll emerging.dev.conll", "wnut17train.conll emerging.dev.conll"),
         ("train.txt validation.txt latest.txt README.md", "train.txt validation.txt"),
         ("TRAIN.TXT", "TRAIN.TXT"),
+        (
+            "train.jsonl dev.csv test.parquet README.md LICENSE.txt dataset_info.json",
+            "train.jsonl dev.csv test.parquet",
+        ),
+        ("en_ewt-ud-train.conllu en_ewt-ud-test.conllu stats.json", "en_ewt-ud-train.conllu en_ewt-ud-test.conllu"),
     ],
 )
 def test_files_are_found_by_name(tmp_path, names, expected):
@@ -28,6 +37,15 @@ def test_two_files_for_one_split_are_listed(tmp_path):
         load_corpus(tmp_path)
 
 
+def test_a_file_for_two_splits_is_refused(tmp_path):
+    """Otherwise the scores would be those of sentences that were learnt."""
+    for name in ("en.train_dev.conll", "en.test.conll"):
+        (tmp_path / name).touch()
+    message = r"train_dev\.conll, whose name says train and validation; .* with --train-file and --validation-file\."
+    with pytest.raises(DataError, match=message):
+        find_split_files(tmp_path)
+
+
 def write(folder, text, name="train.conll"):
     (folder / name).write_text(text, encoding="utf-8")
     return folder
@@ -36,9 +54,10 @@ def write(folder, text, name="train.conll"):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "without a sentence"),
-        ("-DOCSTART- O\n\n", "without a sentence"),
-        ("EU NNP\n", "train.conll:1: received tag 'NNP'; expected O, B-LABEL or I-LABEL"),
+        ("", "train.conll:1: received no sentence"),
+        ("-DOCSTART- O\n\n", "received no sentence"),
+        ("EU NNP\n", r"train.conll:1: received tags such as NNP, and nowhere O; expected tags of entities"),
+        ("EU B-ORG\nEU B-ORG\nb NNP\nc X-PER\n", r"train.conll:3: received tag 'NNP'; .*1 more line like this"),
     ],
 )
 def test_bad_splits(tmp_path, text, message):
@@ -104,7 +123,7 @@ def test_each_task_reads_its_own_column(tmp_path, task, names, tags):
         (("pos",), "columns pos for the task 'pos'; expected one named 'word'"),
         (("word", "pos", "pos", "ner"), "expected one named 'pos'"),
         (("word", "pos"), r"train.conll:1: received 4 columns .*; expected 2"),
-        (None, "columns without names for the task 'pos'; expected one named 'word'"),
+        (None, "columns without names for the task 'pos'; expected one named 'pos'"),
     ],
 )
 def test_columns_must_tell_word_and_tag(tmp_path, columns, message):
@@ -119,76 +138,168 @@ def test_columns_are_for_files_only(dataset):
 
 
 @pytest.mark.parametrize("dataset", ["sample", "conll2003"])
-def test_an_unknown_task_is_refused(dataset):
+def test_an_unknown_task_or_scheme_is_refused(dataset):
     with pytest.raises(DataError, match="Received task 'POS'; expected one of ner, pos, chunk"):
         load_corpus(dataset, task="POS")
+    with pytest.raises(DataError, match="Received scheme 'iob'; expected one of iob1, iob2, bioes, bilou, io, plain"):
+        load_corpus(dataset, scheme="iob")
 
 
 def test_chunks_must_be_iob(tmp_path):
-    with pytest.raises(DataError, match="received tag 'NNP'"):
+    with pytest.raises(DataError, match=r"train.conll:1: received tags such as NNP, VBZ, and nowhere O"):
         load_corpus(write(tmp_path, FOUR_COLUMNS), task="chunk", columns=("word", "chunk", "pos", "ner"))
 
 
-HUB_ROWS = {"id": ["0"], "tokens": [["EU", "said"]], "ner_tags": [[3, 0]]}
 HUB_NAMES = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG"]
+STRINGS = List(Value("string"))
+IDS = List(ClassLabel(names=HUB_NAMES))
 
 
-def test_hub_columns_become_words_and_tags():
-    features = Features(
-        {"id": Value("string"), "tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=HUB_NAMES))}
-    )
-    loaded = words_and_tags(DatasetDict({"train": Dataset.from_dict(HUB_ROWS, features=features)}), "hub/set")
-    assert loaded["train"].column_names == ["words", "tags"]
-    assert loaded["train"].features["tags"].feature.names == HUB_NAMES
-    assert loaded["train"][0] == {"words": ["EU", "said"], "tags": [3, 0]}
+def hub_rows(columns, features=None):
+    features = Features({name: (features or {}).get(name, STRINGS) for name in columns})
+    return DatasetDict({"train": Dataset.from_dict(columns, features=features)})
 
 
-def test_hub_parts_of_speech_may_have_any_names():
-    features = Features({"tokens": List(Value("string")), "pos_tags": List(ClassLabel(names=["VBZ", "."]))})
-    rows = Dataset.from_dict({"tokens": [["stop", "."]], "pos_tags": [[0, 1]]}, features=features)
-    loaded = words_and_tags(DatasetDict({"train": rows}), "hub/set", "pos")["train"]
-    assert loaded.features["tags"].feature.names == ["VBZ", "."]
-    assert loaded[0]["tags"] == [0, 1]
-    with pytest.raises(DataError, match=r"tags \(chunk_tags\)"):
-        words_and_tags(DatasetDict({"train": rows}), "hub/set", "chunk")
+def read_hub(columns, features=None, **layout):
+    """The words and tags of the only sentence."""
+    chosen = words_and_tags(hub_rows(columns, features), "hub/set", Layout(**layout))
+    [sentence] = read_hub_splits(chosen, "hub/set", report=raise_error)["train"].sentences
+    return " ".join(sentence.words), " ".join(sentence.tags)
 
 
-def test_the_task_chooses_the_hub_column():
-    rows = {
-        "tokens": [["stop"]],
-        "tags": [["O"]],
-        "ner_tags": [["B-X"]],
-        "pos_tags": [["VB"]],
-        "chunk_tags": [["B-VP"]],
-    }
-    for task, tag in (("ner", "B-X"), ("pos", "VB"), ("chunk", "B-VP")):
-        loaded = words_and_tags(DatasetDict({"train": Dataset.from_dict(rows)}), "hub/set", task)["train"]
-        assert loaded.features["tags"].feature.int2str(loaded[0]["tags"]) == [tag]
+TASK_COLUMNS = {
+    "tokens": [["stop"]],
+    "tags": [["O"]],
+    "ner_tags": [["B-X"]],
+    "pos_tags": [["VB"]],
+    "chunk_tags": [["B-VP"]],
+}
+HUB_SETS = {
+    "ids": ({"tokens": [["EU", "said"]], "ner_tags": [[3, 0]]}, {"ner_tags": IDS}, {}, ("EU said", "B-ORG O")),
+    "strings": ({"words": [["EU"]], "tags": [["B-ORG"]]}, {}, {}, ("EU", "B-ORG")),
+    "entities of several": (TASK_COLUMNS, {}, {}, ("stop", "B-X")),
+    "parts of speech of several": (TASK_COLUMNS, {}, {"task": "pos"}, ("stop", "VB")),
+    "chunks of several": (TASK_COLUMNS, {}, {"task": "chunk"}, ("stop", "B-VP")),
+    "the only ids": (
+        {"text": [["EU"]], "fine": [[3]], "id": ["7"]},
+        {"fine": IDS, "id": Value("string")},
+        {},
+        ("EU", "B-ORG"),
+    ),
+    "ids before strings": ({"text": [["EU"]], "fine": [[3]]}, {"fine": IDS}, {"task": "chunk"}, ("EU", "B-ORG")),
+    "named": (
+        {"a": [["EU"]], "b": [["B-X"]], "c": [["B-Y"]]},
+        {},
+        {"word_column": "a", "tag_column": "c"},
+        ("EU", "B-Y"),
+    ),
+}
 
 
-def test_hub_tags_may_be_strings():
-    rows = Dataset.from_dict({"tokens": [["EU", "said"]], "ner_tags": [["B-ORG", "O"]]})
-    loaded = words_and_tags(DatasetDict({"train": rows}), "hub/set")["train"]
-    assert [loaded.features["tags"].feature.names[tag] for tag in loaded[0]["tags"]] == ["B-ORG", "O"]
+@pytest.mark.parametrize(("columns", "features", "layout", "expected"), HUB_SETS.values(), ids=HUB_SETS)
+def test_hub_columns_are_found_by_name_and_type(columns, features, layout, expected):
+    assert read_hub(columns, features, **layout) == expected
 
 
 @pytest.mark.parametrize(
-    ("rows", "message"),
+    ("columns", "features", "message"),
     [
-        ({"text": ["a"], "label": [0]}, "columns text, label; expected words"),
-        ({"tokens": [["a"]], "ner_tags": [["NN"]]}, "ner_tags: received tag 'NN'"),
-        ({"tokens": [], "ner_tags": []}, "empty train split"),
-        ({"tokens": ["a b"], "ner_tags": ["O O"]}, "expected words"),
-        ({"tokens": [["a", "b"]], "ner_tags": [["O", None]]}, "words without a tag"),
+        (
+            {"text": ["a"], "label": ["b"]},
+            dict.fromkeys(("text", "label"), Value("string")),
+            "columns text, label; expected words",
+        ),
+        (
+            {"tokens": ["a b"], "ner_tags": ["O O"]},
+            dict.fromkeys(("tokens", "ner_tags"), Value("string")),
+            "expected words",
+        ),
+        ({"a": [["a"]], "b": [["O"]], "c": [["O"]]}, {}, "a, b, c; expected words"),
+        ({"tokens": [["a"]], "x": [[0]], "y": [[0]]}, {"x": IDS, "y": IDS}, "--tag-column"),
+        ({"tokens": [], "ner_tags": []}, {}, r"hub/set\[train\]:1: received an empty split"),
+        ({"tokens": [["a", "b"]], "ner_tags": [["O", None]]}, {}, r"hub/set\[train\]:1: received words without a tag"),
+        ({"tokens": [["EU"]], "ner_tags": [[-1]]}, {"ner_tags": IDS}, "words without a tag"),
+        ({"tokens": [["a", "b"]], "ner_tags": [["O"]]}, {}, "received 2 words and 1 tags"),
+        ({"tokens": [["a", ""]], "ner_tags": [["O", "O"]]}, {}, "received an empty word"),
     ],
 )
-def test_hub_sets_that_do_not_fit(rows, message):
+def test_hub_sets_that_do_not_fit(columns, features, message):
     with pytest.raises(DataError, match=message):
-        words_and_tags(DatasetDict({"train": Dataset.from_dict(rows)}), "hub/set")
+        read_hub(columns, features)
 
 
-def test_hidden_hub_tags_are_refused():
-    features = Features({"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=HUB_NAMES))})
-    rows = Dataset.from_dict({"tokens": [["EU"]], "ner_tags": [[-1]]}, features=features)
-    with pytest.raises(DataError, match="test split has words without a tag"):
-        words_and_tags(DatasetDict({"test": rows}), "hub/set")
+@pytest.mark.parametrize(
+    ("tags", "names", "said"),
+    [
+        ("B-X I-X O B-X", "B-X I-X O B-X", None),
+        ("S-X O B-X E-X", "B-X O B-X I-X", "The tags are BIOES; they are converted to IOB2."),
+        ("X X O Y", "B-X I-X O B-Y", "The tags are PLAIN; they are converted to IOB2."),
+        ("I-X B-X O I-X", "B-X B-X O B-X", "The tags are IOB1; they are converted to IOB2."),
+        ("B-X O I-X O", "B-X O I-X O", "train.conll:3: I-X after O; expected B-X. Places that break IOB2: 1."),
+    ],
+)
+def test_the_scheme_is_found_and_said(tmp_path, caplog, tags, names, said):
+    write(tmp_path, "".join(f"w {tag}\n" for tag in tags.split()))
+    with caplog.at_level("INFO", logger="tf_ner"):
+        rows = load_corpus(tmp_path)["train"]
+    assert rows.features["tags"].feature.int2str(rows[0]["tags"]) == names.split()
+    assert [record.message for record in caplog.records if not said or said in record.message] == caplog.messages
+    assert len(caplog.messages) == (said is not None)
+
+
+def test_the_scheme_may_be_given(tmp_path):
+    rows = load_corpus(write(tmp_path, "w B-X\nw O\nw I-X\n"), scheme="iob1")["train"]
+    assert rows.features["tags"].feature.int2str(rows[0]["tags"]) == ["B-X", "O", "B-X"]
+
+
+def test_labels_are_renamed_and_dropped(tmp_path):
+    write(tmp_path, "a B-GPE\nb B-LOC\nc B-MISC\n", "train.conll")
+    rows = load_corpus(tmp_path, new_labels={"GPE": "LOC", "MISC": None})["train"]
+    assert rows.features["tags"].feature.names == ["O", "B-LOC", "I-LOC"]
+    assert rows[0]["tags"] == [1, 1, 0]
+    write(tmp_path, "a NN\nb NNS\n", "train.conll")
+    rows = load_corpus(tmp_path, task="pos", tag_column=1, new_labels={"NNS": "NN"})["train"]
+    assert rows.features["tags"].feature.names == ["NN"]
+
+
+@pytest.mark.parametrize("tags", [("B_PER", "I_PER"), ("PER-B", "PER-I"), ("B:PER", "I:PER")])
+def test_prefixes_that_no_scheme_spells_so_are_no_labels(tmp_path, tags):
+    first, second = tags
+    write(tmp_path, f"a {first}\nb {second}\nc O\n")
+    with pytest.raises(DataError, match=f"received tags such as '{first}' and '{second}'; expected prefixes as in"):
+        load_corpus(tmp_path)
+    names = load_corpus(tmp_path, scheme="plain")["train"].features["tags"].feature.names
+    assert names == ["O", f"B-{first}", f"I-{first}", f"B-{second}", f"I-{second}"]
+
+
+@pytest.mark.parametrize("tags", [("geo-loc", "sportsteam"), ("PLAN-B", "PER"), ("B_GROUP", "PER")])
+def test_labels_may_look_a_little_like_tags(tmp_path, tags):
+    write(tmp_path, f"a {tags[0]}\nb {tags[1]}\nc O\n")
+    assert len(load_corpus(tmp_path)["train"].features["tags"].feature.names) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "task", "known"),
+    [("a S-LOC\nb S-PER\nc O\n", "ner", "LOC, PER"), ("a LOC\nb O\n", "ner", "LOC"), ("a NN\nb O\n", "pos", "NN, O")],
+)
+def test_a_misspelt_label_is_told(tmp_path, caplog, text, task, known):
+    write(tmp_path, text)
+    load_corpus(tmp_path, task=task, tag_column=1, new_labels={"LOK": "X", known.partition(",")[0]: "Y"})
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        f"Received 'LOK' to be renamed or dropped, which is no label of this data; expected one of {known}. Correct "
+        "--map-label or --ignore-label."
+    ]
+
+
+def test_labels_that_cannot_be_learnt_are_said(tmp_path, caplog):
+    write(tmp_path, "a B-X\n", "train.conll")
+    write(tmp_path, "a B-Y\nb I-Y\n", "test.conll")
+    with caplog.at_level("INFO", logger="tf_ner"):
+        corpus = load_corpus(tmp_path)
+    assert caplog.messages == ["test: 2 words are tagged Y, which never occurs in train and cannot be learnt."]
+    assert corpus["train"].features == corpus["test"].features
+
+
+def test_lines_that_cannot_be_read_come_before_what_their_loss_does_to_the_tags(tmp_path):
+    with pytest.raises(DataError, match=r"train\.conll:2: received 1 column"):
+        load_corpus(write(tmp_path, "a NN\nb\n"))

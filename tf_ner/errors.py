@@ -1,12 +1,21 @@
 """What tf_ner raises when it cannot go on.
 
 Each message is one line: what was received, what was expected, how to fix it. The command line prints it after
-`error: ` and exits with code 2; anything that is not a `TfNerError` is a bug and keeps its traceback.
+`error: ` and exits with code 2, or with that of a signal; anything that is not a `TfNerError` is a bug and keeps its
+traceback.
 """
+
+import signal
 
 
 class TfNerError(Exception):
-    """Base of every error that tf_ner raises on purpose."""
+    """Base of every error that tf_ner raises on purpose.
+
+    Attributes:
+        exit_code: What the command line exits with.
+    """
+
+    exit_code = 2
 
 
 class ConfigError(TfNerError):
@@ -27,3 +36,23 @@ class OutputError(TfNerError):
 
 class HubError(TfNerError):
     """The Hub does not let us do what was asked, and will not by waiting."""
+
+
+class TrainingError(TfNerError):
+    """A training cannot go on: its loss is no number, or a machine it needs is gone."""
+
+
+class TrainingInterruptedError(TfNerError):
+    """A signal has ended a training, after a checkpoint was written.
+
+    Args:
+        received: SIGTERM or SIGINT; the exit code is 128 and its number, 143 or 130, as a shell has it.
+        step: The steps that were taken.
+    """
+
+    def __init__(self, received: signal.Signals, step: int):
+        super().__init__(
+            f"Received {received.name} at step {step}; expected no end yet. The state is saved (of several machines by "
+            "the first): go on with the same command and --resume."
+        )
+        self.exit_code = 128 + received

@@ -1,11 +1,14 @@
 """Files that are there whole or not at all."""
 
+import json
+import math
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tf_ner.errors import OutputError
 
@@ -22,16 +25,29 @@ def require_folder_of(path: Path) -> None:
         )
 
 
+def require_file(path: Path) -> None:
+    """Says before the work that its result could not be written to a file of this name.
+
+    Raises:
+        OutputError: The folder of `path` does not exist; or it is there and no file, such as a folder or `/dev/null`,
+            which a file would take the place of.
+    """
+    require_folder_of(path)
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a device or a pipe"
+        raise OutputError(f"Received {path}, which is {kind}; expected a file. Change the path.")
+
+
 @contextmanager
 def replaced_whole(path: Path) -> Iterator[Path]:
     """Gives a temporary path beside `path`; what was written there takes the place of `path` on success.
 
     Raises:
-        OutputError: The folder of `path` does not exist.
+        OutputError: The folder of `path` does not exist, or `path` is no file.
 
     On any error `path` keeps what it held before and the temporary file is removed.
     """
-    require_folder_of(path)
+    require_file(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
     os.close(handle)
     temporary = Path(name)
@@ -56,6 +72,19 @@ def folder_filled_whole(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextmanager
+def folder_replaced_whole(folder: Path) -> Iterator[Path]:
+    """Gives a temporary folder beside `folder`, which takes its place on success."""
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial."))
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def remove_partial(folder: Path) -> None:
     """Removes what a process that was killed left half-written in `folder`."""
     for leftover in (*folder.glob(".*.partial"), *folder.glob(".partial.*")):
@@ -63,6 +92,19 @@ def remove_partial(folder: Path) -> None:
             shutil.rmtree(leftover, ignore_errors=True)
         else:
             leftover.unlink()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON, whole or not at all; a number that JSON does not have, such as NaN, becomes null."""
+    write_text(path, json.dumps(_finite(value), indent=2) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_text(path: Path, text: str) -> None:

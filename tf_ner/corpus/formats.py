@@ -1,136 +1,128 @@
-"""Corpus files ↔ sentences of words and tags."""
+"""The formats of corpus files: which there are, which a file has, and what they cannot hold."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple, Protocol
 
+from tf_ner.config import FormatName
+from tf_ner.corpus.conll import read_conll, what_conll_cannot_hold, write_conll
+from tf_ner.corpus.conllu import read_conllu, what_conllu_cannot_hold, write_conllu
+from tf_ner.corpus.findings import Report, raise_error
+from tf_ner.corpus.json_lines import read_json_lines, what_spans_cannot_hold, write_json_lines, write_json_spans
+from tf_ner.corpus.parquet import read_parquet, write_parquet
+from tf_ner.corpus.sentences import Layout, Sentence, Unwritable
+from tf_ner.corpus.tables import is_tsv, read_csv, read_tsv, what_tables_cannot_hold, write_csv, write_tsv
 from tf_ner.errors import DataError
 
-CONLL_EXTENSIONS = frozenset({".bio", ".conll", ".iob", ".iob2", ".testa", ".testb", ".train", ".tsv", ".txt"})
 
-_DOCUMENT_START = "-DOCSTART-"
+class Reader(Protocol):
+    """Reads the sentences of a file, as `read_conll` does."""
 
-
-class Sentence(NamedTuple):
-    """Words with one tag each, and the line of the file (from 1) on which the first word stands."""
-
-    words: list[str]
-    tags: list[str]
-    line: int
+    def __call__(self, path: Path, layout: Layout, *, report: Report) -> Iterator[Sentence]: ...
 
 
-def read_conll(
-    path: Path,
-    *,
-    word_column: int = 0,
-    tag_column: int = -1,
-    num_columns: int = 0,
-    check_tag: Callable[[str], str | None] | None = None,
-) -> Iterator[Sentence]:
-    """Reads a CoNLL column file: one word a line, a blank line after each sentence.
+class Format(NamedTuple):
+    """How files of one format are read and written.
 
-    Columns are divided by tabs where a line has one, otherwise by spaces; every line must have as many as the first.
-    Lines of white space end a sentence, and so do `-DOCSTART-` lines, which are no words. UTF-8, with or without a
-    byte order mark; any line ending.
+    Attributes:
+        extensions: What their names end in, in small letters; the first is written.
+        read: The reader.
+        write: `(path, sentences)`: writes words and tags.
+        forbidden: Characters that no word and no tag may hold.
+        cell_problem: `(word, tag)`: why else these cannot be written; None if they can.
+        sentence_problem: Why else a sentence cannot be written; None if it can.
+    """
 
-    Args:
-        path: The file.
-        word_column: Which column holds the word; negative counts from the right.
-        tag_column: Which column holds the tag; negative counts from the right.
-        num_columns: How many columns there are; as many as the first line has if 0.
-        check_tag: Says what is wrong with a tag, or None where nothing is.
+    extensions: tuple[str, ...]
+    read: Reader
+    write: Callable[[Path, Iterable[Sentence]], None]
+    forbidden: re.Pattern[str]
+    cell_problem: Callable[[str, str], str | None] = lambda word, tag: None
+    sentence_problem: Callable[[Sentence], Unwritable | None] = lambda sentence: None
+
+
+def _write_conll_file(path: Path, sentences: Iterable[Sentence]) -> None:
+    remaining = iter(sentences)
+    first = next(remaining, None)
+    # Readers take a byte order mark at the beginning for no part of a word.
+    has_mark = first is not None and first.words[0].startswith("\ufeff")
+    with path.open("w", encoding="utf-8-sig" if has_mark else "utf-8", newline="\n") as file:
+        write_conll(file, ((sentence.words, sentence.tags) for sentence in chain([first] if first else [], remaining)))
+
+
+_HALVES = "\ud800-\udfff"
+_IN_LINES = re.compile(f"[\t\r\n\0{_HALVES}]")
+_IN_CSV = re.compile(f"[\0{_HALVES}]")
+_IN_STRINGS = re.compile(f"[{_HALVES}]")
+
+FORMATS: dict[FormatName, Format] = {
+    "conll": Format(
+        (".conll", ".bio", ".iob", ".iob2", ".testa", ".testb", ".train", ".tsv", ".txt"),
+        read_conll,
+        _write_conll_file,
+        _IN_LINES,
+        what_conll_cannot_hold,
+    ),
+    "conllu": Format((".conllu",), read_conllu, write_conllu, _IN_LINES, what_conllu_cannot_hold),
+    "jsonl": Format((".jsonl", ".json", ".ndjson"), read_json_lines, write_json_lines, _IN_STRINGS),
+    "jsonl-spans": Format(
+        (".jsonl",), read_json_lines, write_json_spans, _IN_STRINGS, sentence_problem=what_spans_cannot_hold
+    ),
+    "csv": Format((".csv",), read_csv, write_csv, _IN_CSV, what_tables_cannot_hold),
+    "tsv": Format((".tsv",), read_tsv, write_tsv, _IN_LINES, what_tables_cannot_hold),
+    "parquet": Format((".parquet",), read_parquet, write_parquet, _IN_STRINGS),
+}
+
+EXTENSIONS = frozenset(extension for known in FORMATS.values() for extension in known.extensions)
+"""What the names of corpus files end in."""
+
+
+def format_of_name(path: Path) -> FormatName | None:
+    """The format that a file's extension stands for; the first, if it stands for several."""
+    return next((name for name, known in FORMATS.items() if path.suffix.lower() in known.extensions), None)
+
+
+def format_of_file(path: Path, layout: Layout) -> FormatName:
+    """The format of a file, told by its extension and, where that is not enough, by its header; CoNLL if unknown."""
+    if path.suffix.lower() in (".tsv", ".txt") and is_tsv(path, layout):
+        return "tsv"
+    return format_of_name(path) or "conll"
+
+
+def read_corpus_file(path: Path, layout: Layout | None = None, *, report: Report = raise_error) -> Iterator[Sentence]:
+    """Reads a corpus file of any format; one whose extension is not known is taken for CoNLL columns.
 
     Raises:
-        DataError: The file is missing or not UTF-8; a row has too few or too many columns, or an empty cell; a tag
-            is refused by `check_tag`. Names the file and the line.
+        DataError: The file is missing, its columns cannot be told, or what `report` raises.
     """
-    needed = max(_columns_needed(word_column), _columns_needed(tag_column), 2)
-    words: list[str] = []
-    tags: list[str] = []
-    first_line = 0
-    for number, line in _lines(path):
-        row = [] if line.isspace() or not line else _split_row(line)
-        if not row or row[0] == _DOCUMENT_START:
-            if words:
-                yield Sentence(words, tags, first_line)
-                words, tags = [], []
-            continue
-        num_columns = num_columns or max(len(row), needed)
-        if len(row) != num_columns:
-            raise DataError(_ragged_row(path, number, row, num_columns))
-        word, tag = row[word_column], row[tag_column]
-        if not word or not tag:
-            raise DataError(
-                f"{path}:{number}: received an empty {'word' if not word else 'tag'} in {line.strip()!r}; "
-                "expected a word and a tag. Fill the cell in or remove the line."
-            )
-        problem = check_tag(tag) if check_tag else None
-        if problem:
-            raise DataError(f"{path}:{number}: {problem}")
-        if not words:
-            first_line = number
-        words.append(word)
-        tags.append(tag)
-    if words:
-        yield Sentence(words, tags, first_line)
+    layout = layout or Layout()
+    name = format_of_file(path, layout)
+    given = {
+        "--columns": layout.columns is not None,
+        "--word-prefix": bool(layout.word_prefix),
+        "--comments": layout.comments and name != "conllu",
+    }
+    if name != "conll" and any(given.values()):
+        option = next(option for option, is_given in given.items() if is_given)
+        raise DataError(f"Received {option} for {path}; expected it for CoNLL columns only. Leave it out.")
+    return FORMATS[name].read(path, layout, report=report)
 
 
-def write_conll(file: TextIO, sentences: Iterable[Sequence[Sequence[str]]]) -> None:
-    """Writes sentences given as columns (words, tags, …): one word a line, tabs between, a blank line after each.
-
-    Line breaks and tabs inside a word, which would break the columns, are written as spaces.
-    """
-    for columns in sentences:
-        for row in zip(*columns, strict=True):
-            file.write("\t".join(_CELL_BREAK.sub(" ", cell) for cell in row) + "\n")
-        file.write("\n")
+def what_cannot_be_written(sentence: Sentence, name: FormatName) -> Unwritable | None:
+    """Says which word of a sentence a format cannot hold, and why; None if it gives the sentence back as it is."""
+    target = FORMATS[name]
+    for position, (word, tag) in enumerate(zip(sentence.words, sentence.tags, strict=True)):
+        if problem := _cell_problem(target, word, tag):
+            return Unwritable(position, f"{problem}. Change it, or choose another format than {name}.")
+    return target.sentence_problem(sentence)
 
 
-_CELL_BREAK = re.compile(r"[\t\r\n]")
-_SPACES = re.compile(" +")
-
-
-def _split_row(line: str) -> list[str]:
-    """Only tabs and plain spaces divide columns: other Unicode spaces may be words."""
-    if "\t" in line:
-        return line.rstrip("\t ").split("\t")
-    return _SPACES.split(line.strip(" "))
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered lines without their ends; only line feeds and carriage returns end a line."""
-    number = 0
-    try:
-        with path.open("rb") as file:
-            for chunk in file:
-                for line in chunk.splitlines():
-                    number += 1
-                    yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
-    except FileNotFoundError:
-        raise DataError(
-            f"Received {path}, which does not exist; expected a CoNLL column file. Check the path."
-        ) from None
-    except IsADirectoryError:
-        raise DataError(
-            f"Received the folder {path}; expected a CoNLL column file. Pass a folder with --dataset."
-        ) from None
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}:{number}: received bytes that are not UTF-8 ({error.reason}); expected UTF-8 text. "
-            "Convert the file, for example with iconv."
-        ) from None
-
-
-def _columns_needed(column: int) -> int:
-    return column + 1 if column >= 0 else -column
-
-
-def _ragged_row(path: Path, number: int, row: list[str], num_columns: int) -> str:
-    columns = f"{len(row)} column{'s' if len(row) != 1 else ''}"
-    fix = (
-        "Add what is missing, or a blank line between sentences."
-        if len(row) < num_columns
-        else "Remove what is too much; use tabs between columns if words hold spaces."
-    )
-    return f"{path}:{number}: received {columns} ({' '.join(row)!r}); expected {num_columns}. {fix}"
+def _cell_problem(target: Format, word: str, tag: str) -> str | None:
+    for cell, kind in ((word, "word"), (tag, "tag")):
+        if not cell:
+            return f"received an empty {kind}; expected none"
+        if found := target.forbidden.search(cell):
+            return f"received the {kind} {cell!r}; expected none with {found.group()!r}"
+    return target.cell_problem(word, tag)

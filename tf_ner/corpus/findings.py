@@ -1,0 +1,57 @@
+"""What is wrong with a corpus, and where."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tf_ner.errors import DataError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong in a file.
+
+    Attributes:
+        kind: One word for what it is, such as `ragged-row`.
+        path: The file, or the name of a data set on the Hub and its split.
+        line: Its line, or the row of a table without lines; from 1.
+        message: What was received, what was expected, how to fix it.
+        is_error: The line cannot be read; otherwise it is only worth a look.
+    """
+
+    kind: str
+    path: Path | str
+    line: int
+    message: str
+    is_error: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.message}"
+
+
+Report = Callable[[Finding], None]
+"""What a reader does with a finding; where this returns, the reader leaves the line out and goes on."""
+
+
+def raise_error(finding: Finding) -> None:
+    """Stops at the first line that cannot be read.
+
+    Raises:
+        DataError: Always for an error; warnings pass.
+    """
+    if finding.is_error:
+        raise DataError(str(finding))
+
+
+def raise_errors(findings: Sequence[Finding], *, advice: str = ": `tf-ner check-data` lists them.") -> None:
+    """Tells the first of the lines that cannot be read, and how many there are; `advice` says where to find them.
+
+    Raises:
+        DataError: There is one.
+    """
+    errors = [finding for finding in findings if finding.is_error]
+    if not errors:
+        return
+    others = len(errors) - 1
+    more = f" ({others} more line{'s' if others > 1 else ''} like this{advice})" if others else ""
+    raise DataError(f"{errors[0]}{more}")

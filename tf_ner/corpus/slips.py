@@ -1,0 +1,104 @@
+"""Words that are tagged one way many times, and another way once or twice."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+from tf_ner.corpus.entities import ReadSentence
+from tf_ner.corpus.tags import OUTSIDE
+
+# The usual reading: in so many sentences, and in this share of all that hold the words; the odd one: at most so many.
+_USUAL_TIMES = 10
+_USUAL_SHARE = 0.95
+_ODD_TIMES = 2
+
+
+class Slip(NamedTuple):
+    """Words whose label differs from the usual one; `O` stands for no entity.
+
+    Attributes:
+        sentence: Where they stand.
+        start: The first of the words, from 0.
+        end: After the last.
+        label: Theirs.
+        usual: What the same words usually are.
+        num_usual: In how many sentences.
+        num_all: In how many sentences they stand.
+    """
+
+    sentence: ReadSentence
+    start: int
+    end: int
+    label: str
+    usual: str
+    num_usual: int
+    num_all: int
+
+
+def likely_slips(sentences: Sequence[ReadSentence]) -> Iterator[Slip]:
+    """Finds words that are an entity of one label (or none) nearly always, and something else once or twice.
+
+    Only the words of an entity are looked at, spelt the same, capitals included. They count where they are an entity
+    of their own or lie outside of all entities; as a part of a longer one, or across its edge, they say nothing. They
+    count once a sentence. The usual reading must hold in 10 sentences and in 95 % of those with any reading, the odd
+    one in 2 at most.
+
+    Args:
+        sentences: Each once: copies would count one person's decision many times.
+    """
+    places = _readings(sentences, _frequent_entities(sentences))
+    for readings in places.values():
+        counts = {label: len({id(sentence) for sentence, _, _ in found}) for label, found in readings.items()}
+        usual = max(counts, key=lambda label: counts[label])
+        num_all = sum(counts.values())
+        if counts[usual] < max(_USUAL_TIMES, _USUAL_SHARE * num_all):
+            continue
+        for label, found in readings.items():
+            if label != usual and counts[label] <= _ODD_TIMES:
+                for sentence, start, end in found:
+                    yield Slip(sentence, start, end, label, usual, counts[usual], num_all)
+
+
+def _frequent_entities(sentences: Sequence[ReadSentence]) -> set[tuple[str, ...]]:
+    """The words of entities that may occur often enough: no word of them is rarer."""
+    counts = Counter(chain.from_iterable(sentence.words for sentence in sentences))
+    frequent = {word for word, count in counts.items() if count > _USUAL_TIMES}
+    return {
+        entity
+        for sentence in sentences
+        for start, end, _ in sentence.spans
+        if frequent.issuperset(entity := tuple(sentence.words[start:end]))
+    }
+
+
+_Found = list[tuple[ReadSentence, int, int]]
+
+
+def _readings(
+    sentences: Sequence[ReadSentence], entities: set[tuple[str, ...]]
+) -> dict[tuple[str, ...], dict[str, _Found]]:
+    """Where each of the entities' words stand, by their label."""
+    lengths = defaultdict(set)
+    for entity in entities:
+        lengths[entity[0]].add(len(entity))
+    found: dict[tuple[str, ...], dict[str, _Found]] = defaultdict(lambda: defaultdict(list))
+    for sentence in sentences:
+        words = sentence.words
+        starts = [start for start, word in enumerate(words) if word in lengths]
+        if not starts:
+            continue
+        for start in starts:
+            for length in lengths[words[start]]:
+                key, end = tuple(words[start : start + length]), start + length
+                if key in entities and (label := _label(sentence, start, end)):
+                    found[key][label].append((sentence, start, end))
+    return found
+
+
+def _label(sentence: ReadSentence, start: int, end: int) -> str | None:
+    """The label of these words as an entity of their own, `O` outside of all entities, None for a part of one."""
+    for span_start, span_end, label in sentence.spans:
+        if start < span_end and span_start < end:
+            return label if (span_start, span_end) == (start, end) else None
+    return OUTSIDE
