@@ -1,13 +1,19 @@
 """Precision, recall, F1 and accuracy, sentence by sentence, on words."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from operator import eq
 from typing import Any
 
-from tf_ner.corpus.tags import tags_to_spans
+from tf_ner.corpus.tags import Span, tags_to_spans
+from tf_ner.evaluation.semeval import count_overlaps
 
 Sentences = Sequence[Sequence[str]]
 """Tags, sentence by sentence."""
+
+Spans = Sequence[Sequence[Span]]
+"""Entities, sentence by sentence."""
 
 
 def score_entities(gold: Sentences, predicted: Sentences) -> dict[str, Any]:
@@ -21,23 +27,35 @@ def score_entities(gold: Sentences, predicted: Sentences) -> dict[str, Any]:
 
     Returns:
         `precision`, `recall`, `f1` over all entities, lenient (an I- may begin an entity), as seqeval does by
-        default; `accuracy` of tags; `support`, the number of gold entities; `per_label`, the same by label; `strict`,
-        precision, recall and F1 where only B- begins an entity. A ratio without a denominator is 0.
+        default; `accuracy` of tags; `support`, the number of gold entities; `per_label`, the same by label; `macro`
+        and `weighted`, their means over the labels, all alike or by support. And precision, recall and F1 by other
+        rules: `strict`, where only B- begins an entity; `partial`, where right borders count 1 and wrong ones that
+        share a word 0.5, whatever the label; `type`, where the label and a word in common are enough. A ratio
+        without a denominator is 0.
 
     Raises:
         ValueError: The two differ in shape.
 
-    Source: seqeval 1.2.2, `classification_report`, default mode and `mode="strict", scheme=IOB2`.
+    Source: seqeval 1.2.2, `classification_report`, default mode and `mode="strict", scheme=IOB2`. For `partial` and
+    `type` SemEval-2013 task 9.1, as nervaluate 1.2.1 counts (its `partial` and `ent_type`) when it is given the
+    lenient entities; `count_overlaps` says who is matched with whom. Its own reader of tags finds the same entities
+    where all tags are IOB, takes `B-` for an entity without a name, and refuses other tags, which are no entity here.
     """
-    words = _count_words(gold, predicted)
-    lenient = _count_entities(gold, predicted, strict=False)
-    strict = _count_entities(gold, predicted, strict=True)
+    num_right_words, num_words = count_right_words(gold, predicted)
+    gold_spans, predicted_spans = list(map(tags_to_spans, gold)), list(map(tags_to_spans, predicted))
+    lenient = count_entities(gold_spans, predicted_spans)
+    strict = count_entities(_strict(gold_spans, gold), _strict(predicted_spans, predicted))
+    overlaps = list(map(count_overlaps, gold_spans, predicted_spans))
+    per_label = lenient.per_label()
     return {
         **lenient.total(),
-        "accuracy": words.accuracy(),
+        "accuracy": num_right_words / num_words if num_words else 0.0,
         "support": lenient.gold.total(),
-        "per_label": lenient.per_label(),
+        "per_label": per_label,
+        **_means(per_label),
         "strict": strict.total(),
+        "partial": lenient.ratios(sum(credit for credit, _ in overlaps)),
+        "type": lenient.ratios(sum(num_right for _, num_right in overlaps)),
     }
 
 
@@ -49,30 +67,38 @@ def score_tags(gold: Sentences, predicted: Sentences) -> dict[str, Any]:
         predicted: As many tags for as many sentences.
 
     Returns:
-        `accuracy`; `support`, the number of words; `per_label`, precision, recall, F1 and support by tag.
+        `accuracy`; `support`, the number of words; `per_label`, precision, recall, F1 and support by tag; `macro` and
+        `weighted`, their means over the tags, all alike or by support.
 
     Raises:
         ValueError: The two differ in shape.
 
     Source: scikit-learn, `classification_report` of all words.
     """
-    words = _count_words(gold, predicted)
-    return {"accuracy": words.accuracy(), "support": words.gold.total(), "per_label": words.per_label()}
+    num_right, num_words = count_right_words(gold, predicted)
+    all_gold, all_predicted = list(chain.from_iterable(gold)), list(chain.from_iterable(predicted))
+    right = (tag for tag, other in zip(all_gold, all_predicted, strict=True) if tag == other)
+    per_label = Counts(all_gold, all_predicted, right).per_label()
+    return {
+        "accuracy": num_right / num_words if num_words else 0.0,
+        "support": num_words,
+        "per_label": per_label,
+        **_means(per_label),
+    }
 
 
-class _Counts:
+class Counts:
     """How many things (entities, words) there are, were predicted, and were predicted right, by label."""
 
-    def __init__(self) -> None:
-        self.gold: Counter[str] = Counter()
-        self.predicted: Counter[str] = Counter()
-        self.right: Counter[str] = Counter()
+    def __init__(self, gold: Iterable[str], predicted: Iterable[str], right: Iterable[str]) -> None:
+        self.gold, self.predicted, self.right = Counter(gold), Counter(predicted), Counter(right)
 
     def total(self) -> dict[str, float]:
-        return _ratios(self.right.total(), self.predicted.total(), self.gold.total())
+        return self.ratios(self.right.total())
 
-    def accuracy(self) -> float:
-        return self.right.total() / self.gold.total() if self.gold else 0.0
+    def ratios(self, credit: float) -> dict[str, float]:
+        """Precision, recall and F1 if so much of what there is and was predicted is right."""
+        return _ratios(credit, self.predicted.total(), self.gold.total())
 
     def per_label(self) -> dict[str, dict[str, float]]:
         return {
@@ -84,29 +110,40 @@ class _Counts:
         }
 
 
-def _count_words(gold: Sentences, predicted: Sentences) -> _Counts:
-    if [len(row) for row in gold] != [len(row) for row in predicted]:
+def count_right_words(gold: Sentences, predicted: Sentences) -> tuple[int, int]:
+    """How many words have the right tag, and how many there are."""
+    if list(map(len, gold)) != list(map(len, predicted)):
         raise ValueError("gold and predicted tags differ in number")
-    counts = _Counts()
-    for gold_tags, predicted_tags in zip(gold, predicted, strict=True):
-        counts.gold.update(gold_tags)
-        counts.predicted.update(predicted_tags)
-        counts.right.update(tag for tag, other in zip(gold_tags, predicted_tags, strict=True) if tag == other)
-    return counts
+    return sum(sum(map(eq, *pair)) for pair in zip(gold, predicted, strict=True)), sum(map(len, gold))
 
 
-def _count_entities(gold: Sentences, predicted: Sentences, *, strict: bool) -> _Counts:
-    counts = _Counts()
-    for gold_tags, predicted_tags in zip(gold, predicted, strict=True):
-        gold_spans = tags_to_spans(gold_tags, strict=strict)
-        predicted_spans = tags_to_spans(predicted_tags, strict=strict)
-        counts.gold.update(span.label for span in gold_spans)
-        counts.predicted.update(span.label for span in predicted_spans)
-        counts.right.update(span.label for span in set(gold_spans) & set(predicted_spans))
-    return counts
+def count_entities(gold: Spans, predicted: Spans) -> Counts:
+    right = (set(spans).intersection(others) for spans, others in zip(gold, predicted, strict=True))
+    return Counts(_labels(gold), _labels(predicted), _labels(right))
 
 
-def _ratios(right: int, predicted: int, gold: int) -> dict[str, float]:
+def _labels(spans: Iterable[Iterable[Span]]) -> Iterable[str]:
+    return (span.label for row in spans for span in row)
+
+
+def _strict(spans: Spans, tags: Sentences) -> Spans:
+    """Those of the lenient entities that begin at B-; strict reading ends them at the same words."""
+    return [[span for span in row if of_row[span.start][0] == "B"] for row, of_row in zip(spans, tags, strict=True)]
+
+
+def _means(per_label: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    rows = list(per_label.values())
+    return {"macro": _mean(rows, [1.0] * len(rows)), "weighted": _mean(rows, [row["support"] for row in rows])}
+
+
+def _mean(rows: Sequence[Mapping[str, float]], weights: Sequence[float]) -> dict[str, float]:
+    return {
+        name: sum(row[name] * weight for row, weight in zip(rows, weights, strict=True)) / (sum(weights) or 1)
+        for name in ("precision", "recall", "f1")
+    }
+
+
+def _ratios(right: float, predicted: int, gold: int) -> dict[str, float]:
     precision = right / predicted if predicted else 0.0
     recall = right / gold if gold else 0.0
     f1 = 2 * precision * recall / (precision + recall) if right else 0.0
