@@ -1,0 +1,229 @@
+"""One label a text, or a pair of texts; or a number."""
+
+import dataclasses
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self, TextIO
+
+import numpy as np
+from datasets import ClassLabel, Dataset, DatasetDict
+from transformers import PretrainedConfig, PreTrainedTokenizerFast
+
+from tf_ner.config import EvaluateConfig, TaskConfig, TrainConfig
+from tf_ner.corpus.columns import what_is_no_text
+from tf_ner.corpus.glue import glue_task
+from tf_ner.corpus.text_sets import load_configured_texts
+from tf_ner.errors import ConfigError, DataError
+from tf_ner.evaluation.intervals import bootstrap_interval
+from tf_ner.evaluation.texts import bootstrap_numbers, score_labels, score_numbers
+from tf_ner.tasks.task import IGNORED, EncodedRows, Example, Outputs, SplitScores, Task
+from tf_ner.tasks.text_encoder import EncodedTexts, References, TextEncoder, Texts, text_columns_of
+from tf_ner.tasks.text_words import TextWords
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ClassifiedText:
+    """A text, or a pair, with its label and how probable that is; of a model for numbers, the number is the score."""
+
+    text: str
+    text_pair: str | None
+    label: str | None
+    score: float
+
+
+@dataclass(frozen=True)
+class TextClassification(TextEncoder, Task):
+    """How texts, or pairs of texts, become subwords, and what is made of their labels.
+
+    What is longer than `max_length` is cut: of pairs the longer text first.
+
+    Attributes:
+        tokenizer: A fast tokenizer.
+        label_names: The labels by id; none where numbers are learnt (regression).
+        max_length: In subwords, special ones included.
+        num_texts: 1 for texts, 2 for pairs; None if either may come.
+        metric: Which says what epoch is the best; `accuracy`, or `pearson` of numbers, if not given.
+    """
+
+    metric: str | None = None
+
+    pipeline_tag = "text-classification"
+    model_class = "TFAutoModelForSequenceClassification"
+    predictions_suffix = "jsonl"
+    reads_words = False
+    own_options = frozenset({"text_columns", "label_column", "label_type", "quoting"})
+
+    @staticmethod
+    def load_corpus(config: TaskConfig) -> DatasetDict:
+        return load_configured_texts(config)
+
+    @staticmethod
+    def output_names_of(corpus: DatasetDict) -> tuple[str, ...]:
+        feature = next(iter(corpus.values())).features["label"]
+        return tuple(feature.names) if isinstance(feature, ClassLabel) else ()
+
+    @staticmethod
+    def words_of(rows: Dataset) -> Iterator[list[str]]:
+        return (text.split() for column in text_columns_of(rows) for text in rows[column])
+
+    @staticmethod
+    def config_of(corpus: DatasetDict) -> dict[str, Any]:
+        return {"num_texts": len(text_columns_of(next(iter(corpus.values()))))}
+
+    @classmethod
+    def model_settings(cls, output_names: Sequence[str]) -> dict[str, Any]:
+        if not output_names:
+            return {"num_labels": 1, "problem_type": "regression"}
+        if len(output_names) == 1:
+            raise DataError(
+                f"Received data whose only label is {output_names[0]!r}; expected two labels at least. Choose another "
+                "column with --label-column."
+            )
+        return {**super().model_settings(output_names), "problem_type": "single_label_classification"}
+
+    @classmethod
+    def output_names_in(cls, model_config: PretrainedConfig) -> tuple[str, ...]:
+        return () if model_config.num_labels == 1 else super().output_names_in(model_config)
+
+    @classmethod
+    def of_model(
+        cls, tokenizer: PreTrainedTokenizerFast, model_config: PretrainedConfig, *, max_length: int, config: TrainConfig
+    ) -> Self:
+        glue = glue_task(config.dataset, config.dataset_config)
+        return cls(
+            tokenizer,
+            cls.output_names_in(model_config),
+            max_length=max_length,
+            num_texts=getattr(model_config, "num_texts", None),
+            metric=glue.metrics[0] if glue else None,
+        )
+
+    def reading_config(self, config: EvaluateConfig) -> EvaluateConfig:
+        if config.label_type != "auto":
+            return config
+        return dataclasses.replace(config, label_type="names" if self.label_names else "numbers")
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return self.label_names
+
+    @property
+    def labels(self) -> list[str]:
+        return list(self.label_names)
+
+    @property
+    def headline(self) -> str:
+        return self.metric or ("accuracy" if self.label_names else "pearson")
+
+    @property
+    def words(self) -> TextWords:
+        return TextWords(
+            has_labels=bool(self.label_names),
+            are_pairs=self.num_texts == 2,
+            max_length=self.max_length,
+            headline=self.headline,
+        )
+
+    def score(self, encoded: EncodedRows, references: References, outputs: Outputs) -> SplitScores:
+        """Scores the rows whose labels are not hidden."""
+        assert isinstance(encoded, EncodedTexts)
+        values, names = references
+        is_told = values != IGNORED if names else ~np.isnan(values)
+        gold, predicted = values[is_told], np.array(outputs.predictions)[is_told]
+        if not len(gold):
+            return SplitScores(metrics={}, gold=gold, predicted=predicted, outputs=outputs)
+        if names:
+            scores = score_labels(gold, predicted, names, num_predicted=len(self.label_names))
+        else:
+            scores = score_numbers(gold, predicted)
+        counts = {"examples": len(values), "examples_cut": encoded.num_longer(self.max_length)}
+        return SplitScores(metrics={**scores, **counts}, gold=gold, predicted=predicted, outputs=outputs)
+
+    def interval(self, scored: SplitScores, *, num_resamples: int) -> dict[str, Any]:
+        """Of `accuracy`; of numbers of all their scores."""
+        if not self.label_names:
+            gold, predicted = np.asarray(scored.gold), np.asarray(scored.predicted)
+            return bootstrap_numbers(gold, predicted, num_resamples=num_resamples)
+        # Accuracy is that of words' tags, where each row is a sentence of one word.
+        rows = ([[str(label)] for label in labels] for labels in (scored.gold, scored.predicted))
+        return bootstrap_interval(*rows, entities=False, num_resamples=num_resamples)
+
+    @property
+    def log_names(self) -> tuple[str, ...]:
+        """All scores; of more than two labels the mean of their F1."""
+        if not self.label_names:
+            return ("loss", "pearson", "spearmanr", "mse")
+        of_labels = ("precision", "recall", "f1") if len(self.label_names) == 2 else ("macro_f1",)
+        return ("loss", "accuracy", *of_labels, "matthews_correlation")
+
+    def write_predictions(self, file: TextIO, rows: Dataset, scored: SplitScores) -> None:
+        """Writes a JSON object a line: the text or pair, `gold` if it is not hidden, and the label and its score."""
+        values, names = self.references(rows)
+        for answer, value in zip(self._answers(_inputs(rows), scored.outputs), values, strict=True):
+            record = {name: part for name, part in dataclasses.asdict(answer).items() if part is not None}
+            is_told = value != IGNORED if names else not np.isnan(value)
+            gold = {"gold": names[value] if names else round(float(value), 6)} if is_told else {}
+            file.write(json.dumps({**record, **gold}, ensure_ascii=False) + "\n")
+
+    def results(
+        self, inputs: Sequence[Texts], columns: Mapping[str, list[Any]], outputs: Outputs
+    ) -> list[ClassifiedText]:
+        """Each text or pair with its label; says how many were cut."""
+        if num_long := sum(length > self.max_length for length in columns["num_subwords"]):
+            logger.warning("%d of %d texts exceed %d subwords and are cut", num_long, len(inputs), self.max_length)
+        return list(self._answers(inputs, outputs))
+
+    def _answers(self, inputs: Iterable[Texts], outputs: Outputs) -> Iterator[ClassifiedText]:
+        for texts, prediction, score in zip(inputs, outputs.predictions, outputs.scores, strict=True):
+            text, text_pair = (texts, None) if isinstance(texts, str) else texts
+            yield ClassifiedText(
+                text, text_pair, self.label_names[prediction] if self.label_names else None, float(score)
+            )
+
+    def answer_lines(
+        self, lines: Sequence[str], answer: Callable[[Sequence[Any]], list[Any]], *, words: bool, first_line: int = 1
+    ) -> Iterator[ClassifiedText]:
+        """A line is a text, a pair divided by a tab, or a JSON object with `text` and, of a pair, `text_pair`."""
+        if words:
+            raise ConfigError("Received --words and a model for texts; expected texts as they are. Leave out --words.")
+        read: list[Texts] = []
+        for number, line in enumerate(lines, start=first_line):
+            texts = self._read_line(line)
+            if problem := self._what_is_wrong(texts):
+                # What stands before is answered first.
+                yield from answer(read)
+                raise DataError(f"line {number}: received {line[:60]!r}, {problem}. Mend the line.")
+            read.append(texts[0] if len(texts) == 1 else (texts[0], texts[1]))
+        yield from answer(read)
+
+    def _read_line(self, line: str) -> Sequence[Any]:
+        try:
+            record = json.loads(line) if line.startswith("{") else None
+        except ValueError:
+            record = None
+        if isinstance(record, dict) and "text" in record:
+            return [record[name] for name in ("text", "text_pair") if record.get(name) is not None]
+        return [line] if self.num_texts == 1 else line.split("\t")
+
+    def _what_is_wrong(self, texts: Sequence[Any]) -> str | None:
+        allowed = (self.num_texts,) if self.num_texts else (1, 2)
+        if len(texts) not in allowed:
+            expected = " or ".join(("one text", "two with a tab between")[number - 1] for number in allowed)
+            return f"whose number of texts is {len(texts)}; expected {expected}"
+        if not all(isinstance(text, str) for text in texts):
+            return "whose texts are no strings; expected strings"
+        if what_is_no_text(*texts):
+            return "which has a character that is none; expected text"
+        return None
+
+    def examples(self, rows: Dataset) -> list[Example]:
+        return [Example(texts) if isinstance(texts, str) else Example(*texts) for texts in _inputs(rows)]
+
+
+def _inputs(rows: Dataset) -> Iterator[Texts]:
+    columns = [rows[name] for name in text_columns_of(rows)]
+    return iter(columns[0]) if len(columns) == 1 else zip(*columns, strict=True)
