@@ -20,7 +20,7 @@ from tf_ner.config import TrainCommand
 from tf_ner.hub.card_facts import Origin
 from tf_ner.training.describe import describe_run, shell_command
 
-TRAINING = {"best_epoch": 1}
+TRAINING = {"best_epoch": 1, "best_step": 10}
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import pytest
 
 from tf_ner import TrainConfig, train
-from tf_ner.training.models import load_tokenizer
+from tf_ner.tasks.tokenizers import load_tokenizer
 
 
 @pytest.mark.slow

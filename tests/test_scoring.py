@@ -6,17 +6,29 @@ from itertools import chain
 import numpy as np
 import pytest
 import tensorflow as tf
+from seqeval.metrics import f1_score
+from tf_keras.utils import set_random_seed
 from transformers import BertConfig, TFBertForTokenClassification
 
-from tf_ner import Predictor, SeqevalCallback, TokenClassification, load_corpus, score_entities
+from tf_ner import (
+    MetricsCallback,
+    Predictor,
+    Seqeval,
+    SeqevalCallback,
+    TokenClassification,
+    bootstrap_interval,
+    load_corpus,
+    score_entities,
+)
 from tf_ner.corpus.tags import tags_to_spans
+from tf_ner.tasks.token_scores import score_subwords
 from tf_ner.training.scoring import Scorer
 
 
 @pytest.fixture(scope="module")
 def model(task):
     """A model with much dropout, whose predictions are all kinds of wrong."""
-    tf.random.set_seed(3)
+    set_random_seed(3)
     config = BertConfig(
         vocab_size=len(task.tokenizer),
         hidden_size=16,
@@ -84,15 +96,24 @@ def test_subwords_are_scored_as_the_course_does(model, task, tmp_path):
     (tmp_path / "test.conll").write_text(f"{long} B-PER\nLondon B-LOC\n")
     rows = load_corpus(tmp_path)["test"]
     task = TokenClassification(task.tokenizer, ("O", "B-PER", "I-PER", "B-LOC", "I-LOC"), max_length=64)
-    scorer = Scorer(rows, task)
+    encoded, references = task.encode_split(rows), task.references(rows)
     pieces = [len(task.tokenizer.tokenize(word)) for word in (long, "London")]
     assert pieces[0] > 2
     gold = [name for label, count in zip(("PER", "LOC"), pieces, strict=True)
             for name in ["B-" + label] + ["I-" + label] * (count - 1)]  # fmt: skip
     subwords = np.array(["O", *gold, "O"], dtype=object)
-    assert scorer._score_subwords(subwords) == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "accuracy": 1.0}
+    scores = score_subwords(task, encoded, references, subwords)
+    assert scores == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "accuracy": 1.0}
     subwords[2] = "O"
-    assert scorer._score_subwords(subwords)["accuracy"] == (sum(pieces) - 1) / sum(pieces)
+    assert score_subwords(task, encoded, references, subwords)["accuracy"] == (sum(pieces) - 1) / sum(pieces)
+
+
+def test_how_sure_the_scores_are_is_said_only_where_asked(model, task, corpus):
+    scorer = Scorer(corpus["test"], task)
+    scored = scorer.score(model, bootstrap=200)
+    interval = scored.metrics.pop("interval")
+    assert interval == bootstrap_interval(scored.gold, scored.predicted, num_resamples=200)
+    assert scorer.score(model).metrics == scored.metrics
 
 
 def test_plain_tags_are_scored_word_by_word(model, task, tmp_path):
@@ -111,6 +132,24 @@ def test_plain_tags_are_scored_word_by_word(model, task, tmp_path):
     assert scored.metrics["support"] == 4
     assert scored.metrics["subword"].keys() == {"accuracy"}
     assert "f1" not in scored.metrics
+    interval = callback.scorer.score(model, bootstrap=200).metrics["interval"]
+    assert interval == bootstrap_interval(scored.gold, scored.predicted, entities=False, num_resamples=200)
+
+
+def test_any_metrics_of_tags_are_logged(model, task, corpus):
+    def mine(predictions, references):
+        return {"mine": f1_score(references, predictions)}
+
+    for compute_metrics in (mine, Seqeval().compute):
+        callback = MetricsCallback(corpus["test"], task, compute_metrics, batch_size=3)
+        callback.set_model(model)
+        callback.on_epoch_end(0, logs := {})
+        scores = callback.scorer.score(model).metrics
+        if compute_metrics is mine:
+            expected = {"val_mine": scores["f1"]}
+        else:
+            expected = {f"val_overall_{name}": scores[name] for name in ("precision", "recall", "f1", "accuracy")}
+        assert logs == pytest.approx({"val_loss": scores["loss"], **expected})
 
 
 def test_a_window_that_is_lost_shows_in_words_scored(model, task, corpus, monkeypatch):

@@ -17,13 +17,14 @@ from tf_ner import (
     SeqevalCallback,
     TokenClassificationLoss,
     TrainConfig,
+    load_trained,
     load_untrained,
     make_dataset,
     train,
 )
 from tf_ner.config import EvaluateConfig
 from tf_ner.errors import DataError, OutputError, TfNerError
-from tf_ner.training import fit
+from tf_ner.training import fit, plan
 from tf_ner.training.evaluate import evaluate
 
 
@@ -62,7 +63,7 @@ def test_metrics_hold_what_was_promised(config, result):
     assert metrics == result.metrics
     assert metrics["test"].keys() == {
         "loss", "precision", "recall", "f1", "accuracy", "support", "words", "words_scored", "sentences", "per_label",
-        "strict", "subword",
+        "macro", "weighted", "strict", "partial", "type", "subword",
     }  # fmt: skip
     words = [len(sentence.split()) for sentence in SENTENCES]
     assert (metrics["test"]["words"], metrics["test"]["words_scored"]) == (sum(words), sum(words))
@@ -103,28 +104,42 @@ def test_evaluate_reads_words_as_the_run_did(config, unfinished):
     assert scores == {**unfinished.metrics["test"], "loss": pytest.approx(unfinished.metrics["test"]["loss"], rel=1e-4)}
 
 
+def test_only_splits_that_the_data_has_are_scored(config, unfinished):
+    with pytest.raises(DataError, match=r"Received --splits test dev and data with the splits train, validation, test"):
+        evaluate(EvaluateConfig(model=str(unfinished.output_dir), dataset=config.dataset, splits=("test", "dev")))
+
+
 def test_options_reach_the_training(config, tmp_path, monkeypatch):
     seen = {}
 
-    def spy(name):
-        real = getattr(fit, name)
+    def spy(module, name):
+        real = getattr(module, name)
 
         def record(*arguments, **options):
             seen.setdefault(name, []).append(options)
             return real(*arguments, **options)
 
-        monkeypatch.setattr(fit, name, record)
+        monkeypatch.setattr(module, name, record)
 
-    for name in ("make_optimizer", "training_batches", "TokenClassification"):
-        spy(name)
-    chosen = {"weight_decay": 0.3, "warmup_ratio": 0.5, "max_grad_norm": 0.7, "learning_rate": 1e-4}
+    for module, name in ((fit, "make_optimizer"), (fit, "make_train_step"), (plan, "training_batches")):
+        spy(module, name)
+    chosen = {"weight_decay": 0.3, "warmup_ratio": 0.5, "learning_rate": 1e-4, "schedule": "cosine"}
+    shaping = {"max_grad_norm": 0.7, "layer_decay": 0.5, "freeze_layers": 1, "accumulate": 2}
     sampling = {"batch_size": 4, "seed": 9, "group_by_length": True}
     reading = {"max_length": 20, "stride": 5, "label_alignment": "repeat"}
-    options = {**chosen, **sampling, **reading, "epochs": 2, "max_eval_examples": 3}
+    options = {**chosen, **shaping, **sampling, **reading, "epochs": 2, "max_eval_examples": 3}
     result = train(replace(config, output_dir=tmp_path / "run", **options), verbose=0)
-    assert seen["make_optimizer"] == [{**chosen, "num_steps": result.metrics["training"]["steps"]}]
-    assert seen["training_batches"] == [{**sampling, "epoch": 0}, {**sampling, "epoch": 1}]
-    assert seen["TokenClassification"] == [reading]
+    [optimizer], [step] = seen["make_optimizer"], seen["make_train_step"]
+    assert sorted(set(optimizer.pop("rate_shares").values())) == [0.125, 0.25, 0.5, 1.0]
+    num_steps = result.metrics["training"]["steps"]
+    assert optimizer == {**chosen, "num_steps": num_steps, "max_grad_norm": None, "scale_loss": False}
+    assert [step[name] for name in ("max_grad_norm", "piece_size", "seed", "jit_compile")] == [0.7, 4, 9, False]
+    trained = " ".join(variable.name for variable in step["variables"])
+    assert [part in trained for part in ("embeddings", "layer_._0", "layer_._1", "classifier")] == [0, 0, 1, 1]
+    of_steps = {**sampling, "batch_size": 8}
+    assert seen["training_batches"] == [{**of_steps, "epoch": 0}, {**of_steps, "epoch": 1}]
+    _, task = load_trained(str(result.output_dir))
+    assert {name: getattr(task, name) for name in reading} == reading
     assert result.metrics["test"]["sentences"] == result.metrics["validation"]["sentences"] == 3
 
 
@@ -149,7 +164,7 @@ def test_a_folder_that_is_no_run_is_never_replaced(config, tmp_path):
 
 
 def test_model_and_output_are_two_folders(config, result):
-    with pytest.raises(OutputError, match="expected two folders"):
+    with pytest.raises(OutputError, match=r"which --overwrite would remove with .*expected a model elsewhere"):
         train(replace(config, model=str(result.output_dir), overwrite=True), verbose=0)
 
 
@@ -197,6 +212,19 @@ def test_evaluate_gives_the_scores_of_the_run(config, result, tmp_path):
         assert loss == pytest.approx(result.metrics["test"]["loss"], rel=1e-4)
         assert scores["test"] == {k: v for k, v in result.metrics["test"].items() if k != "loss"}
     assert json.loads((tmp_path / "scores.json").read_text())["test"]["f1"] == 1.0
+
+
+def test_a_run_says_how_sure_its_final_scores_are(config, tmp_path):
+    folder = tmp_path / "run"
+    result = train(replace(config, output_dir=folder, epochs=12, bootstrap=200), verbose=0)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    evaluated = evaluate(EvaluateConfig(model=str(folder), dataset=config.dataset, bootstrap=200))
+    for split in ("validation", "test"):
+        interval = metrics[split]["interval"]
+        assert interval == result.metrics[split]["interval"] == evaluated[split]["interval"]
+        assert (interval["level"], interval["resamples"]) == (0.95, 200)
+        assert 0 <= interval["f1"][0] <= metrics[split]["f1"] <= interval["f1"][1] <= 1
+    assert not [name for row in result.history for name in row if "interval" in name]
 
 
 def test_the_pipeline_of_transformers_reads_the_folder(result):
@@ -287,3 +315,15 @@ def test_the_parts_work_around_a_fit_of_ones_own(corpus, task, tiny_bert):
     ).history
     assert {"val_f1", "val_f1_PER", "val_loss"} <= history.keys()
     assert len(history["val_f1"]) == 2
+
+
+def test_an_encoder_for_another_language_is_told(config, tmp_path, caplog):
+    for split in ("train", "valid"):
+        (tmp_path / f"{split}.conll").write_text("Жук B-PER\nжил O\nin O\nLondon B-LOC\n", encoding="utf-8")
+    with caplog.at_level("WARNING", logger="tf_ner"):
+        train(replace(config, dataset=str(tmp_path), output_dir=tmp_path / "run", epochs=1), verbose=0)
+    assert [message for message in caplog.messages if "50 % hold unknown pieces in this tokenizer" in message]
+    caplog.clear()
+    with caplog.at_level("WARNING", logger="tf_ner"):
+        train(replace(config, output_dir=tmp_path / "other", epochs=1), verbose=0)
+    assert not [message for message in caplog.messages if "tokenizer" in message]

@@ -43,12 +43,56 @@ def num_batches(num_examples: int, batch_size: int) -> int:
     return -(-num_examples // batch_size)
 
 
-def padding_ratio(lengths: Ids, batches: Batches) -> float:
-    """Share of a run's subword positions that are padding."""
-    positions = sum(len(batch) * int(lengths[batch].max()) for batch in batches)
-    return 1 - sum(int(lengths[batch].sum()) for batch in batches) / positions
+def share_out(batches: Batches, num_replicas: int, *, num_rows: int | None = None) -> Batches:
+    """Cuts each batch into a share for each replica, one share after the other.
+
+    Where a replica would have fewer rows than it needs, it gets one of the batch again, as a filler.
+
+    Args:
+        batches: Of all replicas together.
+        num_replicas: How many shares a batch has.
+        num_rows: How many rows each share must have; at least one if not given.
+    """
+    shares = []
+    for batch in batches:
+        for share in np.array_split(batch, num_replicas):
+            num_missing = max((num_rows or 1) - len(share), 0)
+            shares.append(np.concatenate([share, np.full(num_missing, filler_of(batch[-1]), dtype=share.dtype)]))
+    return shares
+
+
+def filler_of(row: int) -> int:
+    """The number that stands for a row without its labels: no loss and no score looks at it."""
+    return ~row
+
+
+def is_filler(rows: Ids) -> NDArray[np.bool_]:
+    """Which rows are there only to fill a batch."""
+    return rows < 0
+
+
+def rows_behind(rows: Ids) -> Ids:
+    """The rows themselves, also of fillers."""
+    return np.where(is_filler(rows), ~rows, rows)
+
+
+def padding_ratio(lengths: Ids, batches: Batches, *, num_subwords: int | None = None) -> float:
+    """Share of a run's subword positions that are padding.
+
+    Args:
+        lengths: <int>[examples], in subwords.
+        batches: As a replica reads them, fillers too.
+        num_subwords: The one length of all batches; each has that of its longest row if not given.
+    """
+    positions = sum(len(batch) * (num_subwords or int(lengths[rows_behind(batch)].max())) for batch in batches)
+    return 1 - sum(int(lengths[batch[~is_filler(batch)]].sum()) for batch in batches) / positions
+
+
+def split_batches(batches: Batches, size: int) -> Batches:
+    """Cuts batches into pieces of at most so many examples."""
+    return [batch[start : start + size] for batch in batches for start in range(0, len(batch), size)]
 
 
 def _by_length(rows: Ids, lengths: Ids, batch_size: int) -> Batches:
     longest_first = rows[np.argsort(-lengths[rows], kind="stable")]
-    return [longest_first[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+    return split_batches([longest_first], batch_size)

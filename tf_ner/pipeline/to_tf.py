@@ -1,14 +1,15 @@
-"""Batches through `Dataset.to_tf_dataset` and the token-classification collator."""
+"""Batches through `Dataset.to_tf_dataset` and the collators of transformers."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from datasets import Dataset
-from transformers import DataCollatorForTokenClassification, PreTrainedTokenizerFast
+from datasets import Dataset, List
+from transformers import DataCollatorForTokenClassification, DataCollatorWithPadding, PreTrainedTokenizerFast
 
-from tf_ner.pipeline.sampling import Batches, evaluation_batches, training_batches
+from tf_ner.pipeline.sampling import Batches, evaluation_batches, is_filler, rows_behind, training_batches
+from tf_ner.tasks.task import IGNORED
 
 
 def make_dataset(
@@ -24,7 +25,7 @@ def make_dataset(
     """Makes padded batches for Keras.
 
     Args:
-        windows: Rows with the tokenizer's columns and `labels`, as `TokenClassification.encode_split` makes them.
+        windows: Rows with the tokenizer's columns and `labels`, as a task's `encode_split` makes them.
         tokenizer: Pads.
         batch_size: Rows a batch.
         epochs: How many epochs follow one another, each in an order of its own; with more than one, pass
@@ -35,7 +36,8 @@ def make_dataset(
 
     Returns:
         Batches of ({`input_ids`: <int64>[batch, subwords], …}, labels <int64>[batch, subwords]), each padded to its
-        longest row, labels with -100. Its cardinality is the number of steps.
+        longest row, labels with -100; or labels <int64>[batch] or <float32>[batch], where a row has one. Its
+        cardinality is the number of steps.
     """
     lengths = np.array([len(row) for row in windows["input_ids"]])
     batches: Batches = []
@@ -49,16 +51,28 @@ def make_dataset(
     return batches_to_tf(windows, batches, tokenizer=tokenizer)
 
 
-def batches_to_tf(windows: Dataset, batches: Batches, *, tokenizer: PreTrainedTokenizerFast) -> tf.data.Dataset:
-    """Makes padded batches of the given rows, in the given order."""
+def batches_to_tf(
+    windows: Dataset, batches: Batches, *, tokenizer: PreTrainedTokenizerFast, num_subwords: int | None = None
+) -> tf.data.Dataset:
+    """Makes padded batches of the given rows, in the given order.
+
+    Args:
+        windows: As for `make_dataset`.
+        batches: The rows of each; fillers have no labels.
+        tokenizer: Pads.
+        num_subwords: To what length each batch is padded; all have one shape then, and must have as many rows. To that
+            of its longest row if not given.
+    """
     inputs = list(tokenizer.model_input_names)
-    collate = _BatchCollator(windows.select_columns([*inputs, "labels"]), tokenizer)
+    collate = _BatchCollator(windows.select_columns([*inputs, "labels"]), tokenizer, num_subwords)
     # One row of this data set is one batch: so batches may be formed in any way, epoch after epoch.
     rows = Dataset.from_dict({"rows": [batch.tolist() for batch in batches]})
     dataset = rows.to_tf_dataset(batch_size=1, collate_fn=collate, num_test_batches=2, prefetch=False)
     collate.is_probed = False
+    shape = (None, None) if num_subwords is None else (len(batches[0]), num_subwords)
 
     def features_and_labels(batch: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        batch = {name: tf.ensure_shape(values, shape[: values.shape.rank]) for name, values in batch.items()}
         return {name: batch[name] for name in inputs}, batch["labels"]
 
     return dataset.map(features_and_labels).prefetch(tf.data.AUTOTUNE)
@@ -67,19 +81,25 @@ def batches_to_tf(windows: Dataset, batches: Batches, *, tokenizer: PreTrainedTo
 class _BatchCollator:
     """Turns a row of row numbers into a padded batch."""
 
-    def __init__(self, windows: Dataset, tokenizer: PreTrainedTokenizerFast):
+    def __init__(self, windows: Dataset, tokenizer: PreTrainedTokenizerFast, num_subwords: int | None):
         self._windows = windows
-        self._collate = DataCollatorForTokenClassification(tokenizer, return_tensors="np")
+        has_lists = isinstance(windows.features["labels"], List)
+        collator = DataCollatorForTokenClassification if has_lists else DataCollatorWithPadding
+        padding = {"padding": "max_length", "max_length": num_subwords} if num_subwords else {}
+        self._collate = collator(tokenizer, return_tensors="np", **padding)
+        self._no_label = IGNORED if has_lists or windows.features["labels"].dtype.startswith("int") else np.nan
         self.is_probed = True
         self._num_probes = 0
 
     def __call__(self, batch_rows: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
-        columns = self._windows[list(batch_rows[0]["rows"])]
+        rows = np.asarray(batch_rows[0]["rows"])
+        columns = self._windows[rows_behind(rows)]
         batch = dict(
             self._collate([dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)])
         )
+        batch["labels"][is_filler(rows)] = self._no_label
         if self.is_probed:
             # A length that all its probes have in common `to_tf_dataset` takes for fixed: let every one differ.
             self._num_probes += 1
-            return {name: np.zeros((1, self._num_probes), array.dtype) for name, array in batch.items()}
+            return {name: np.zeros((self._num_probes,) * array.ndim, array.dtype) for name, array in batch.items()}
         return batch

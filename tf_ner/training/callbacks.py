@@ -1,52 +1,98 @@
 """Keras callbacks: scores every epoch, the best model on disk, a table of the evaluations."""
 
 import csv
+import logging
+import math
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tf_keras as keras
 from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
-from tf_ner.corpus.tags import is_iob, split_tag
-from tf_ner.errors import ConfigError
+from tf_ner.errors import DataError
 from tf_ner.files import replaced_whole
 from tf_ner.hub.background import BackgroundUploader
 from tf_ner.hub.weights import save_model
-from tf_ner.tasks.token_classification import TokenClassification
-from tf_ner.training.scoring import Scorer
+from tf_ner.tasks.task import Task
+from tf_ner.training.best import BestScore
+from tf_ner.training.pace import Logs
+from tf_ner.training.scoring import Scorer, ScoringSteps
 
-Logs = dict[str, Any]
+logger = logging.getLogger(__name__)
 
 
-class SeqevalCallback(keras.callbacks.Callback):
+class MetricsCallback(keras.callbacks.Callback):
+    """Scores a split after each epoch, its last partial batch too, and puts the scores into the logs.
+
+    Writes `val_loss`, and `val_` with the name of each score of the task, or of what `compute_metrics` gives. Must
+    stand before the callbacks that read them, such as early stopping and `SaveBest`. Keeps predictions and no logits.
+
+    Args:
+        rows: As `load_corpus` or `load_texts` gives them.
+        task: How they become inputs of the model.
+        compute_metrics: `(predictions, references) -> {name: value}`, called by these keywords with what the model
+            says and what is right: arrays of label ids (or of numbers) of the texts that have a label; of words, tags
+            by sentence. So `Seqeval().compute` will do, and `compute` of any other metric of the `evaluate` library.
+            Values that are no numbers are left out. The task's own scores if it is not given.
+        batch_size: Rows, or windows, a batch, for each replica.
+        pad_to_length: In subwords; gives every batch this one length, as a TPU needs it.
+        steps: Shared with other scorers of the same model.
+    """
+
+    def __init__(
+        self,
+        rows: Dataset,
+        task: Task,
+        compute_metrics: Callable[..., Mapping[str, Any]] | None = None,
+        *,
+        batch_size: int = 32,
+        pad_to_length: int | None = None,
+        steps: ScoringSteps | None = None,
+    ):
+        super().__init__()
+        self.scorer = Scorer(rows, task, batch_size=batch_size, pad_to_length=pad_to_length, steps=steps)
+        self._task = task
+        self._compute_metrics = compute_metrics
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        scored = self.scorer.score(self.model)
+        if not scored.metrics:
+            raise DataError(
+                "Received a split whose labels are hidden, to be scored after each epoch; expected labels. Use another "
+                "split."
+            )
+        if self._compute_metrics is None:
+            values = self._task.log_values(scored.metrics)
+        else:
+            computed = self._compute_metrics(predictions=scored.predicted, references=scored.gold)
+            numbers = {
+                name: float(value) for name, value in computed.items() if isinstance(value, int | float | np.number)
+            }
+            values = {"loss": scored.metrics["loss"], **numbers}
+        if logs is not None:
+            logs.update({f"val_{name}": value for name, value in values.items()})
+
+
+class SeqevalCallback(MetricsCallback):
     """Scores every word of a split after each epoch and puts the scores into the logs.
 
-    Writes `val_loss`, `val_precision`, `val_recall`, `val_f1`, `val_accuracy` and for each label `val_f1_PER` and so
-    on; of tags that are not IOB, such as parts of speech, `val_loss` and `val_accuracy`. Must stand before the
-    callbacks that read them, such as early stopping. Keeps the arg-max of each subword and no logits.
+    Writes `val_loss`, `val_precision`, `val_recall`, `val_f1`, `val_strict_f1`, `val_accuracy` and for each label
+    `val_f1_PER` and so on; of tags that are not IOB, such as parts of speech, `val_loss` and `val_accuracy`. Must stand
+    before the callbacks that read them, such as early stopping. Keeps the arg-max of each subword and no logits.
 
     Args:
         sentences: `words` and `tags`, as `load_corpus` gives them.
         task: How words become subwords; its tags are the model's.
-        batch_size: Windows a batch.
+        batch_size: Windows a batch, for each replica.
+        pad_to_length: In subwords; gives every batch this one length, as a TPU needs it.
     """
 
-    def __init__(self, sentences: Dataset, task: TokenClassification, *, batch_size: int = 32):
-        super().__init__()
-        self.scorer = Scorer(sentences, task, batch_size=batch_size)
-        has_entities = all(map(is_iob, task.tag_names))
-        self._labels = sorted({label for _, label in map(split_tag, task.tag_names) if label}) if has_entities else []
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        metrics = self.scorer.score(self.model).metrics
-        names = ("loss", "precision", "recall", "f1", "accuracy")
-        scores = {f"val_{name}": metrics[name] for name in names if name in metrics}
-        for label in self._labels:
-            scores[f"val_f1_{label}"] = metrics["per_label"].get(label, {"f1": 0.0})["f1"]
-        if logs is not None:
-            logs.update(scores)
+    def __init__(self, sentences: Dataset, task: Task, *, batch_size: int = 32, pad_to_length: int | None = None):
+        super().__init__(sentences, task, batch_size=batch_size, pad_to_length=pad_to_length)
 
 
 class SaveBest(keras.callbacks.Callback):
@@ -55,11 +101,12 @@ class SaveBest(keras.callbacks.Callback):
     Args:
         folder: Where to; made if it is not there.
         tokenizer: Saved beside the model.
-        monitor: Which of the logs must grow; `val_f1` if not given, or `val_accuracy` where there is none.
+        monitor: Which of the logs says so, with or without `val_`; see `BestScore`.
 
     Attributes:
-        best: The best value so far.
+        best: The best value so far; not a number before the first.
         best_epoch: Its epoch, from 1; 0 before the first.
+        best_step: Its step.
 
     Raises:
         ConfigError: While training, if what it monitors is not among the logs.
@@ -69,21 +116,57 @@ class SaveBest(keras.callbacks.Callback):
         super().__init__()
         self._folder = Path(folder)
         self._tokenizer = tokenizer
-        self._monitor = monitor
-        self.best = float("-inf")
-        self.best_epoch = 0
+        self._score = BestScore(monitor)
+        self.best_epoch = self.best_step = 0
+
+    @property
+    def best(self) -> float:
+        return self._score.value
+
+    def get_state(self) -> dict[str, Any]:
+        return {**self._score.get_state(), "best_epoch": self.best_epoch, "best_step": self.best_step}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        self._score.set_state(state)
+        self.best_epoch, self.best_step = state["best_epoch"], state["best_step"]
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        logs = logs or {}
-        monitor = self._monitor or ("val_f1" if "val_f1" in logs else "val_accuracy")
-        if monitor not in logs:
-            raise ConfigError(
-                f"Received logs of {', '.join(logs) or 'nothing'}; expected {monitor} among them. Put SeqevalCallback "
-                "before SaveBest, or name what it shall monitor."
-            )
-        if (value := logs[monitor]) > self.best:
-            self.best, self.best_epoch = value, epoch + 1
+        if self._score.update(logs or {}):
+            self.best_epoch, self.best_step = epoch + 1, int(self.model.optimizer.iterations.numpy())
             save_model(self.model, self._tokenizer, self._folder)
+
+
+class StopEarly(keras.callbacks.Callback):
+    """Stops the training when nothing has become better for a while.
+
+    Args:
+        patience: How many evaluations after the best one are made before it stops.
+        monitor: As for `SaveBest`.
+    """
+
+    def __init__(self, patience: int, *, monitor: str | None = None):
+        super().__init__()
+        self._patience = patience
+        self._score = BestScore(monitor)
+
+    def get_state(self) -> dict[str, Any]:
+        return self._score.get_state()
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        self._score.set_state(state)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self._score.update(logs or {})
+        if self._score.num_since >= self._patience:
+            self.model.stop_training = True
+
+
+class ScoreLines(keras.callbacks.Callback):
+    """Logs a line after each epoch, where there is no progress bar to show the scores."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        scores = ", ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
+        logger.info("epoch %d, step %d: %s", epoch + 1, int(self.model.optimizer.iterations.numpy()), scores)
 
 
 class PushRun(keras.callbacks.Callback):
@@ -100,7 +183,7 @@ class PushRun(keras.callbacks.Callback):
         self._uploader = uploader
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        self._uploader.submit(self._folder, f"Epoch {epoch + 1}")
+        self._uploader.submit(self._folder, f"Epoch {epoch + 1}, step {int(self.model.optimizer.iterations.numpy())}")
 
 
 class HistoryWriter(keras.callbacks.Callback):
@@ -116,7 +199,21 @@ class HistoryWriter(keras.callbacks.Callback):
     def __init__(self, path: str | Path):
         super().__init__()
         self._path = Path(path)
+        self._seconds_before = 0.0
         self.rows: list[dict[str, Any]] = []
+
+    def get_state(self) -> dict[str, Any]:
+        return {"rows": list(self.rows), "seconds": self._seconds()}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Goes on where another one was; the table on disk may be missing, or have rows more, and loses them."""
+        # JSON has no NaN.
+        self.rows = [
+            {name: math.nan if value is None else value for name, value in row.items()} for row in state["rows"]
+        ]
+        self._seconds_before = state["seconds"]
+        if self.rows:
+            self._write()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,15 +221,31 @@ class HistoryWriter(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         optimizer = self.model.optimizer
-        row = {
-            "epoch": epoch + 1,
-            "step": int(optimizer.iterations),
-            "seconds": round(time.perf_counter() - self._begin, 3),
-            "learning_rate": float(optimizer.learning_rate),
-            **{name: float(value) for name, value in (logs or {}).items()},
-        }
-        self.rows.append(row)
+        self.rows.append(
+            {
+                "epoch": epoch + 1,
+                "step": int(optimizer.iterations.numpy()),
+                "seconds": round(self._seconds(), 3),
+                "learning_rate": float(optimizer.learning_rate.numpy()),
+                **{name: float(value) for name, value in (logs or {}).items()},
+            }
+        )
+        self._write()
+
+    def _seconds(self) -> float:
+        return self._seconds_before + time.perf_counter() - self._begin
+
+    def _write(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         with replaced_whole(self._path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, fieldnames=list(row))
+            table = csv.DictWriter(file, fieldnames=list(self.rows[-1]))
             table.writeheader()
             table.writerows(self.rows)
+
+
+def read_history(path: Path) -> list[dict[str, Any]]:
+    """The rows that `HistoryWriter` wrote."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    whole = ("epoch", "step")
+    return [{name: int(value) if name in whole else float(value) for name, value in row.items()} for row in rows]

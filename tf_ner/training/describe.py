@@ -14,23 +14,26 @@ import datasets
 import tensorflow as tf
 import tf_keras as keras
 import transformers
-from datasets import Dataset, DatasetDict
+from datasets import DatasetDict
 from transformers import PreTrainedTokenizerFast
 
 from tf_ner.config import TrainConfig
-from tf_ner.corpus.sources import hub_repository, is_sample
-from tf_ner.corpus.tags import OUTSIDE, is_iob, split_tag
+from tf_ner.corpus.hub_sets import hub_repository
+from tf_ner.corpus.splits import is_sample, validation_split
 from tf_ner.hub.card_facts import CardFacts, Origin, WidgetExample
-from tf_ner.tasks.token_classification import TokenClassification
-from tf_ner.training.models import is_packaged
+from tf_ner.tasks.task import Example, Task, foreign_options
+from tf_ner.tasks.tokenizers import is_packaged
 
 _HYPER_PARAMETERS = (
-    "epochs", "batch_size", "group_by_length", "learning_rate", "weight_decay", "warmup_ratio", "max_grad_norm",
-    "label_alignment", "max_length", "stride", "seed", "max_train_examples", "max_eval_examples",
+    "task", "epochs", "batch_size", "accumulate", "group_by_length",
+    "learning_rate", "schedule", "warmup_ratio", "layer_decay", "freeze_embeddings", "freeze_layers", "weight_decay",
+    "max_grad_norm", "label_smoothing", "class_weights", "label_alignment", "max_length", "stride",
+    "precision", "pad_to_length", "jit_compile", "deterministic",
+    "eval_every", "best_metric", "early_stopping_patience", "seed", "max_train_examples", "max_eval_examples",
 )  # fmt: skip
 
 # Where a run is left says nothing of what it is.
-_NOT_IN_COMMAND = ("output_dir", "overwrite")
+_NOT_IN_COMMAND = ("output_dir", "overwrite", "resume", "resume_from")
 
 _NUM_EXAMPLES = 3
 _MODERATE_LENGTH = range(8, 26)
@@ -40,14 +43,16 @@ _MODERATE_LENGTH = range(8, 26)
 def describe_run(
     config: TrainConfig,
     corpus: DatasetDict,
-    task: TokenClassification,
+    task: Task,
     *,
     metrics: Mapping[str, Any],
     history: Sequence[Mapping[str, Any]],
     hub_id: str | None = None,
 ) -> CardFacts:
     """Gathers what a model card tells of a finished run; no path, no name of a machine."""
-    options = {name: getattr(config, name) for name in _HYPER_PARAMETERS}
+    names = [name for name in _HYPER_PARAMETERS if name not in foreign_options(config.task)]
+    options = {name: getattr(config, name) for name in names}
+    options = {name: " ".join(value) if isinstance(value, tuple) else value for name, value in options.items()}
     return CardFacts(
         name=config.run_dir.resolve().name,
         hub_id=hub_id,
@@ -55,11 +60,11 @@ def describe_run(
         data=_origin_of_data(config),
         languages=config.language or (),
         license=config.license,
-        widget=list(_widget(config, corpus["validation"])),
-        labels=_labels(task.tag_names),
+        widget=list(_widget(config, task.examples(corpus[validation_split(corpus) or "train"]))),
+        labels=task.labels,
+        task=task.words,
         is_uncased=_is_uncased(task.tokenizer),
-        max_length=task.max_length,
-        num_train_sentences=len(corpus["train"]),
+        num_train_examples=len(corpus["train"]),
         max_eval_examples=config.max_eval_examples,
         metrics=metrics,
         history=history,
@@ -108,40 +113,33 @@ def _origin_of_data(config: TrainConfig) -> Origin:
     return Origin(name=repository, config=config.dataset_config, revision=revision)
 
 
-def _labels(tag_names: Sequence[str]) -> list[str]:
-    """What the tags stand for, in their order: the kinds of entity, or the tags themselves where they are not IOB."""
-    names = [tag for tag in tag_names if tag != OUTSIDE]
-    return list(dict.fromkeys(split_tag(tag)[1] for tag in names)) if all(map(is_iob, names)) else names
-
-
-def _widget(config: TrainConfig, validation: Dataset) -> Iterator[WidgetExample]:
+def _widget(config: TrainConfig, examples: list[Example]) -> Iterator[WidgetExample]:
     """The texts that were asked for, or some of validation; a number is the title of those without one."""
-    titled = config.widget_examples
+    titled = [(title, _example(text)) for title, text in config.widget_examples]
     if config.widget is None:
-        titled = [("", text) for text in _draw_sentences(validation, seed=config.seed)]
-    for number, (title, text) in enumerate(titled, start=1):
-        yield WidgetExample(title=title or f"Example {number}", text=text)
+        titled = [("", example) for example in _draw(examples, seed=config.seed)]
+    for number, (title, example) in enumerate(titled, start=1):
+        yield WidgetExample(title=title or f"Example {number}", text=example.text, text_pair=example.text_pair)
 
 
-def _draw_sentences(sentences: Dataset, *, seed: int) -> list[str]:
-    """Draws a few sentences, their words joined by spaces: of moderate length, or else those that come nearest.
+def _example(text: str) -> Example:
+    """A text as it was asked for; a pair has a tab between."""
+    first, _, second = text.partition("\t")
+    return Example(first, second)
 
-    Sentences with an entity go first, by their gold tags; what the model makes of them plays no part.
+
+def _draw(examples: list[Example], *, seed: int) -> list[Example]:
+    """Draws a few examples of moderate length, or else those that come nearest.
+
+    Good ones go first; what the model makes of them plays no part.
     """
-    names = sentences.features["tags"].feature.names
-    columns = sentences[:]
-    rows = [
-        (words, any(names[tag] != OUTSIDE for tag in tags))
-        for words, tags in zip(columns["words"], columns["tags"], strict=True)
-        if words
-    ]
-    random.Random(seed).shuffle(rows)
+    random.Random(seed).shuffle(examples)
 
-    def unfitness(row: tuple[list[str], bool]) -> tuple[int, bool]:
-        words, has_entity = row
-        return max(_MODERATE_LENGTH[0] - len(words), len(words) - _MODERATE_LENGTH[-1], 0), not has_entity
+    def unfitness(example: Example) -> tuple[int, bool]:
+        num_words = len(example.text.split(" "))
+        return max(_MODERATE_LENGTH[0] - num_words, num_words - _MODERATE_LENGTH[-1], 0), not example.is_good
 
-    return [" ".join(words) for words, _ in sorted(rows, key=unfitness)[:_NUM_EXAMPLES]]
+    return sorted(examples, key=unfitness)[:_NUM_EXAMPLES]
 
 
 def _is_uncased(tokenizer: PreTrainedTokenizerFast) -> bool:

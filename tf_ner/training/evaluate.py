@@ -1,15 +1,16 @@
 """Scores of a finished model."""
 
-import json
 import logging
 from typing import Any
 
 from datasets import DatasetDict
 
 from tf_ner.config import EvaluateConfig
-from tf_ner.corpus.sources import load_configured
-from tf_ner.errors import DataError
-from tf_ner.files import require_folder_of, write_text
+from tf_ner.corpus.splits import evaluation_splits
+from tf_ner.errors import DataError, ModelError
+from tf_ner.files import require_file, write_json
+from tf_ner.tasks import task_class
+from tf_ner.tasks.task import load_task_corpus
 from tf_ner.training.models import load_trained
 from tf_ner.training.scoring import Scorer
 
@@ -17,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 def evaluate(config: EvaluateConfig) -> dict[str, Any]:
-    """Scores a fine-tuned model on the splits of a data set; its words are read as they were in training.
+    """Scores a fine-tuned model on the splits of a data set, each row as it was read in training.
 
     Returns:
         For each split what `metrics.json` holds of it.
@@ -26,36 +27,38 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
         TfNerError: The model or the data cannot be used, a split is not there, or the two share no label.
     """
     if config.output is not None:
-        require_folder_of(config.output)
-    corpus = load_configured(config)
-    splits = _choose_splits(config, corpus)
+        require_file(config.output)
     model, task = load_trained(config.model, revision=config.model_revision)
-    _compare_tags(corpus[splits[0]].features["tags"].feature.names, task.tag_names)
-    metrics = {
-        split: Scorer(corpus[split], task, batch_size=config.eval_batch_size).score(model).metrics for split in splits
-    }
+    if not isinstance(task, task_class(config.task)):
+        raise ModelError(
+            f"Received --task {config.task} and model {config.model!r}, fine-tuned for "
+            f"{task.pipeline_tag.replace('-', ' ')}; expected two that fit. Change --task or the model."
+        )
+    corpus = load_task_corpus(task.reading_config(config))
+    splits = _choose_splits(config, corpus)
+    task.compare_outputs(task.output_names_of(corpus))
+    metrics = {}
+    for split in splits:
+        scorer = Scorer(corpus[split], task, batch_size=config.eval_batch_size)
+        for remark in task.remarks(scorer.encoded):
+            logger.info("%s: %s", split, remark)
+        scores = scorer.score(model, bootstrap=config.bootstrap).metrics
+        metrics.update({split: scores} if scores else {})
+    if not metrics:
+        raise DataError(
+            f"Received {', '.join(splits)}, whose labels are hidden; expected labels. Choose another split with "
+            "--splits, or use `tf-ner predict`."
+        )
     if config.output is not None:
-        write_text(config.output, json.dumps(metrics, indent=2) + "\n")
+        write_json(config.output, metrics)
     return metrics
 
 
 def _choose_splits(config: EvaluateConfig, corpus: DatasetDict) -> list[str]:
-    wanted = config.splits or [split for split in ("validation", "test") if split in corpus]
+    wanted = config.splits or evaluation_splits(corpus)
     if not wanted or not set(wanted) <= corpus.keys():
         raise DataError(
             f"Received --splits {' '.join(wanted) or 'nothing'} and data with the splits {', '.join(corpus)}; expected "
             "splits that the data has. Change --splits."
         )
     return list(wanted)
-
-
-def _compare_tags(of_data: list[str], of_model: tuple[str, ...]) -> None:
-    """Says which tags of the data the model cannot predict; with nothing in common a score means nothing."""
-    unknown = [tag for tag in of_data if tag not in of_model]
-    if set(of_data) - {"O", *unknown} == set():
-        raise DataError(
-            f"Received data with the tags {', '.join(of_data)}; expected some of the model's ({', '.join(of_model)}). "
-            "Use data of the kind the model was trained on."
-        )
-    if unknown:
-        logger.warning("the model never predicts %s, which the data has", ", ".join(unknown))

@@ -1,53 +1,143 @@
-"""What training makes small."""
+"""What training makes small, and scores report as the loss."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
 
-from tf_ner.tasks.token_classification import IGNORED
+from tf_ner.tasks.task import IGNORED, Task
 
 
-class TokenClassificationLoss(keras.losses.Loss):
-    """Cross-entropy a labelled subword, over all replicas.
+class MeanLoss(keras.losses.Loss, ABC):
+    """The mean loss of all that has a label, over all replicas.
 
-    Computed in float32 whatever the model computes in. Positions with the label -100 are masked before the
-    cross-entropy. The sum is divided by the number of labels in the global batch, so that every label weighs the
-    same however they are spread over rows and replicas; a batch without labels gives 0.
+    Computed in float32 whatever the model computes in. The sum is divided by the number of labels in the global batch,
+    so that every label weighs the same however they are spread over rows and replicas; a batch without labels gives 0.
     """
 
-    def __init__(self, name: str = "token_classification_loss"):
+    def __init__(self, *, name: str):
         super().__init__(reduction=keras.losses.Reduction.SUM, name=name)
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """Computes this replica's part of the loss.
 
         Args:
-            y_true: <int>[batch, subwords], label ids or -100.
-            y_pred: <float>[batch, subwords, labels], logits.
+            y_true: [batch, …], labels.
+            y_pred: <float>[batch, …, outputs], logits.
 
         Returns:
             <float32>[], to be summed over replicas.
         """
-        total, count = sum_of_losses(y_true, y_pred)
-        replica = tf.distribute.get_replica_context()
-        if replica is not None and replica.num_replicas_in_sync > 1:
-            count = replica.all_reduce(tf.distribute.ReduceOp.SUM, count)
-        return tf.math.divide_no_nan(total, count)
+        # Keras turns labels [batch] into [batch, 1].
+        labels = tf.reshape(y_true, tf.shape(y_pred)[:-1])
+        return tf.math.divide_no_nan(self.total(labels, y_pred), sum_over_replicas(self.weight(labels)))
+
+    @abstractmethod
+    def total(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """The losses of all labels, added up.
+
+        Args:
+            labels: [batch, …]
+            logits: <float>[batch, …, outputs]
+
+        Returns:
+            <float32>[]
+        """
+
+    @abstractmethod
+    def weight(self, labels: tf.Tensor) -> tf.Tensor:
+        """What `total` is divided by <float32>[]: how many labels [batch, …] there are."""
 
 
-def sum_of_losses(labels: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Sums the cross-entropy of all labelled subwords.
+class TokenClassificationLoss(MeanLoss):
+    """Cross-entropy a labelled subword, over all replicas; see `MeanLoss`.
+
+    Labels are <int>[batch, subwords], label ids or -100; positions with -100 are masked before the cross-entropy.
 
     Args:
-        labels: <int>[batch, subwords], label ids or -100.
-        logits: <float>[batch, subwords, labels]
-
-    Returns:
-        The sum <float32>[], and how many labels there are <float32>[].
+        label_smoothing: The share of each label that is spread over all labels alike.
+        class_weights: How much each label weighs, by label id; the sum is divided by the labels' weights instead of
+            their number. Both as PyTorch's `CrossEntropyLoss` has them.
     """
-    is_labelled = tf.not_equal(labels, IGNORED)
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-        labels=tf.where(is_labelled, labels, 0), logits=tf.cast(logits, tf.float32)
-    )
-    mask = tf.cast(is_labelled, tf.float32)
-    # Selected, not multiplied: a NaN behind the mask must not come through.
-    return tf.reduce_sum(tf.where(is_labelled, losses, 0.0)), tf.reduce_sum(mask)
+
+    def __init__(
+        self,
+        *,
+        label_smoothing: float = 0.0,
+        class_weights: Sequence[float] | None = None,
+        name: str = "token_classification_loss",
+    ):
+        super().__init__(name=name)
+        self._label_smoothing = label_smoothing
+        self._class_weights = class_weights
+
+    def total(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        is_labelled = tf.not_equal(labels, IGNORED)
+        logits = tf.cast(logits, tf.float32)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.where(is_labelled, labels, 0), logits=logits)
+        if self._class_weights is not None:
+            losses *= self._weights(labels)
+        if self._label_smoothing:
+            of_all_labels = -tf.nn.log_softmax(logits)
+            if self._class_weights is not None:
+                of_all_labels *= tf.constant(self._class_weights)
+            smooth = tf.reduce_mean(of_all_labels, axis=-1)
+            losses = (1 - self._label_smoothing) * losses + self._label_smoothing * smooth
+        # Selected, not multiplied: a NaN behind the mask must not come through.
+        return tf.reduce_sum(tf.where(is_labelled, losses, 0.0))
+
+    def weight(self, labels: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(self._weights(labels))
+
+    def _weights(self, labels: tf.Tensor) -> tf.Tensor:
+        """How much each position weighs <float32>[batch, …]; nothing where it has no label."""
+        is_labelled = tf.not_equal(labels, IGNORED)
+        if self._class_weights is None:
+            return tf.cast(is_labelled, tf.float32)
+        return tf.where(is_labelled, tf.gather(tf.constant(self._class_weights), tf.where(is_labelled, labels, 0)), 0.0)
+
+
+class TextClassificationLoss(TokenClassificationLoss):
+    """Cross-entropy a labelled text, over all replicas.
+
+    As `TokenClassificationLoss`, with labels <int>[batch] and logits <float>[batch, labels].
+    """
+
+    def __init__(self, *, name: str = "text_classification_loss", **options: Any):
+        super().__init__(name=name, **options)
+
+
+class RegressionLoss(MeanLoss):
+    """Squared error a text with a number, over all replicas; see `MeanLoss`.
+
+    Labels are <float>[batch], numbers, or NaN where there is none; logits <float>[batch, 1].
+    """
+
+    def __init__(self, *, name: str = "regression_loss"):
+        super().__init__(name=name)
+
+    def total(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        is_told = ~tf.math.is_nan(labels)
+        errors = tf.cast(logits[..., 0], tf.float32) - tf.where(is_told, tf.cast(labels, tf.float32), 0.0)
+        return tf.reduce_sum(tf.where(is_told, tf.square(errors), 0.0))
+
+    def weight(self, labels: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(tf.cast(~tf.math.is_nan(labels), tf.float32))
+
+
+def make_loss(task: Task, **options: Any) -> MeanLoss:
+    """Makes the loss of a task; `options` are those of its class."""
+    return _LOSSES[task.output_kind](**options)
+
+
+_LOSSES: dict[str, type[MeanLoss]] = {"classes": TokenClassificationLoss, "values": RegressionLoss}
+
+
+def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
+    """Adds up what each replica has; outside of replicas nothing is added."""
+    replica = tf.distribute.get_replica_context()
+    if replica is None or replica.num_replicas_in_sync == 1:
+        return value
+    return replica.all_reduce(tf.distribute.ReduceOp.SUM, value)

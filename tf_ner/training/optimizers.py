@@ -1,10 +1,14 @@
-"""AdamW with linear decay and clipping."""
+"""AdamW with a schedule and clipping."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
+
+from tf_ner.config import ScheduleName
+from tf_ner.training.schedules import WarmupSchedule
 
 _NOT_DECAYED = ["bias", "LayerNorm", "layer_norm", "layernorm", "gamma", "beta"]
 
@@ -13,52 +17,42 @@ def make_optimizer(
     *,
     learning_rate: float,
     num_steps: int,
+    schedule: ScheduleName = "linear",
     warmup_ratio: float = 0.0,
     weight_decay: float = 0.01,
-    max_grad_norm: float = 1.0,
+    max_grad_norm: float | None = 1.0,
+    rate_shares: Mapping[str, float] | None = None,
+    scale_loss: bool = False,
 ) -> keras.optimizers.Optimizer:
     """Makes the optimizer of the published recipe.
 
     Args:
         learning_rate: Its highest value.
-        num_steps: After how many steps it reaches 0.
-        warmup_ratio: Share of the steps over which it rises from 0.
+        num_steps: How many steps are taken in all.
+        schedule: How the learning rate falls: `linear`, `cosine`, or not at all (`constant`).
+        warmup_ratio: Share of the steps over which it rises from 0, before it falls.
         weight_decay: Decoupled; biases and layer norms are left out.
-        max_grad_norm: Longest gradient, over all weights.
+        max_grad_norm: Longest gradient, over all weights; None for any length.
+        rate_shares: For names of variables the share of the learning rate that they have, if not the whole; see
+            `tf_ner.training.layers.rate_shares`.
+        scale_loss: Let gradients not vanish in float16: the loss is scaled up, by as much as goes, and they down.
 
     Source: Loshchilov and Hutter 2019; Devlin et al. 2019, appendix A.2.
     """
-    schedule = LinearSchedule(learning_rate, num_steps=num_steps, num_warmup_steps=round(warmup_ratio * num_steps))
-    optimizer = AdamW(schedule, weight_decay=weight_decay, epsilon=1e-8, global_clipnorm=max_grad_norm)
+    # Rounded as transformers' Trainer does.
+    num_warmup_steps = math.ceil(warmup_ratio * num_steps)
+    rate = WarmupSchedule(learning_rate, name=schedule, num_steps=num_steps, num_warmup_steps=num_warmup_steps)
+    optimizer = AdamW(
+        rate, weight_decay=weight_decay, epsilon=1e-8, global_clipnorm=max_grad_norm, rate_shares=rate_shares
+    )
     optimizer.exclude_from_weight_decay(var_names=_NOT_DECAYED)
-    return optimizer
-
-
-class LinearSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises from 0 to the learning rate over the warm-up steps, then falls to 0 at the last step."""
-
-    def __init__(self, learning_rate: float, *, num_steps: int, num_warmup_steps: int = 0):
-        self._learning_rate = learning_rate
-        self._num_steps = num_steps
-        self._num_warmup_steps = num_warmup_steps
-
-    def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        step = tf.cast(step, tf.float32)
-        rising = step / max(self._num_warmup_steps, 1)
-        falling = (self._num_steps - step) / max(self._num_steps - self._num_warmup_steps, 1)
-        share = tf.where(step < self._num_warmup_steps, rising, falling)
-        return self._learning_rate * tf.clip_by_value(share, 0.0, 1.0)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "learning_rate": self._learning_rate,
-            "num_steps": self._num_steps,
-            "num_warmup_steps": self._num_warmup_steps,
-        }
+    return keras.mixed_precision.LossScaleOptimizer(optimizer) if scale_loss else optimizer
 
 
 class AdamW(keras.optimizers.Adam):
-    """AdamW as published and as PyTorch has it; Keras differs in two points.
+    """AdamW as published and as PyTorch has it, with a share of the learning rate for each variable.
+
+    Keras differs in two points.
 
     Epsilon is added after the correction of the bias, not before: in the first hundreds of steps Keras's is up to 30
     times as large, and weights with small gradients stand still.
@@ -67,8 +61,47 @@ class AdamW(keras.optimizers.Adam):
     measures it before it adds up the slices of the same subword, which is not the gradient's length.
     """
 
-    def __init__(self, *arguments: Any, adaptive_epsilon: bool = True, **options: Any):
-        super().__init__(*arguments, adaptive_epsilon=adaptive_epsilon, **options)
+    def __init__(
+        self,
+        *arguments: Any,
+        weight_decay: float = 0.0,
+        epsilon: float = 1e-8,
+        rate_shares: Mapping[str, float] | None = None,
+        **options: Any,
+    ):
+        # Keras's own decay knows one rate for all; None switches it off.
+        super().__init__(*arguments, weight_decay=None, epsilon=epsilon, **options)
+        self._decay = weight_decay
+        self._rate_shares = dict(rate_shares or {})
+
+    def build(self, var_list: Sequence[tf.Variable]) -> None:
+        if getattr(self, "_built", False):
+            return
+        super().build(var_list)
+        self._shares = [self._rate_shares.get(variable.name, 1.0) for variable in var_list]
+        self._decays = [self._decay if self._use_weight_decay(variable) else 0.0 for variable in var_list]
+
+    def update_step(self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable) -> None:
+        """Loshchilov and Hutter 2019, algorithm 2, lines 6 to 12; the decay is scaled as the rate is, as in PyTorch."""
+        index = self._index_dict[self._var_key(variable)]
+        rate = tf.cast(self.learning_rate, variable.dtype) * self._shares[index]
+        if self._decays[index]:
+            variable.assign_sub(variable * (rate * self._decays[index]))
+        first, second = self._momentums[index], self._velocities[index]
+        if isinstance(gradient, tf.IndexedSlices):
+            rows, values = gradient.indices, gradient.values
+            first.assign(first * self.beta_1)
+            first.scatter_add(tf.IndexedSlices(values * (1 - self.beta_1), rows))
+            second.assign(second * self.beta_2)
+            second.scatter_add(tf.IndexedSlices(tf.square(values) * (1 - self.beta_2), rows))
+        else:
+            first.assign_add((gradient - first) * (1 - self.beta_1))
+            second.assign_add((tf.square(gradient) - second) * (1 - self.beta_2))
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        first_share = 1 - tf.pow(tf.cast(self.beta_1, variable.dtype), step)
+        second_root = tf.sqrt(1 - tf.pow(tf.cast(self.beta_2, variable.dtype), step))
+        rate *= second_root / first_share
+        variable.assign_sub(first * rate / (tf.sqrt(second) + self.epsilon * second_root))
 
     def apply_gradients(
         self,
@@ -80,11 +113,12 @@ class AdamW(keras.optimizers.Adam):
         grads_and_vars = list(grads_and_vars)
         if not skip_gradients_aggregation:
             grads_and_vars = self.aggregate_gradients(grads_and_vars)
-        summed = [(_with_slices_summed(gradient), variable) for gradient, variable in grads_and_vars]
+        summed = [(sum_slices(gradient), variable) for gradient, variable in grads_and_vars]
         return super().apply_gradients(summed, name=name, skip_gradients_aggregation=True, **kwargs)
 
 
-def _with_slices_summed(gradient: tf.Tensor | tf.IndexedSlices | None) -> tf.Tensor | tf.IndexedSlices | None:
+def sum_slices(gradient: tf.Tensor | tf.IndexedSlices | None) -> tf.Tensor | tf.IndexedSlices | None:
+    """A gradient with one slice a row, such as that of an embedding must be before its length is measured."""
     if not isinstance(gradient, tf.IndexedSlices):
         return gradient
     rows, position = tf.unique(gradient.indices)

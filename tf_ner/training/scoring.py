@@ -1,109 +1,144 @@
-"""A model over a whole split: every word's tag, and the scores."""
+"""A model over a whole split: what it says, and the scores."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from datasets import Dataset
+from datasets import Dataset, List
 from transformers import TFPreTrainedModel
 
-from tf_ner.corpus.tags import inside, is_iob
-from tf_ner.evaluation.scores import Sentences, score_entities, score_tags
-from tf_ner.pipeline.sampling import evaluation_batches
-from tf_ner.pipeline.to_tf import batches_to_tf
-from tf_ner.tasks.token_classification import NO_WORD, Ids, TokenClassification, first_subwords, merge_words
-from tf_ner.training.losses import sum_of_losses
-
-
-@dataclass(frozen=True)
-class SplitScores:
-    """What a model made of a split.
-
-    Attributes:
-        metrics: As in `metrics.json`: `loss`, what `score_entities` gives (`score_tags` if the tags are not IOB),
-            `words`, `words_scored`, `sentences`, and under `subword` the same scores of all subwords.
-        gold: The split's tags by sentence.
-        predicted: The model's tags by sentence.
-    """
-
-    metrics: dict[str, Any]
-    gold: Sentences
-    predicted: Sentences
+from tf_ner.pipeline.replicas import ReplicaBatches
+from tf_ner.pipeline.sampling import evaluation_batches, is_filler
+from tf_ner.tasks.outputs import read_out, without_padding
+from tf_ner.tasks.task import Outputs, SplitScores, Task
+from tf_ner.training.losses import make_loss
+from tf_ner.training.strategies import add_over_processes
 
 
 class Scorer:
     """Scores models on one split, again and again; the split is encoded once.
 
+    All replicas of a model's strategy take part, and nothing is lost where the rows do not divide.
+
     Args:
-        sentences: `words` and `tags`, as `load_corpus` gives them.
-        task: How words become subwords.
-        batch_size: Windows a batch.
+        rows: As `load_corpus` gives them.
+        task: How they become inputs and scores.
+        batch_size: Windows a batch, for each replica.
+        pad_to_length: In subwords; gives every batch this one length, and as many rows.
+        steps: Shared by scorers of the same model, so that its step is traced once.
     """
 
-    def __init__(self, sentences: Dataset, task: TokenClassification, *, batch_size: int = 32):
-        names = sentences.features["tags"].feature.names
-        self.gold = [[names[tag] for tag in row] for row in sentences["tags"]]
-        self.encoded = task.encode_split(sentences)
+    def __init__(
+        self,
+        rows: Dataset,
+        task: Task,
+        *,
+        batch_size: int = 32,
+        pad_to_length: int | None = None,
+        steps: "ScoringSteps | None" = None,
+    ):
+        self.encoded = task.encode_split(rows)
+        self._references = task.references(rows)
         self._task = task
-        self._score_rows = score_entities if all(map(is_iob, task.tag_names)) else score_tags
-        self._batches = evaluation_batches(self.encoded.lengths, batch_size=batch_size)
-        self._dataset = batches_to_tf(self.encoded.windows, self._batches, tokenizer=task.tokenizer)
+        self._batch_size = batch_size
+        self._pad_to_length = pad_to_length
+        self._steps = steps or ScoringSteps()
         self._model: TFPreTrainedModel | None = None
 
-    def score(self, model: TFPreTrainedModel) -> SplitScores:
-        """Predicts the tag of every word and scores it."""
-        subword_ids, loss = self._predict(model)
-        num_words = int(self.encoded.num_words.sum())
-        word_ids = merge_words(self.encoded.word_ids, subword_ids, num_words=num_words, missing=self._task.outside_id)
-        names = np.array(self._task.tag_names, dtype=object)
-        predicted = [names[row].tolist() for row in self.encoded.by_sentence(word_ids)]
-        metrics = {
-            "loss": loss,
-            **self._score_rows(self.gold, predicted),
-            "words": num_words,
-            "words_scored": num_words - self.encoded.num_words_lost,
-            "sentences": len(self.gold),
-            "subword": self._score_subwords(names[subword_ids]),
-        }
-        return SplitScores(metrics=metrics, gold=self.gold, predicted=predicted)
+    def score(self, model: TFPreTrainedModel, *, bootstrap: int = 0) -> SplitScores:
+        """Predicts the whole split and scores it, if it has labels; `loss` is the mean over all of them.
 
-    def _predict(self, model: TFPreTrainedModel) -> tuple[Ids, float]:
-        """The arg-max of every subword, one window after the other, and the mean loss of a label."""
-        if model is not self._model:
-            self._model, self._step = model, _make_step(model, self._dataset.element_spec)
-        rows: list[Ids] = [np.empty(0, np.int64)] * len(self.encoded.lengths)
-        loss = num_labels = 0.0
-        pads_left = self._task.tokenizer.padding_side == "left"
-        for batch, (inputs, labels) in zip(self._batches, self._dataset, strict=True):
-            ids, batch_loss, batch_labels = self._step(inputs, labels)
-            loss, num_labels = loss + float(batch_loss), num_labels + float(batch_labels)
-            for row, padded in zip(batch, ids.numpy(), strict=True):
-                length = self.encoded.lengths[row]
-                rows[row] = padded[-length:] if pads_left else padded[:length]
-        return np.concatenate(rows), loss / num_labels if num_labels else 0.0
+        Args:
+            model: What is scored.
+            bootstrap: How many times to draw the rows again to say how sure the scores are; 0: not at all.
+        """
+        outputs, loss = self._predict(model)
+        scored = self._task.score(self.encoded, self._references, outputs)
+        if not scored.metrics:
+            return scored
+        metrics = {"loss": loss, **scored.metrics}
+        if bootstrap:
+            metrics["interval"] = self._task.interval(scored, num_resamples=bootstrap)
+        return replace(scored, metrics=metrics)
 
-    def _score_subwords(self, predicted: np.ndarray) -> dict[str, float]:
-        """Scores every subword as if it were a word, as the published course does; for comparison only."""
-        word_ids = self.encoded.word_ids
-        gold_of_words = np.array([tag for row in self.gold for tag in row], dtype=object)
-        is_word = word_ids != NO_WORD
-        gold = gold_of_words[word_ids[is_word]]
-        is_later = ~first_subwords(word_ids)[is_word]
-        gold[is_later] = [inside(tag) for tag in gold[is_later]]
-        sentences = np.repeat(np.asarray(self.encoded.windows["sentence"]), self.encoded.lengths)[is_word]
-        borders = np.cumsum(np.bincount(sentences, minlength=len(self.gold)))[:-1]
-        scores = self._score_rows(
-            [row.tolist() for row in np.split(gold, borders)],
-            [row.tolist() for row in np.split(predicted[is_word], borders)],
+    def _prepare(self, model: TFPreTrainedModel) -> None:
+        strategy = model.distribute_strategy
+        size = self._batch_size * strategy.num_replicas_in_sync
+        self._batches = ReplicaBatches(
+            self.encoded.windows,
+            evaluation_batches(self.encoded.lengths, batch_size=size),
+            tokenizer=self._task.tokenizer,
+            strategy=strategy,
+            num_rows=None if self._pad_to_length is None else self._batch_size,
+            num_subwords=self._pad_to_length,
         )
-        return {name: scores[name] for name in ("precision", "recall", "f1", "accuracy") if name in scores}
+        self._model = model
+        spec = self._batches.dataset.element_spec
+        self._step = self._steps.of(model, self._task, spec, is_fixed=self._pad_to_length is not None)
+
+    def _predict(self, model: TFPreTrainedModel) -> tuple[Outputs, float]:
+        if model is not self._model:
+            self._prepare(model)
+        strategy = model.distribute_strategy
+        lengths = self.encoded.lengths
+        has_lists = isinstance(self.encoded.windows.features["labels"], List)
+        ends = np.cumsum(lengths if has_lists else np.ones_like(lengths))
+        begins = ends - (lengths if has_lists else 1)
+        # One after the other, so that those which other processes predict can be added.
+        predictions = np.zeros(ends[-1], dtype=np.int64 if self._task.output_kind == "classes" else np.float32)
+        scores = np.zeros(ends[-1], dtype=np.float32)
+        totals = np.zeros(2)
+        shares = iter(self._batches.shares)
+        for inputs, labels in self._batches:
+            of_replicas = zip(*map(strategy.experimental_local_results, self._step(inputs, labels)), strict=True)
+            for padded_predictions, padded_scores, loss, num_labels in of_replicas:
+                totals += float(loss), float(num_labels)
+                for row, *padded in zip(next(shares), padded_predictions.numpy(), padded_scores.numpy(), strict=True):
+                    if not is_filler(row):
+                        place = slice(begins[row], ends[row])
+                        predictions[place], scores[place] = (
+                            without_padding(self._task, values, lengths[row]) for values in padded
+                        )
+        predictions, scores, totals = (add_over_processes(strategy, values) for values in (predictions, scores, totals))
+        by_window = [np.split(values, ends[:-1]) if has_lists else list(values) for values in (predictions, scores)]
+        loss, num_labels = totals.tolist()
+        return Outputs(*by_window), loss / num_labels if num_labels else 0.0
 
 
-def _make_step(model: TFPreTrainedModel, element_spec: Any) -> Any:
-    @tf.function(input_signature=element_spec)
-    def step(inputs: dict[str, tf.Tensor], labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+class ScoringSteps:
+    """The steps by which a model scores batches, one for each shape of them.
+
+    Args:
+        jit_compile: Compile those whose shape is fixed with XLA.
+    """
+
+    def __init__(self, *, jit_compile: bool = False):
+        self._jit_compile = jit_compile
+        self._model: TFPreTrainedModel | None = None
+        self._steps: dict[str, Any] = {}
+
+    def of(self, model: TFPreTrainedModel, task: Task, element_spec: Any, *, is_fixed: bool) -> Any:
+        """The step of a model, traced once: a function of a batch that gives predictions, scores, loss and weight."""
+        if model is not self._model:
+            self._model, self._steps = model, {}
+        if (key := str(element_spec)) not in self._steps:
+            self._steps[key] = _make_step(model, task, element_spec, jit_compile=self._jit_compile and is_fixed)
+        return self._steps[key]
+
+
+def _make_step(model: TFPreTrainedModel, task: Task, element_spec: Any, *, jit_compile: bool) -> Any:
+    strategy = model.distribute_strategy
+    loss = make_loss(task)
+
+    def step(inputs: dict[str, tf.Tensor], labels: tf.Tensor) -> tuple[tf.Tensor, ...]:
         logits = model(inputs, training=False).logits
-        return tf.argmax(logits, axis=-1), *sum_of_losses(labels, logits)
+        return *read_out(task, logits), loss.total(labels, logits), loss.weight(labels)
 
-    return step
+    of_replica = tf.function(step, jit_compile=True) if jit_compile else step
+
+    @tf.function(input_signature=element_spec)
+    def step_of_replicas(inputs: dict[str, tf.Tensor], labels: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return strategy.run(of_replica, args=(inputs, labels))
+
+    return step_of_replicas

@@ -1,0 +1,478 @@
+"""Trainings that are cut short and go on."""
+
+import csv
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from subprocess import DEVNULL
+
+import numpy as np
+import pytest
+import tf_keras as keras
+from safetensors.numpy import load_file
+
+from tf_ner import TrainConfig, cli, load_trained, train
+from tf_ner.errors import ConfigError, ModelError, OutputError, TrainingError, TrainingInterruptedError
+from tf_ner.training import checkpoints
+from tf_ner.training.checkpoints import TrainingState, newest_checkpoint
+
+ROOT = Path(__file__).parents[1]
+
+TIMES = ("seconds", "examples_per_second")
+OF_A_PROCESS = ("peak_memory_mb", "trace_count")
+
+
+@pytest.fixture(scope="module")
+def dropping_bert(tiny_bert, tmp_path_factory):
+    """The tiny encoder, with dropout."""
+    folder = tmp_path_factory.mktemp("dropping") / "bert"
+    folder.mkdir()
+    for file in tiny_bert.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"hidden_dropout_prob": 0.2, "attention_probs_dropout_prob": 0.1}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def config(dropping_bert, corpus_dir):
+    """Nine steps, three an epoch."""
+    return TrainConfig(
+        model=str(dropping_bert), dataset=str(corpus_dir), epochs=3, batch_size=3, learning_rate=3e-3, save_every=1
+    )
+
+
+class KilledError(Exception):
+    pass
+
+
+class KillAt(keras.callbacks.Callback):
+    """Ends a training after some of its steps, when the checkpoint of the step before is written."""
+
+    def __init__(self, *steps):
+        super().__init__()
+        self.steps = steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.optimizer.iterations) in self.steps:
+            raise KilledError
+
+
+def left_by(folder):
+    """What a run leaves, without what differs from time to time."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics["training"] = {k: v for k, v in metrics["training"].items() if k not in (*TIMES, *OF_A_PROCESS)}
+    tables = {}
+    for path in sorted(folder.glob("*.csv")):
+        with path.open() as file:
+            tables[path.name] = [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+    return metrics, tables, load_file(folder / "model.safetensors")
+
+
+def assert_same(folder, other):
+    (metrics, tables, weights), (expected_metrics, expected_tables, expected) = left_by(folder), left_by(other)
+    assert metrics == expected_metrics
+    assert tables == expected_tables
+    assert weights.keys() == expected.keys()
+    assert all(np.array_equal(weights[name], expected[name]) for name in expected)
+
+
+OFTEN = {"eval_every": 2, "log_every": 4, "save_every": 3, "group_by_length": True}
+PATIENCE = {"accumulate": 2, "batch_size": 1, "schedule": "cosine", "early_stopping_patience": 2, "eval_every": 2}
+
+
+@pytest.mark.parametrize(
+    ("loop", "options"),
+    [
+        pytest.param("fit", OFTEN, id="fit"),
+        pytest.param("custom", OFTEN, id="custom"),
+        pytest.param("fit", {}, marks=pytest.mark.slow, id="each epoch"),
+        pytest.param("fit", PATIENCE, marks=pytest.mark.slow, id="accumulated and stopped early, fit"),
+        pytest.param("custom", PATIENCE, marks=pytest.mark.slow, id="accumulated and stopped early, custom"),
+    ],
+)
+def test_it_goes_on_as_if_it_had_never_stopped(config, tmp_path, loop, options):
+    config = replace(config, loop=loop, **options)
+    train(replace(config, output_dir=tmp_path / "whole"), verbose=0)
+    resumed = replace(config, output_dir=tmp_path / "resumed", resume=True)
+    num_kills = 0
+    for steps in ((2,), (3, 4), (8,)):
+        try:
+            train(resumed, callbacks=[KillAt(*steps)], verbose=0)
+        except KilledError:
+            num_kills += 1
+    assert num_kills >= 2
+    result = train(resumed, verbose=0)
+    assert_same(tmp_path / "resumed", tmp_path / "whole")
+    assert not (tmp_path / "resumed" / "checkpoints").exists()
+    assert TrainConfig.load(tmp_path / "resumed" / "run_config.json") == replace(resumed, resume=False)
+    # Once more: it is finished, and nothing is done.
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "resumed").iterdir()}
+    again = train(resumed, verbose=0)
+    assert (again.metrics, again.history) == (result.metrics, result.history)
+    after = {file: file.stat().st_mtime_ns for file in (tmp_path / "resumed").iterdir()}
+    assert after == before
+
+
+@pytest.fixture(scope="module")
+def killed_run(config, tmp_path_factory):
+    """A run that was killed after five steps, with checkpoints after the third, fourth and fifth."""
+    folder = tmp_path_factory.mktemp("killed") / "run"
+    with pytest.raises(KilledError):
+        train(replace(config, output_dir=folder, keep_checkpoints=3), callbacks=[KillAt(6)], verbose=0)
+    return folder
+
+
+@pytest.fixture
+def cut_short(config, killed_run, tmp_path):
+    """The options that go on with a copy of it, in `tmp_path / "run"`."""
+    subprocess.run(["cp", "-a", killed_run, tmp_path / "run"], check=True)
+    return replace(config, output_dir=tmp_path / "run", keep_checkpoints=3, resume=True)
+
+
+def steps_in(folder):
+    return sorted(int(path.name.removeprefix("step-")) for path in (folder / "checkpoints").iterdir())
+
+
+def test_checkpoints_are_whole_models_and_only_the_newest_are_kept(cut_short, tmp_path):
+    folder = tmp_path / "run"
+    assert steps_in(folder) == [3, 4, 5]
+    newest, state = newest_checkpoint(folder)
+    assert (newest.name, state.step, state.is_stopped) == ("step-5", 5, False)
+    _, task = load_trained(str(newest))
+    assert task.max_length == 64
+    weights = [load_file(folder / "checkpoints" / f"step-{step}" / "model.safetensors") for step in (4, 5)]
+    assert any(not np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
+    # The best model is there once, whatever it is called.
+    assert (newest / "best.safetensors").stat().st_ino == (folder / "model.safetensors").stat().st_ino
+
+
+def damaged(path):
+    """A file with one bit turned over."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "training_state.json", "config.json"])
+@pytest.mark.parametrize("harm", ["cut", "gone", "turned"])
+def test_a_torn_checkpoint_is_named_and_the_one_before_it_is_used(cut_short, tmp_path, caplog, name, harm):
+    torn = tmp_path / "run" / "checkpoints" / "step-5"
+    file = torn / name
+    if harm == "cut":
+        os.truncate(file, file.stat().st_size // 2)
+    elif harm == "gone":
+        file.unlink()
+    elif name != "training_state.json":
+        damaged(file)
+    else:
+        file.write_text(file.read_text().replace('"step"', '"stop"'))
+    checkpoint, state = newest_checkpoint(tmp_path / "run")
+    assert (checkpoint.name, state.step) == ("step-4", 4)
+    assert f"Received {torn}" in caplog.text
+    with pytest.raises(OutputError, match=f"Received {torn}.*Resume from another one"):
+        train(replace(cut_short, resume=False, resume_from=str(torn), output_dir=tmp_path / "other"), verbose=0)
+    assert not (tmp_path / "other").exists()
+
+
+def test_where_no_checkpoint_is_whole_nothing_is_begun_anew(cut_short, tmp_path):
+    for checkpoint in (tmp_path / "run" / "checkpoints").iterdir():
+        damaged(checkpoint / "optimizer.safetensors")
+    with pytest.raises(OutputError, match="checkpoints with no whole checkpoint; expected one"):
+        train(cut_short, verbose=0)
+    assert steps_in(tmp_path / "run") == [3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"learning_rate": 1e-4}, ConfigError, "--learning-rate 0.0001 to go on with .*begun with 0.003"),
+        ({"epochs": 4}, ConfigError, "--epochs 4 to go on"),
+        ({"precision": "bfloat16"}, ConfigError, "--precision bfloat16 to go on"),
+        ({"max_train_examples": 6}, OutputError, "step-5, written by a training on other sentences"),
+        ({"batch_size": 4}, OutputError, "with other batches; expected the same data"),
+        ({"group_by_length": True}, OutputError, "with other batches"),
+    ],
+)
+def test_a_training_of_another_kind_does_not_go_on(cut_short, options, error, message):
+    with pytest.raises(error, match=message):
+        train(replace(cut_short, **options), verbose=0)
+    assert steps_in(cut_short.run_dir) == [3, 4, 5]
+
+
+def test_another_encoder_does_not_go_on(cut_short, tmp_path, dropping_bert):
+    other = tmp_path / "other-bert"
+    shutil.copytree(dropping_bert, other)
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 1}))
+    with pytest.raises((ModelError, OutputError), match=r"Received .*step-5"):
+        train(replace(cut_short, model=str(other)), verbose=0)
+
+
+def test_from_a_folder_into_another_one_and_back_to_an_earlier_state(config, cut_short, tmp_path):
+    train(replace(config, output_dir=tmp_path / "whole"), verbose=0)
+    moved = tmp_path / "elsewhere" / "step-4"
+    shutil.copytree(tmp_path / "run" / "checkpoints" / "step-4", moved)
+    train(replace(config, output_dir=tmp_path / "moved", resume_from=str(moved)), verbose=0)
+    assert_same(tmp_path / "moved", tmp_path / "whole")
+    assert (tmp_path / "moved" / "tokenizer.json").exists()
+
+
+def test_the_end_of_a_run_goes_into_a_folder_of_its_own_too(config, tmp_path):
+    """Nothing is left to train, and the tables and the best model are there all the same."""
+    kept = replace(config, output_dir=tmp_path / "whole", keep_checkpoints=1, log_every=4)
+    train(kept, verbose=0)
+    last = tmp_path / "whole" / "checkpoints" / "step-9"
+    train(replace(kept, output_dir=tmp_path / "end", resume_from=str(last), keep_checkpoints=None), verbose=0)
+    assert_same(tmp_path / "end", tmp_path / "whole")
+    again = train(replace(kept, output_dir=tmp_path / "end", resume=True), verbose=0)
+    assert len(again.history) == 3
+
+
+def test_what_a_checkpoint_says_can_be_given_to_go_on(config, tmp_path):
+    """Also of a run that replaced another one."""
+    for _ in range(2):
+        with pytest.raises(KilledError):
+            train(replace(config, output_dir=tmp_path / "run", overwrite=True), callbacks=[KillAt(4)], verbose=0)
+    saved = TrainConfig.load(tmp_path / "run" / "checkpoints" / "step-3" / "run_config.json")
+    assert saved == replace(config, output_dir=tmp_path / "run")
+    assert replace(saved, resume=True).resume
+
+
+def test_other_sentences_to_choose_by_are_another_training(cut_short, corpus_dir, tmp_path):
+    lines = (corpus_dir / "valid.conll").read_text().splitlines()
+    other = tmp_path / "valid.conll"
+    other.write_text("\n".join(["Lagos O", *lines[1:]]) + "\n")
+    files = {name: corpus_dir / file for name, file in (("train_file", "train.conll"), ("test_file", "test.conll"))}
+    with pytest.raises(OutputError, match="written by a training on other sentences"):
+        train(replace(cut_short, **files, validation_file=other), verbose=0)
+
+
+def test_a_folder_that_the_user_made_stays(config, tmp_path):
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(ModelError):
+        train(replace(config, output_dir=tmp_path / "mine", model=str(tmp_path / "nothing")), verbose=0)
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+def test_options_that_contradict_each_other():
+    with pytest.raises(ConfigError, match="--overwrite True; expected no --resume"):
+        TrainConfig(resume=True, overwrite=True)
+    with pytest.raises(ConfigError, match="--keep-checkpoints 0; expected at least 1"):
+        TrainConfig(keep_checkpoints=0)
+
+
+def test_one_run_a_folder(config, tmp_path):
+    """The second is refused while the first one writes, whatever it is to do there."""
+
+    class Second(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            for options in ({}, {"overwrite": True}, {"resume": True}):
+                with pytest.raises(OutputError, match="run, to which another run is writing now; expected one run a"):
+                    train(replace(config, output_dir=tmp_path / "run", **options), verbose=0)
+
+    train(replace(config, output_dir=tmp_path / "run", epochs=1), callbacks=[Second()], verbose=0)
+    assert (tmp_path / "run" / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("task", ["ner", "text-classification"])
+def test_a_loss_that_is_no_number_names_its_step_and_sentences(config, tmp_path, task):
+    class Explode(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if int(self.model.optimizer.iterations) == 3:
+                self.model.trainable_variables[0].assign(self.model.trainable_variables[0] * float("nan"))
+
+    rows = [("Ada lived in London .", "people"), ("Acme opened a shop .", "trade")] * 4
+    options = {}
+    if task != "ner":
+        for split in ("train", "dev"):
+            lines = ["text\tlabel", *("\t".join(row) for row in rows)]
+            (tmp_path / f"{split}.tsv").write_text("\n".join(lines) + "\n")
+        options = {"task": task, "dataset": str(tmp_path)}
+    with pytest.raises(TrainingError, match="Received the loss nan at step 4, which learns from sentences") as raised:
+        train(replace(config, output_dir=tmp_path / "run", **options), callbacks=[Explode()], verbose=0)
+    numbers = raised.value.args[0].partition("sentences ")[2].partition(" of the training data")[0]
+    rng = np.random.default_rng([config.seed, 1])
+    shuffled = rng.permutation(8)
+    assert sorted(int(number) - 1 for number in numbers.split(", ")) in [
+        sorted(shuffled[start : start + 3]) for start in (0, 3, 6)
+    ]
+    assert "…'" in str(raised.value)
+    assert steps_in(tmp_path / "run")[-1] == 3
+    weights = load_file(tmp_path / "run" / "checkpoints" / "step-3" / "model.safetensors")
+    assert all(np.isfinite(weight).all() for weight in weights.values())
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of a megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=False)
+    if mounted.returncode:
+        pytest.skip("a file system can only be mounted as root")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_is_told_and_leaves_the_last_checkpoint_whole(config, small_disk, tmp_path):
+    """The model of 130 kB and two checkpoints of 300 kB have room; a third one beside them has not."""
+    with pytest.raises(OutputError, match=r"checkpoint.*(cannot be written|No space).*") as raised:
+        train(replace(config, output_dir=small_disk / "run"), verbose=0)
+    assert "--resume" in str(raised.value) or "Check the disk" in str(raised.value)
+    checkpoint, _ = newest_checkpoint(small_disk / "run")
+    assert not list((small_disk / "run" / "checkpoints").glob(".*"))
+    roomy = tmp_path / "roomy"
+    train(replace(config, output_dir=roomy, resume_from=str(checkpoint)), verbose=0)
+    train(replace(config, output_dir=tmp_path / "whole"), verbose=0)
+    assert_same(roomy, tmp_path / "whole")
+
+
+class Raise(keras.callbacks.Callback):
+    """Sends this process a signal, as a user or a cluster does."""
+
+    def __init__(self, number, *, step, when="batch"):
+        super().__init__()
+        self.number, self.step, self.when = number, step, when
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if int(self.model.optimizer.iterations) == self.step - 1:
+            os.kill(os.getpid(), self.number)
+
+
+@pytest.mark.parametrize(
+    ("number", "step", "exit_code", "options"),
+    [
+        (signal.SIGTERM, 2, 143, {"save_every": None}),
+        (signal.SIGINT, 5, 130, {"save_every": 100, "loop": "custom"}),
+        # The last step of an epoch, of which an evaluation is part; and the last of all.
+        (signal.SIGTERM, 3, 143, {}),
+        (signal.SIGTERM, 9, 143, {}),
+    ],
+)
+def test_a_signal_saves_and_ends(config, tmp_path, capsys, number, step, exit_code, options):
+    config = replace(config, output_dir=tmp_path / "run", **options)
+    before = [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)]
+    with pytest.raises(TrainingInterruptedError) as raised:
+        train(config, callbacks=[Raise(number, step=step)], verbose=0)
+    assert raised.value.exit_code == exit_code
+    assert f"Received {number.name} at step {step}" in str(raised.value)
+    assert [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)] == before
+    assert newest_checkpoint(tmp_path / "run")[1].step == step
+    train(replace(config, resume=True), verbose=0)
+    train(replace(config, output_dir=tmp_path / "whole"), verbose=0)
+    assert_same(tmp_path / "run", tmp_path / "whole")
+
+
+def test_a_signal_while_a_checkpoint_is_written(config, tmp_path, monkeypatch):
+    """Its writing is slow; the next signal-made one waits for it, and both are whole."""
+    write = checkpoints.write_tensors
+
+    def slowly(tensors, path):
+        time.sleep(0.5)
+        write(tensors, path)
+
+    monkeypatch.setattr(checkpoints, "write_tensors", slowly)
+    with pytest.raises(TrainingInterruptedError):
+        train(replace(config, output_dir=tmp_path / "run"), callbacks=[Raise(signal.SIGTERM, step=5)], verbose=0)
+    assert steps_in(tmp_path / "run") == [4, 5]
+    for checkpoint in (tmp_path / "run" / "checkpoints").iterdir():
+        TrainingState.read(checkpoint)
+
+
+def test_training_does_not_wait_for_the_disk(config, tmp_path, monkeypatch):
+    """What is written is what was there when it was taken, though the training has gone on meanwhile."""
+    may_write, taken = threading.Event(), {}
+    write = checkpoints.write_tensors
+
+    def when_allowed(tensors, path):
+        assert may_write.wait(timeout=60)
+        write(tensors, path)
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            step = int(self.model.optimizer.iterations)
+            if step == 3:
+                taken.update({weight.name: weight.numpy() for weight in self.model.weights})
+            if step == 5:
+                # Two steps on, and the checkpoint of the third is still not written.
+                assert steps_in(tmp_path / "run") == []
+                may_write.set()
+
+    def steps_in(folder):
+        return [path.name for path in (folder / "checkpoints").iterdir() if not path.name.startswith(".")]
+
+    monkeypatch.setattr(checkpoints, "write_tensors", when_allowed)
+    once = replace(config, output_dir=tmp_path / "run", save_every=None, keep_checkpoints=9)
+    train(once, callbacks=[Watch()], verbose=0)
+    model, _ = load_trained(str(tmp_path / "run" / "checkpoints" / "step-3"))
+    assert len(taken) == len(model.weights)
+    for weight, (name, value) in zip(model.weights, taken.items(), strict=True):
+        np.testing.assert_array_equal(weight.numpy(), value, err_msg=name)
+
+
+def test_from_the_shell(config, tmp_path, capsys):
+    options = ["--model", config.model, "--dataset", config.dataset, "--output-dir", str(tmp_path / "run")]
+    options += ["--epochs", "3", "--batch-size", "3", "--learning-rate", "3e-3", "--save-every", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "train_keras.py", *options], stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    while not (tmp_path / "run" / "checkpoints" / "step-2").exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert errors.splitlines()[-1].startswith("error: Received SIGTERM at step")
+    cli.main(["train", *options, "--resume"])
+    assert "Saved in" in capsys.readouterr().out
+    train(replace(config, output_dir=tmp_path / "whole"), verbose=0)
+    assert_same(tmp_path / "run", tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_kills_change_nothing(tmp_path):
+    """SIGKILL at random moments, in the middle of whatever is going on: the packaged encoder on the sample.
+
+    TF_NER_KILLS says how many there are.
+    """
+    options = "--model minilm --dataset sample --max-eval-examples 60 --epochs 1 --learning-rate 3e-4 --save-every 3"
+    options += " --log-every 5 --eval-every 20 --group-by-length --deterministic"
+    command = [sys.executable, "train_keras.py", *options.split()]
+
+    def start(name, *options):
+        return subprocess.Popen([*command, "--output-dir", tmp_path / name, *options], stdout=DEVNULL, cwd=ROOT)
+
+    def newest_step():
+        return max(steps_in(tmp_path / "killed") if (tmp_path / "killed" / "checkpoints").exists() else [], default=0)
+
+    def steps_in(folder):
+        return [int(path.name.removeprefix("step-")) for path in (folder / "checkpoints").glob("step-*")]
+
+    assert start("whole").wait() == 0
+    random_moment = random.Random(7)
+    for number in range(int(os.environ.get("TF_NER_KILLS", "3"))):
+        process, before = start("killed", "--resume"), newest_step()
+        if number % 3 == 2:
+            # While it loads, or restores.
+            time.sleep(random_moment.uniform(1, 15))
+        else:
+            while newest_step() <= before and process.poll() is None:
+                time.sleep(0.01)
+            time.sleep(random_moment.uniform(0, 3))
+        assert process.poll() is None, "it was finished before it could be killed"
+        process.kill()
+        process.wait()
+        left = sorted(path.name for path in (tmp_path / "killed" / "checkpoints").glob("*"))
+        print(f"kill {number + 1}: had {before} steps before, left {left}")
+    assert start("killed", "--resume").wait() == 0
+    assert_same(tmp_path / "killed", tmp_path / "whole")

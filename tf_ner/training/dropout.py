@@ -1,0 +1,73 @@
+"""Dropout that can be repeated: what is dropped follows from a seed, and from no state that a checkpoint would miss."""
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import tensorflow as tf
+import tf_keras as keras
+from transformers import TFPreTrainedModel
+
+# What is drawn from while a model is called; each replica of a strategy traces its step in a thread of its own.
+_seeds: ContextVar[Iterator[tf.Tensor] | None] = ContextVar("_seeds", default=None)
+
+
+def seed_of_step(seed: int, step: tf.Tensor) -> tf.Tensor:
+    """What a step of this replica draws from <int32>[2]; differs from replica to replica."""
+    replica = tf.distribute.get_replica_context()
+    number = replica.replica_id_in_sync_group if replica is not None else 0
+    # Seeds reach 2 ** 32 - 1, and the same bits are as good.
+    base = tf.stack([tf.bitcast(tf.constant(seed, tf.uint32), tf.int32), tf.cast(step, tf.int32)])
+    return fold_in(base, number)
+
+
+def fold_in(seed: tf.Tensor, number: int | tf.Tensor) -> tf.Tensor:
+    """Another seed <int32>[2] for each number."""
+    return tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int32))
+
+
+@contextmanager
+def dropping_by(seed: tf.Tensor | None) -> Iterator[None]:
+    """While this lasts, layers that `make_dropout_repeatable` changed draw from the seed <int32>[2].
+
+    The order of the calls tells one from the other: layers may share weights, and one be called again and again.
+    """
+    token = _seeds.set(None if seed is None else (fold_in(seed, number) for number in itertools.count()))
+    try:
+        yield
+    finally:
+        _seeds.reset(token)
+
+
+def make_dropout_repeatable(model: TFPreTrainedModel) -> None:
+    """Lets a model's dropout draw from the seed of `dropping_by`; without one as before.
+
+    Keras's draws from random numbers whose state nothing saves, so that a training that goes on after a break would
+    drop other values than one without.
+    """
+    for layer in model.submodules:
+        # A model is changed once, however many trainings it goes through.
+        if _rate_of(layer) > 0 and not isinstance(layer.call, functools.partial):
+            layer.call = functools.partial(_call, layer, layer.call)
+
+
+def _rate_of(layer: tf.Module) -> float:
+    """The share of its inputs that a layer drops; DeBERTa's is a layer of its own kind."""
+    if isinstance(layer, keras.layers.Dropout):
+        return float(layer.rate)
+    return float(getattr(layer, "drop_prob", 0.0)) if hasattr(layer, "xdropout") else 0.0
+
+
+def _call(
+    layer: keras.layers.Layer,
+    as_before: Callable[..., tf.Tensor],
+    inputs: tf.Tensor,
+    training: Any = None,
+) -> tf.Tensor:
+    seeds = _seeds.get()
+    if seeds is None or not training:
+        return as_before(inputs, training=training)
+    return tf.nn.experimental.stateless_dropout(inputs, rate=_rate_of(layer), seed=next(seeds))

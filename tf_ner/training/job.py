@@ -1,0 +1,145 @@
+"""What a run has before its first step: data, model, and the plan of its steps."""
+
+import dataclasses
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+import tf_keras as keras
+from datasets import DatasetDict
+from transformers import TFPreTrainedModel
+
+from tf_ner.config import TrainConfig
+from tf_ner.corpus.hub_sets import hub_commit
+from tf_ner.corpus.sources import first_rows
+from tf_ner.corpus.splits import evaluation_splits, validation_split
+from tf_ner.errors import DataError
+from tf_ner.tasks import task_class
+from tf_ner.tasks.task import Task, load_task_corpus
+from tf_ner.tasks.tokenizer_checks import tokenizer_warning
+from tf_ner.tasks.tokenizers import load_tokenizer
+from tf_ner.training.callbacks import MetricsCallback
+from tf_ner.training.models import load_untrained, longest_input, name_inputs, outputs_in_float32
+from tf_ner.training.plan import Plan, make_plan
+from tf_ner.training.recipe import Recipe, make_recipe
+from tf_ner.training.resume import ResumePoint, find_resume_point, with_pinned_revisions
+from tf_ner.training.scoring import Scorer, ScoringSteps
+from tf_ner.training.strategies import all_processes_have
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A training that can begin, or go on.
+
+    Attributes:
+        config: The options, with the commits that model and data came from.
+        corpus: The splits.
+        model: As it was loaded; its weights are not those of the checkpoint yet.
+        task: How the model reads its input.
+        plan: The steps.
+        recipe: How it learns.
+        evaluation: Scores validation.
+        scorers: Of every split that is scored at the end, that of validation first.
+        resume_point: The checkpoint to go on from, if there is one.
+    """
+
+    config: TrainConfig
+    corpus: DatasetDict
+    model: TFPreTrainedModel
+    task: Task
+    plan: Plan
+    recipe: Recipe
+    evaluation: MetricsCallback
+    scorers: dict[str, Scorer]
+    resume_point: ResumePoint | None
+
+
+def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
+    """Loads what a run needs, and says what should be known of it; writes nothing.
+
+    Raises:
+        TfNerError: An option, the data, the model or the checkpoint cannot be used.
+    """
+    resume_point = find_resume_point(config)
+    config = with_pinned_revisions(config)
+    keras.utils.set_random_seed(config.seed)
+    corpus, validation = _load_splits(config)
+    with strategy.scope():
+        model, task = _load_model(config, corpus)
+    encoded = task.encode_split(corpus["train"])
+    how: dict[str, Any] = {
+        "batch_size": config.eval_batch_size,
+        "pad_to_length": config.fixed_length,
+        "steps": ScoringSteps(jit_compile=config.jit_compile),
+    }
+    evaluation = MetricsCallback(corpus[validation], task, **how)
+    plan = make_plan(encoded, evaluation.scorer.encoded, config, num_replicas=strategy.num_replicas_in_sync)
+    if resume_point is not None:
+        resume_point.require_plan(plan)
+    first_step = resume_point.state.step if resume_point else 0
+    if not all_processes_have(strategy, int(plan.digest[:10], 16) + first_step):
+        raise DataError(
+            f"Received other data, options or checkpoints than another machine of TF_CONFIG (here the first step is "
+            f"{first_step + 1}); expected the same on all. Give each the same command, data and --output-dir."
+        )
+    recipe = make_recipe(config, model, task, encoded)
+    scorers = {validation: evaluation.scorer}
+    for split in evaluation_splits(corpus):
+        if split not in scorers:
+            scorers[split] = Scorer(corpus[split], task, **how)
+    for split, rows in {"train": encoded, **{split: scorer.encoded for split, scorer in scorers.items()}}.items():
+        for remark in task.remarks(rows):
+            logger.info("%s: %s", split, remark)
+    return Job(
+        config=_pin_revisions(config, model, corpus),
+        corpus=corpus,
+        model=model,
+        task=task,
+        plan=plan,
+        recipe=recipe,
+        evaluation=evaluation,
+        scorers=scorers,
+        resume_point=resume_point,
+    )
+
+
+def _load_model(config: TrainConfig, corpus: DatasetDict) -> tuple[TFPreTrainedModel, Task]:
+    """The encoder with a head for what the corpus has, and how it reads its input."""
+    kind = task_class(config.task)
+    tokenizer = load_tokenizer(config.model, for_words=kind.reads_words, revision=config.model_revision)
+    if warning := tokenizer_warning(kind.words_of(corpus["train"]), tokenizer):
+        logger.warning("%s", warning)
+    model = load_untrained(
+        config.model, tag_names=kind.output_names_of(corpus), task=config.task, revision=config.model_revision
+    )
+    model.config.update(kind.config_of(corpus))
+    name_inputs(tokenizer, model)
+    outputs_in_float32(model)
+    max_length = longest_input(tokenizer, model.config, config)
+    return model, kind.of_model(tokenizer, model.config, max_length=max_length, config=config)
+
+
+def _pin_revisions(config: TrainConfig, model: TFPreTrainedModel, corpus: DatasetDict) -> TrainConfig:
+    """Names the commits that model and data came from, so that the run can be repeated when they have changed."""
+    return dataclasses.replace(
+        config,
+        model_revision=getattr(model.config, "_commit_hash", None) or config.model_revision,
+        dataset_revision=hub_commit(corpus) or config.dataset_revision,
+    )
+
+
+def _load_splits(config: TrainConfig) -> tuple[DatasetDict, str]:
+    """The corpus, and which of its splits says which evaluation is the best."""
+    corpus = load_task_corpus(config)
+    validation = validation_split(corpus)
+    if "train" not in corpus or validation is None:
+        missing = "validation" if "train" in corpus else "train"
+        raise DataError(
+            f"Received data with the splits {', '.join(corpus)}; expected train and validation. "
+            f"Name a file with --{missing}-file."
+        )
+    corpus["train"] = first_rows(corpus["train"], config.max_train_examples)
+    return corpus, validation

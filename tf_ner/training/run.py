@@ -1,0 +1,239 @@
+"""A whole run: data, model, training, scores, files."""
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import tf_keras as keras
+from datasets import DatasetDict
+
+from tf_ner.config import TrainConfig
+from tf_ner.errors import HubError, TrainingInterruptedError
+from tf_ner.files import replaced_whole, write_json, write_text
+from tf_ner.hub.background import BackgroundUploader
+from tf_ner.hub.card import model_card
+from tf_ner.hub.upload import HubTarget, open_or_warn
+from tf_ner.hub.weights import MODEL, load_weights
+from tf_ner.tasks.task import SplitScores, Task
+from tf_ner.training.callbacks import HistoryWriter, PushRun, SaveBest, read_history
+from tf_ner.training.checkpoints import CheckpointWriter, remove_checkpoints
+from tf_ner.training.describe import describe_run
+from tf_ner.training.fit import run_training
+from tf_ner.training.folder import check_folder, locked_folder, prepare_folder
+from tf_ner.training.interrupts import noticed_interrupts
+from tf_ner.training.job import Job, prepare_job
+from tf_ner.training.resume import finished_metrics
+from tf_ner.training.strategies import check_devices, choose_strategy, computing_in, is_chief, lost_workers_named
+from tf_ner.training.watchers import make_watchers
+
+logger = logging.getLogger(__name__)
+
+_SECONDS_TO_PUSH = 20.0
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run came to.
+
+    Attributes:
+        output_dir: The run's folder.
+        metrics: What `metrics.json` holds.
+        history: A row an evaluation, what `history.csv` holds.
+        commit_url: The commit on the Hub that holds the finished run; None if it was not pushed.
+    """
+
+    output_dir: Path
+    metrics: dict[str, Any]
+    history: list[dict[str, Any]]
+    commit_url: str | None = None
+
+
+def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] = (), verbose: int = 1) -> TrainResult:
+    """Fine-tunes an encoder and leaves a finished run in its folder.
+
+    Args:
+        config: What to do.
+        callbacks: Further Keras callbacks; they see the scores of each epoch in their logs.
+        verbose: 1 shows the progress bar of Keras, 2 a line an epoch, 0 nothing.
+
+    Raises:
+        TrainingInterruptedError: A signal asked to stop; the state is saved.
+        TfNerError: An option, the data, the model or the folder cannot be used, and nothing has been written then; or
+            the training cannot go on.
+    """
+    # Before anything else asks TensorFlow for a device.
+    strategy = choose_strategy(
+        config.strategy, tpu=config.tpu, tpu_name=config.tpu_name, logical_devices=config.logical_devices
+    )
+    check_devices(strategy, config)
+    if not is_chief(strategy):
+        verbose = 0
+    with ExitStack() as stack:
+        if is_chief(strategy):
+            stack.enter_context(locked_folder(config.run_dir))
+            check_folder(config.run_dir, config)
+        if (metrics := finished_metrics(config)) is not None:
+            return _finished_result(config, metrics, pushes=is_chief(strategy))
+        stack.enter_context(computing_in(config.precision, deterministic=config.deterministic))
+        stack.enter_context(lost_workers_named(strategy))
+        job = prepare_job(config, strategy)
+        uploader = None
+        if is_chief(strategy):
+            uploader = _make_uploader(job.config)
+        else:
+            # All workers do the same, so that they stay in step, and one of them for keeps.
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="tf_ner-")))
+            job = dataclasses.replace(job, config=dataclasses.replace(job.config, output_dir=folder))
+        prepare_folder(job.config.run_dir, job.config, resume_point=job.resume_point)
+        training, history = _train(job, uploader, callbacks=list(callbacks), verbose=verbose, keeps=is_chief(strategy))
+        return _finish(job, uploader, training, history)
+
+
+def _finished_result(config: TrainConfig, metrics: dict[str, Any], *, pushes: bool) -> TrainResult:
+    """The result of a run that was finished before, but perhaps not tidied up and not pushed."""
+    folder = config.run_dir
+    if config.keep_checkpoints is None:
+        remove_checkpoints(folder)
+    uploader = _make_uploader(config) if pushes else None
+    commit_url = uploader.finish(folder, "The finished run") if uploader else None
+    history = read_history(folder / "history.csv")
+    return TrainResult(output_dir=folder, metrics=metrics, history=history, commit_url=commit_url)
+
+
+def _train(
+    job: Job,
+    uploader: BackgroundUploader | None,
+    *,
+    callbacks: list[keras.callbacks.Callback],
+    verbose: int,
+    keeps: bool,
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Trains, and leaves the best model in the folder; gives what the training came to, and a row an evaluation.
+
+    Args:
+        job: What to do.
+        uploader: Pushes what there is after each evaluation.
+        callbacks: The user's own.
+        verbose: As for `train`.
+        keeps: Whether this process writes checkpoints.
+    """
+    folder, tokenizer = job.config.run_dir, job.task.tokenizer
+    save_best = SaveBest(folder, tokenizer, monitor=job.recipe.best_metric)
+    history = HistoryWriter(folder / "history.csv")
+    checkpoints = CheckpointWriter(folder, tokenizer, job.config) if keeps else None
+    # A state that is pushed with its checkpoint must wait until that is written.
+    push = [PushRun(folder, uploader)] if uploader and not job.config.push_checkpoints else []
+    with _ended(uploader, checkpoints), noticed_interrupts() as interrupts:
+        watchers = make_watchers(
+            job.config,
+            job.recipe,
+            job.plan,
+            tokenizer,
+            evaluation=job.evaluation,
+            writers=[save_best, history, *push],
+            others=callbacks,
+            checkpoint_writer=checkpoints,
+            interrupts=interrupts,
+            before=job.resume_point.state if job.resume_point else None,
+            after_checkpoint=_pusher(job, uploader, checkpoints),
+            verbose=verbose,
+        )
+        training = run_training(
+            job.model,
+            job.plan,
+            tokenizer,
+            job.recipe,
+            job.config,
+            watchers=watchers,
+            resume_point=job.resume_point,
+        )
+        # Also where nothing was left to train, or a signal came after the last step.
+        interrupts.stop(training["steps"])
+    best = {"best_epoch": save_best.best_epoch, "best_step": save_best.best_step}
+    return {**training, **best}, history.rows
+
+
+def _pusher(
+    job: Job, uploader: BackgroundUploader | None, checkpoints: CheckpointWriter | None
+) -> Callable[[str], None] | None:
+    """What pushes the folder with each checkpoint, if that is to be done."""
+    if uploader is None or checkpoints is None or not job.config.push_checkpoints:
+        return None
+
+    def push(message: str) -> None:
+        checkpoints.wait()
+        uploader.submit(job.config.run_dir, message, checkpoint=checkpoints.newest)
+
+    return push
+
+
+@contextmanager
+def _ended(uploader: BackgroundUploader | None, checkpoints: CheckpointWriter | None) -> Iterator[None]:
+    """Lets the last checkpoint be written, however the training ends, and drops a push that waits if it fails."""
+    try:
+        yield
+    except TrainingInterruptedError:
+        if uploader is not None:
+            # A machine that is taken away gives some seconds; what waits may be all that is left of the run.
+            uploader.wait(_SECONDS_TO_PUSH)
+            uploader.cancel()
+        raise
+    except BaseException:
+        if uploader is not None:
+            uploader.cancel()
+        raise
+    finally:
+        if checkpoints is not None:
+            checkpoints.close()
+
+
+def _finish(
+    job: Job, uploader: BackgroundUploader | None, training: dict[str, Any], history: list[dict[str, Any]]
+) -> TrainResult:
+    """Scores the best model, and writes and pushes what is known of it."""
+    config, folder = job.config, job.config.run_dir
+    load_weights(job.model, folder / MODEL)
+    scored = {split: scorer.score(job.model, bootstrap=config.bootstrap) for split, scorer in job.scorers.items()}
+    metrics = {split: scores.metrics for split, scores in scored.items() if scores.metrics}
+    metrics["training"] = training
+    write_json(folder / "metrics.json", metrics)
+    for split in scored:
+        if split.startswith("test"):
+            _write_predictions(folder, split, job.corpus, job.task, scored)
+    hub_id = _whole_name(uploader.target) if uploader else None
+    facts = describe_run(config, job.corpus, job.task, metrics=metrics, history=history, hub_id=hub_id)
+    write_text(folder / "README.md", str(model_card(facts)))
+    if config.keep_checkpoints is None:
+        remove_checkpoints(folder)
+    commit_url = uploader.finish(folder, "The finished run") if uploader else None
+    return TrainResult(output_dir=folder, metrics=metrics, history=history, commit_url=commit_url)
+
+
+def _make_uploader(config: TrainConfig) -> BackgroundUploader | None:
+    """What pushes the run, if it is to be pushed; finds out before the training whether it may."""
+    if not config.push_to_hub:
+        return None
+    target = HubTarget(config.hub_name, private=config.hub_private or None)
+    open_or_warn(target)
+    return BackgroundUploader(target)
+
+
+def _whole_name(target: HubTarget) -> str:
+    """The repository with its owner, if the Hub still tells it; what was trained is worth more than the answer."""
+    try:
+        return open_or_warn(target)
+    except HubError:
+        return target.repo_id
+
+
+def _write_predictions(
+    folder: Path, split: str, corpus: DatasetDict, task: Task, scored: Mapping[str, SplitScores]
+) -> None:
+    path = folder / f"predictions.{split}.{task.predictions_suffix}"
+    with replaced_whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        task.write_predictions(file, corpus[split], scored[split])

@@ -1,0 +1,103 @@
+"""The same run with several seeds: how much of a score is chance."""
+
+import dataclasses
+import json
+import logging
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tf_keras as keras
+
+from tf_ner.config import RUN_CONFIG, TrainConfig
+from tf_ner.errors import ConfigError, OutputError
+from tf_ner.files import write_json
+from tf_ner.training.resume import PINNED, is_finished
+from tf_ner.training.run import train
+
+logger = logging.getLogger(__name__)
+
+# What a run's folder says more, or less, than the options it was asked for.
+_NOT_COMPARED = ("output_dir", "overwrite")
+
+
+def train_seeds(config: TrainConfig, seeds: Sequence[int], *, verbose: int = 1) -> dict[str, Any]:
+    """Trains once for each seed, each in a folder of its own (`seed-1` and so on), and writes `seeds.json`.
+
+    A finished run with the same options is kept, and one that was cut short goes on; `overwrite` repeats all.
+
+    Args:
+        config: What to do; its own seed plays no part.
+        seeds: The seeds, in this order.
+        verbose: As for `train`.
+
+    Returns:
+        What `seeds.json` holds: `seeds`, and under `splits` for each split and score the `mean`, the sample's standard
+        deviation `std` (None for a single seed) and the `values`, in the order of the seeds.
+
+    Raises:
+        TfNerError: A run cannot begin, or the folder holds something else.
+    """
+    if (config.run_dir / RUN_CONFIG).exists():
+        raise OutputError(
+            f"Received --output-dir {config.run_dir}, which holds a run; expected a folder for the runs of several "
+            "seeds. Choose another one."
+        )
+    summary = _summarize({seed: _metrics_of(config, seed, verbose=verbose) for seed in seeds})
+    write_json(config.run_dir / "seeds.json", summary)
+    return summary
+
+
+def _metrics_of(config: TrainConfig, seed: int, *, verbose: int) -> dict[str, Any]:
+    """What `metrics.json` holds of the run with this seed, after making it if it is not there."""
+    folder = config.run_dir / f"seed-{seed}"
+    repository = f"{config.hub_name}-seed-{seed}" if config.push_to_hub else config.hub_model_id
+    config = dataclasses.replace(config, seed=seed, output_dir=folder, hub_model_id=repository)
+    if not config.overwrite and _is_run_of(config):
+        if is_finished(folder):
+            logger.info("seed %d: %s holds its finished run, which is kept", seed, folder)
+            return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        config = dataclasses.replace(config, resume=True)
+    logger.info("seed %d: training in %s", seed, folder)
+    metrics = train(config, verbose=verbose).metrics
+    # The next run needs the memory of this one's model.
+    keras.backend.clear_session()
+    return metrics
+
+
+def _is_run_of(config: TrainConfig) -> bool:
+    """Whether the output folder holds a run, finished or not, with these options."""
+    try:
+        found = TrainConfig.load(config.run_dir / RUN_CONFIG)
+    except ConfigError:
+        return False
+    # A run notes the commits it used; one that was asked for must be that very one.
+    ignored = [*_NOT_COMPARED, *(name for name in PINNED if getattr(config, name) is None)]
+    return dataclasses.replace(config, **{name: getattr(found, name) for name in ignored}) == found
+
+
+def _summarize(metrics: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    first, *_ = metrics.values()
+    splits = [split for split in first if split != "training"]
+    return {
+        "seeds": list(metrics),
+        "splits": {
+            split: {
+                name: _spread([of_seed[split][name] for of_seed in metrics.values()])
+                for name, value in first[split].items()
+                if isinstance(value, float | None)
+            }
+            for split in splits
+        },
+    }
+
+
+def _spread(values: list[float | None]) -> dict[str, Any]:
+    # A finished run has null where a score was no number.
+    numbers = [math.nan if value is None else value for value in values]
+    return {
+        "mean": statistics.fmean(numbers),
+        "std": statistics.stdev(numbers) if len(numbers) > 1 else None,
+        "values": numbers,
+    }

@@ -1,0 +1,267 @@
+"""What shares the work of a training: one device, several, several machines, or a TPU."""
+
+import functools
+import json
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+from numpy.typing import NDArray
+
+from tf_ner.config import Precision, StrategyName, TrainConfig
+from tf_ner.errors import ConfigError, TrainingError
+
+logger = logging.getLogger(__name__)
+
+_LOCAL_TPU = "local"
+
+_HOW_TO_GET_A_TPU = (
+    "On Colab choose Runtime, Change runtime type, a TPU; on Kaggle Settings, Accelerator, a TPU; on Google Cloud run "
+    "this on the TPU VM itself, or name another one with --tpu-name. There, install tensorflow-tpu in place of "
+    "tensorflow. Without a TPU leave out --tpu"
+)
+
+
+def choose_strategy(
+    name: StrategyName = "auto",
+    *,
+    tpu: bool = False,
+    tpu_name: str | None = None,
+    logical_devices: int | None = None,
+) -> tf.distribute.Strategy:
+    """Finds the devices of a training; must come before all else that TensorFlow does in this process.
+
+    Args:
+        name: `single` (TensorFlow's default device), `mirrored` (all GPUs of this machine, or the logical devices),
+            `multiworker` (the machines that TF_CONFIG names), `tpu`; `auto` is `multiworker` where TF_CONFIG names
+            several, `mirrored` where there are several devices, and `single` otherwise.
+        tpu: The same as the name `tpu`.
+        tpu_name: `local` for a TPU of this machine, otherwise its name on Google Cloud; that in TPU_NAME, or `local`,
+            if not given.
+        logical_devices: Into how many devices to divide the CPU, to try what several do.
+
+    Raises:
+        ConfigError: There are no such devices, or TF_CONFIG is wrong.
+    """
+    for gpu in tf.config.list_physical_devices("GPU"):
+        _configure(functools.partial(tf.config.experimental.set_memory_growth, gpu, True))
+    if logical_devices is not None:
+        _divide_cpu(logical_devices)
+    if tpu or name == "tpu":
+        return _tpu(tpu_name or os.environ.get("TPU_NAME") or _LOCAL_TPU)
+    if name == "auto":
+        name = _most_fitting(logical_devices)
+    if name == "multiworker":
+        if logical_devices is not None:
+            raise ConfigError(
+                "Received --logical-devices and several machines; expected one of the two. Leave out "
+                "--logical-devices, or unset TF_CONFIG."
+            )
+        return _multiworker(os.environ.get("TF_CONFIG", ""))
+    if name == "mirrored":
+        return _mirrored(logical_devices)
+    return tf.distribute.get_strategy()
+
+
+def _most_fitting(logical_devices: int | None) -> StrategyName:
+    if os.environ.get("TF_CONFIG") and logical_devices is None and len(_workers_of(os.environ["TF_CONFIG"])) > 1:
+        return "multiworker"
+    has_several = logical_devices is not None or len(tf.config.list_physical_devices("GPU")) > 1
+    return "mirrored" if has_several else "single"
+
+
+def _configure(change: Callable[[], None]) -> None:
+    """Changes what can only be changed before TensorFlow has begun; later it stays as it is."""
+    try:
+        change()
+    except RuntimeError:
+        logger.debug("TensorFlow has begun: its devices stay as they are")
+
+
+def _divide_cpu(num_devices: int) -> None:
+    [cpu] = tf.config.list_physical_devices("CPU")
+    parts = [tf.config.LogicalDeviceConfiguration() for _ in range(num_devices)]
+    _configure(lambda: tf.config.set_logical_device_configuration(cpu, parts))
+    found = len(tf.config.list_logical_devices("CPU"))
+    if found < num_devices:
+        raise ConfigError(
+            f"Received --logical-devices {num_devices} in a process whose CPU is {found} already; expected it before "
+            "anything else of TensorFlow. Start a new process."
+        )
+
+
+# TensorFlow's devices can form one group in a process.
+_group: list[tf.distribute.Strategy] = []
+
+
+def _mirrored(logical_devices: int | None) -> tf.distribute.Strategy:
+    # Asked for all devices, TensorFlow would take every CPU that there is, and beside GPUs none.
+    names = [f"CPU:{number}" for number in range(logical_devices)] if logical_devices is not None else None
+    if not _group:
+        _group.append(tf.distribute.MirroredStrategy(names))
+    [strategy] = _group
+    if names is not None and strategy.num_replicas_in_sync != len(names):
+        raise ConfigError(
+            f"Received --logical-devices {logical_devices} in a process that has trained on "
+            f"{strategy.num_replicas_in_sync} devices; expected the same. Start a new process."
+        )
+    return strategy
+
+
+@functools.cache
+def _multiworker(tf_config: str) -> tf.distribute.Strategy:
+    """Joins the other machines; can be done once in a process."""
+    workers = _workers_of(tf_config)
+    logger.info("waiting for the %d machines of TF_CONFIG: %s", len(workers), ", ".join(workers))
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"Received several machines in a process where TensorFlow has begun ({error}); expected them before "
+            "anything else of TensorFlow. Start a new process."
+        ) from None
+
+
+def _workers_of(tf_config: str) -> list[str]:
+    """The addresses of the machines in TF_CONFIG, the chief's first."""
+    try:
+        values = json.loads(tf_config or "{}")
+        cluster, task = values["cluster"], values["task"]
+        addresses = [*cluster.get("chief", []), *cluster.get("worker", [])]
+        own = cluster[task["type"]][int(task["index"])]
+        if own not in addresses:
+            raise ValueError(f"the task {task['type']}")
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"Received TF_CONFIG {tf_config[:200]!r} ({type(error).__name__}: {error}); expected such as "
+            '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}. Set '
+            "TF_CONFIG on each machine, with its own index."
+        ) from None
+    return addresses
+
+
+@functools.cache
+def _tpu(name: str) -> tf.distribute.Strategy:
+    """Connects to a TPU; doing it again would wipe its memory."""
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=name)
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+        if not tf.config.list_logical_devices("TPU"):
+            raise ValueError("TensorFlow found no device of it")
+        return tf.distribute.TPUStrategy(resolver)
+    except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split())[:80]
+        raise ConfigError(
+            f"Received --tpu and no TPU {name!r} ({reason}); expected one. {_HOW_TO_GET_A_TPU}."
+        ) from None
+
+
+def check_devices(strategy: tf.distribute.Strategy, config: TrainConfig) -> None:
+    """Says what the devices are, before the training, and refuses what they cannot do.
+
+    Raises:
+        ConfigError: They cannot.
+    """
+    num_replicas = strategy.num_replicas_in_sync
+    gpus = tf.config.list_physical_devices("GPU")
+    if config.precision == "float16" and not gpus:
+        raise ConfigError(
+            "Received --precision float16 and no GPU; expected one, since other devices compute it slowly or not at "
+            "all. Use --precision bfloat16."
+        )
+    if config.jit_compile and num_replicas > 1 and not isinstance(strategy, tf.distribute.TPUStrategy):
+        raise ConfigError(
+            f"Received --jit-compile with {num_replicas} devices; expected one, since XLA cannot compile what they "
+            "tell each other within a step. Leave out --jit-compile, or use --strategy single."
+        )
+    kind = type(strategy).__name__.removeprefix("_").removesuffix("Strategy").replace("DefaultDistribution", "Single")
+    logger.info(
+        "%s, %d %s (%s): batches of %d a replica, %d in all%s; %s",
+        kind, num_replicas, "replica" if num_replicas == 1 else "replicas", _devices_of(strategy, has_gpu=bool(gpus)),
+        config.batch_size, config.batch_size * num_replicas,
+        f", {config.accumulate} of them a step" if config.accumulate > 1 else "", config.precision,
+    )  # fmt: skip
+
+
+def _devices_of(strategy: tf.distribute.Strategy, *, has_gpu: bool) -> str:
+    if strategy.num_replicas_in_sync == 1 and not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return "GPU:0" if has_gpu else "CPU:0"
+    # /job:worker/replica:0/task:1/device:CPU:0 of several machines, of one without a job, or with the job localhost.
+    names = [
+        re.sub("^(/job:localhost)?/replica:0/task:0/device:", "", name) for name in strategy.extended.worker_devices
+    ]
+    return ", ".join(name.replace("/replica:0", "").replace("/device:", " ").strip("/") for name in names)
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process writes the results; the others only compute."""
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return True
+    resolver = strategy.cluster_resolver
+    if "chief" in resolver.cluster_spec().as_dict():
+        return resolver.task_type == "chief"
+    return resolver.task_type == "worker" and resolver.task_id == 0
+
+
+def add_over_processes(strategy: tf.distribute.Strategy, values: NDArray[Any]) -> NDArray[Any]:
+    """Adds up what the processes of a training have, each an array of the same shape; all get the sum."""
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return values
+    num_own = len(strategy.extended.worker_devices)
+
+    def of_replica(context: tf.distribute.experimental.ValueContext) -> tf.Tensor:
+        # One replica speaks for all of its process.
+        speaks = context.replica_id_in_sync_group % num_own == 0
+        return tf.constant(values if speaks else np.zeros_like(values))
+
+    shared = strategy.experimental_distribute_values_from_function(of_replica)
+    total: NDArray[Any] = strategy.reduce(tf.distribute.ReduceOp.SUM, shared, axis=None).numpy()
+    return total
+
+
+def all_processes_have(strategy: tf.distribute.Strategy, number: int) -> bool:
+    """Whether each process of a training has the same whole number, of at most 48 bits."""
+    number_and_one = add_over_processes(strategy, np.array([number, 1], dtype=np.int64))
+    total, num_processes = number_and_one.tolist()
+    return bool(total == number * num_processes)
+
+
+@contextmanager
+def computing_in(precision: Precision, *, deterministic: bool = False) -> Iterator[None]:
+    """Lets models that are made meanwhile compute in a precision; their weights are float32.
+
+    Args:
+        precision: Of the computation.
+        deterministic: Let the same computation give the same bits each time; in this process for good.
+    """
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy("float32" if precision == "float32" else f"mixed_{precision}")
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(before)
+
+
+@contextmanager
+def lost_workers_named(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """Turns what TensorFlow says when another machine is gone into a TrainingError."""
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.InternalError,
+            tf.errors.DeadlineExceededError, tf.errors.FailedPreconditionError) as error:  # fmt: skip
+        if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise TrainingError(
+            f"Received no answer from another machine of TF_CONFIG ({reason}); expected all to work to the end. Start "
+            "all of them again, with the same command and --resume."
+        ) from None
