@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 from tf_ner.hub.card import model_card
 from tf_ner.hub.card_facts import CardFacts, Origin, WidgetExample
 from tf_ner.hub.markdown import literal, plain
+from tf_ner.tasks.token_words import TokenWords
 
 # Every figure is another one, so that none can stand in the place of another.
 VALIDATION = {
@@ -31,6 +32,7 @@ TEST = {
 TRAINING = {
     "seconds": 83.4, "examples_per_second": 31.25, "padding_ratio": 0.127, "steps": 21, "epochs": 2, "trace_count": 1,
     "peak_memory_mb": 912, "replicas": 4, "precision": "bfloat16", "best_epoch": 1,
+    "best_step": 10,
 }  # fmt: skip
 HISTORY = [
     {
@@ -51,9 +53,9 @@ FACTS = CardFacts(
         WidgetExample(title="Example 2", text="Ada saw Rome ."),
     ],
     labels=["LOC", "PER"],
+    task=TokenWords(has_entities=True, max_length=64),
     is_uncased=False,
-    max_length=64,
-    num_train_sentences=77,
+    num_train_examples=77,
     max_eval_examples=None,
     metrics={"validation": VALIDATION, "test": TEST, "training": TRAINING},
     history=HISTORY,
@@ -262,7 +264,7 @@ def test_the_tables_say_how_it_was_trained():
     assert "owner/tiny (on the Hub, revision v2)" in text
     assert "77 sentences of owner/news (on the Hub, configuration small, revision abc123)" in text
     assert "Trained on 2 CPU cores; TensorFlow sees CPU:0" in text
-    assert "those of epoch 1" in text
+    assert "those of epoch 1, step 10, the best on validation" in text
 
 
 def test_words_that_were_not_scored_are_counted():
@@ -279,14 +281,23 @@ def test_only_an_uncased_model_is_called_so():
     assert "It is uncased" in sentences(model_card(replace(FACTS, is_uncased=True)))
 
 
+def test_intervals_are_told_where_they_were_computed():
+    assert "given without intervals" in sentences(model_card(FACTS))
+    interval = {"level": 0.95, "resamples": 1000, "f1": [0.41, 0.52], "precision": [0.1, 0.2], "recall": [0.3, 0.4]}
+    card = model_card(replace(FACTS, metrics={**FACTS.metrics, "test": {**TEST, "interval": interval}}))
+    assert "test F1 0.4100 to 0.5200 (95%, 1000 resamples)" in sentences(card)
+    assert "without intervals" not in sentences(card)
+
+
 def test_tags_that_spell_no_entities_have_no_entity_scores():
     words = {"accuracy": 0.9, "support": 62, "words": 62, "words_scored": 62, "sentences": 9}
     scores = {**words, "per_label": {"NOUN": {"precision": 0.5, "recall": 0.6, "f1": 0.55, "support": 62}}}
-    card = model_card(replace(FACTS, metrics={"validation": scores, "training": TRAINING}))
+    task = TokenWords(has_entities=False, max_length=64)
+    card = model_card(replace(FACTS, task=task, metrics={"validation": scores, "training": TRAINING}))
     assert [result.metric_type for result in card.data.eval_results] == card.data.metrics == ["accuracy"]
     [row] = table_with(card, "split", "accuracy")
     assert row == {
-        "split": "validation", "accuracy": "0.9000", "tags": "62", "sentences": "9", "words scored": "62 of 62"
+        "split": "validation", "accuracy": "0.9000", "words": "62", "sentences": "9", "words scored": "62 of 62"
     }  # fmt: skip
     assert "IOB2" not in card.text
 

@@ -1,8 +1,6 @@
 """From the Hub, through a run, and back to the Hub: the commands as users type them, with a Hub on loopback."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,12 +17,23 @@ NAMES = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC", "B-MISC", "I
 
 def parquet_files(corpus: DatasetDict, folder: Path, path: str) -> dict[str, bytes]:
     """The tests' corpus as Parquet, in the columns of the real data sets."""
-    features = Features({"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=NAMES))})
+    features = Features(
+        {
+            "tokens": List(Value("string")),
+            "pos_tags": List(ClassLabel(names=["NN", "NNP", "."])),
+            "chunk_tags": List(ClassLabel(names=["O", "B-NP", "I-NP"])),
+            "ner_tags": List(ClassLabel(names=NAMES)),
+        }
+    )
     files = {}
     for split, rows in corpus.items():
         own = rows.features["tags"].feature.names
         tags = [[NAMES.index(own[tag]) for tag in row] for row in rows["tags"]]
-        table = Dataset.from_dict({"tokens": rows["words"][:], "ner_tags": tags}, features=features)
+        words = rows["words"][:]
+        parts = [[2 if word == "." else int(word.istitle()) for word in row] for row in words]
+        chunks = [[int(part != 2) for part in row] for row in parts]
+        columns = {"tokens": words, "pos_tags": parts, "chunk_tags": chunks, "ner_tags": tags}
+        table = Dataset.from_dict(columns, features=features)
         table.to_parquet(folder / "rows.parquet")
         files[path.format(split=split)] = (folder / "rows.parquet").read_bytes()
     return files
@@ -54,22 +63,22 @@ def hub(tiny_bert, corpus, tmp_path):
         yield hub
 
 
-@pytest.fixture
-def run(hub, tmp_path):
-    """Runs a command in a process with an untouched client, in a folder of its own."""
-
-    def run(*command, token="hf_ada", stdin="", **variables):
-        return subprocess.run(
-            [sys.executable, *map(str, command)],
-            env=hub.environment(tmp_path / "home", token) | {"PYTHONPATH": str(ROOT), **variables},
-            cwd=tmp_path,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return run
+@pytest.mark.parametrize(
+    ("task", "tags"),
+    [
+        ("ner", "B-PER I-PER O O B-LOC O"),
+        ("pos", "NNP NNP NN NN NNP ."),
+        ("chunk", "B-NP B-NP B-NP B-NP B-NP O"),
+    ],
+)
+def test_each_task_of_conll2003_by_its_name(run, task, tags):
+    code = f"""
+from tf_ner import load_corpus
+rows = load_corpus("conll2003", task="{task}")["train"]
+print(*rows.features["tags"].feature.int2str(rows[0]["tags"]))
+"""
+    done = run("-c", code)
+    assert done.stdout.split() == tags.split(), done.stderr
 
 
 TF_NER = ("-c", "from tf_ner.cli import main; main()")
@@ -146,6 +155,15 @@ def test_bengali_with_a_multilingual_tokenizer(hub, run, shared, tmp_path):
     metrics = json.loads(hub.files("model", "ada/bengali")["metrics.json"])
     assert metrics["test"]["words"] == metrics["test"]["words_scored"] == sum(map(len, bengali["test"]["words"][:40]))
     assert b"language:\n- bn\n" in hub.files("model", "ada/bengali")["README.md"]
+
+
+def test_a_data_set_on_the_hub_is_converted(run, corpus_dir, tmp_path):
+    options = ("wikiann", "out", "--dataset-config", "bn")
+    done = run("-c", "from tf_ner.cli import main; main()", "convert", *options)
+    assert done.returncode == 0, done.stderr
+    for split, name in (("train", "train"), ("valid", "validation"), ("test", "test")):
+        converted = (tmp_path / "out" / f"{name}.conll").read_text(encoding="utf-8")
+        assert converted == (corpus_dir / f"{split}.conll").read_text(encoding="utf-8").replace(" ", "\t")
 
 
 def test_a_private_model_with_a_token(hub, run, tmp_path):

@@ -329,7 +329,6 @@ class _Sequence(keras.callbacks.CallbackList, keras.callbacks.Callback):
     [
         ({"save_strategy": "sometimes"}, "expected no, epoch or steps"),
         ({"save_strategy": "steps"}, "save_steps None"),
-        ({"checkpoint": True}, "checkpoint=True"),
     ],
 )
 def test_arguments_that_cannot_be_used(hub, tmp_path, options, message):

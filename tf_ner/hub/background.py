@@ -11,7 +11,7 @@ from tempfile import mkdtemp
 
 from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-from tf_ner.hub.upload import HubTarget, list_files, push_folder, reason
+from tf_ner.hub.upload import LAST_CHECKPOINT, HubTarget, list_files, push_folder, reason
 
 logger = logging.getLogger(__name__)
 
@@ -48,14 +48,16 @@ class BackgroundUploader:
         self._thread: threading.Thread | None = None
         self._changed = threading.Condition()
 
-    def submit(self, folder: Path, message: str) -> None:
-        """Takes a folder's present state to be pushed; does not wait for the Hub."""
+    def submit(self, folder: Path, message: str, *, checkpoint: Path | None = None) -> None:
+        """Takes a folder's present state to be pushed, and with it a checkpoint; does not wait for the Hub."""
         copy = None
         try:
             copy = Path(mkdtemp(dir=folder, prefix=".partial.push."))
             for file in list_files(folder):
                 (copy / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(folder / file, copy / file)
+            if checkpoint is not None:
+                shutil.copytree(checkpoint, copy / LAST_CHECKPOINT)
         except OSError as fault:
             if copy is not None:
                 shutil.rmtree(copy, ignore_errors=True)
@@ -81,6 +83,11 @@ class BackgroundUploader:
             )  # fmt: skip
             return None
         return self.commit_url
+
+    def wait(self, seconds: float) -> None:
+        """Waits until what was submitted is pushed or has failed, but no longer than that."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._thread is None, timeout=seconds)
 
     def cancel(self) -> None:
         """Drops what waits; what is on its way now may still arrive."""

@@ -1,48 +1,23 @@
 """The README.md of a run: a model card."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from huggingface_hub import ModelCard
 
-from tf_ner.hub.card_facts import CardFacts, Origin
+from tf_ner.evaluation.measures import MEASURES
+from tf_ner.hub.card_facts import CardFacts, Origin, WidgetExample
 from tf_ner.hub.card_metadata import card_data
 from tf_ner.hub.markdown import fenced, literal, plain, table
-
-_RATIOS = {"precision": "precision", "recall": "recall", "f1": "F1", "accuracy": "accuracy"}
 
 _HISTORY = {
     "epoch": "epoch",
     "step": "step",
     "loss": "loss",
     "val_loss": "validation loss",
-    **{f"val_{name}": f"validation {title}" for name, title in _RATIOS.items()},
+    **{f"val_{name}": f"validation {title}" for name, title in MEASURES.items()},
 }
-
-_HOW_ENTITIES_ARE_SCORED = (
-    "An entity counts as found where all its words and its label are right. Scores are on words, sentence by "
-    "sentence, as seqeval computes them by default: lenient, an `I-` may begin an entity. Accuracy is that of all "
-    "words' tags."
-)
-_HOW_TAGS_ARE_SCORED = "Scores are on words; accuracy is that of all words' tags."
-
-_PIPELINE = """\
-# {framework}
-from transformers import pipeline
-
-find_entities = pipeline(
-    "token-classification", model={model}{options}, aggregation_strategy="first"
-)
-print(find_entities({text}))"""
-
-_TF_NER = """\
-# TensorFlow, texts of any length
-from tf_ner import Predictor
-
-predictor = Predictor.from_pretrained({model})
-for annotated in predictor.find_entities([{text}]):
-    print(annotated.entities)"""
 
 
 def model_card(facts: CardFacts) -> ModelCard:
@@ -64,9 +39,9 @@ def model_card(facts: CardFacts) -> ModelCard:
 def _summary(facts: CardFacts) -> str:
     base, data = facts.base_model, facts.data
     return (
-        f"# {literal(base.name)} for token classification, trained on {literal(data.name)}\n\n"
-        f"Gives each word of a text a tag and so finds {_join(facts.labels)}. It is {_origin(base)}, fine-tuned on "
-        f"{facts.num_train_sentences} sentences of {_origin(data)} with tf_ner, TensorFlow and Keras."
+        f"# {literal(base.name)} for {facts.task.pipeline_tag.replace('-', ' ')}, trained on {literal(data.name)}\n\n"
+        f"{facts.task.what_it_gives(_join(facts.labels))} It is {_origin(base)}, fine-tuned on "
+        f"{facts.num_train_examples} {facts.task.example_word} of {_origin(data)} with tf_ner, TensorFlow and Keras."
     )
 
 
@@ -81,45 +56,40 @@ def _origin(origin: Origin) -> str:
 
 
 def _scores(facts: CardFacts) -> str:
-    ratios = [name for name in _RATIOS if all(name in scores for scores in facts.splits.values())]
+    measures = [name for name in MEASURES if all(name in scores for scores in facts.splits.values())]
+    counts = [facts.task.counts(scores) for scores in facts.splits.values()]
     rows = [
-        [
-            split,
-            *(_decimals(scores[name]) for name in ratios),
-            str(scores["support"]),
-            str(scores["sentences"]),
-            f"{scores['words_scored']} of {scores['words']}",
-        ]
-        for split, scores in facts.splits.items()
+        [split, *(_decimals(scores[name]) for name in measures), *of_split.values()]
+        for (split, scores), of_split in zip(facts.splits.items(), counts, strict=True)
     ]
-    has_entities = "f1" in ratios
-    counted = "entities" if has_entities else "tags"
     parts = [
         "## Scores",
-        table(["split", *(_RATIOS[name] for name in ratios), counted, "sentences", "words scored"], rows),
-        _HOW_ENTITIES_ARE_SCORED if has_entities else _HOW_TAGS_ARE_SCORED,
-        _words_scored(facts),
-        "These are single figures of one run with one seed, given without intervals; another seed gives somewhat "
-        f"different ones. The saved weights are those of epoch {facts.metrics['training']['best_epoch']}, the best on "
-        "validation, so that the validation scores are slightly too good.",
+        table(["split", *(MEASURES[name] for name in measures), *counts[0]], rows),
+        *facts.task.how_it_was_scored(list(facts.splits.values()), facts.max_eval_examples),
+        _how_sure(facts),
         _strict_scores(facts),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def _words_scored(facts: CardFacts) -> str:
-    """Says what the column of that name means, and what the figures do not cover."""
-    meaning = "*Words scored* are the words of which the model was asked for a tag"
-    missing = sum(scores["words"] - scores["words_scored"] for scores in facts.splits.values())
-    if missing:
-        return f"{meaning}; {missing} could not be reached and count as `O`."
-    note = (
-        f"{meaning}: all of them, also in sentences of more than {facts.max_length} subwords. A word that the "
-        "tokenizer makes nothing of counts as `O`."
+def _how_sure(facts: CardFacts) -> str:
+    """Says what one run's figures are worth, with the intervals where they were computed."""
+    intervals = {split: scores["interval"] for split, scores in facts.splits.items() if "interval" in scores}
+    ranges = "; ".join(_range(split, interval, facts.task.headline) for split, interval in intervals.items())
+    given = f"On other {facts.task.example_word} of the same kind: {ranges}. " if ranges else ""
+    training = facts.metrics["training"]
+    return (
+        f"These are single figures of one run with one seed{'' if ranges else ', given without intervals'}; another "
+        f"seed gives somewhat different ones. {given}The saved weights are those of epoch {training['best_epoch']}, "
+        f"step {training['best_step']}, the best on validation, so that the validation scores are slightly too good."
     )
-    if facts.max_eval_examples is not None:
-        note += f" Of each split no more than the first {facts.max_eval_examples} sentences were taken."
-    return note
+
+
+def _range(split: str, interval: Mapping[str, Any], headline: str) -> str:
+    # Not every metric has an interval.
+    measure = headline if headline in interval else "accuracy"
+    low, high = map(_decimals, interval[measure])
+    return f"{split} {MEASURES[measure]} {low} to {high} ({interval['level']:.0%}, {interval['resamples']} resamples)"
 
 
 def _strict_scores(facts: CardFacts) -> str:
@@ -137,24 +107,19 @@ def _scores_by_label(facts: CardFacts) -> str:
     rows = [
         [split, literal(label), *(_decimals(row[name]) for name in ("precision", "recall", "f1")), str(row["support"])]
         for split, scores in facts.splits.items()
-        for label, row in scores["per_label"].items()
+        for label, row in scores.get("per_label", {}).items()
     ]
+    if not rows:
+        return ""
     return "## Scores by label\n\n" + table(["split", "label", "precision", "recall", "F1", "support"], rows)
 
 
 def _usage(facts: CardFacts) -> str:
     model = _python_string(facts.hub_id or "PATH_OF_THIS_FOLDER")
-    text = _python_string(facts.widget[0].text if facts.widget else "YOUR TEXT")
-    in_tensorflow = _PIPELINE.format(
-        framework="TensorFlow, transformers 4", model=model, options=', framework="tf"', text=text
-    )
-    in_pytorch = _PIPELINE.format(framework="PyTorch", model=model, options="", text=text)
-    codes = (in_tensorflow, in_pytorch, _TF_NER.format(model=model, text=text))
-    note = (
-        "`pipeline` cuts off what is longer than the encoder reads at once; tf_ner splits such texts into windows and "
-        "drops nothing."
-    )
-    return "\n\n".join(["## How to use it", *(fenced(code, "python") for code in codes), note])
+    example = facts.widget[0] if facts.widget else WidgetExample(title="", text="YOUR TEXT", text_pair="ITS PAIR")
+    texts = map(_python_string, (example.text, example.text_pair))
+    codes = (fenced(code, "python") for code in facts.task.codes(model, *texts))
+    return "\n\n".join(["## How to use it", *codes, facts.task.note])
 
 
 def _python_string(text: str) -> str:
@@ -167,8 +132,7 @@ def _limits(facts: CardFacts) -> str:
     points = [
         f"It is meant for text like that of its training data ({languages}). Other languages, other genres and other "
         "times were not examined; expect lower scores there, and measure them before you rely on it.",
-        f"It knows {_join(facts.labels)} and nothing else. What is annotated, and where an entity ends, is as in the "
-        "training data.",
+        facts.task.what_it_knows(_join(facts.labels)),
         "It makes mistakes; the scores say how many on data of the same kind. Whether they fall on some people's or "
         "some places' names more than on others' was not examined: do not decide on people by its output alone.",
     ]
@@ -193,7 +157,7 @@ def _training(facts: CardFacts) -> str:
         "epochs": training["epochs"],
         "steps": training["steps"],
         "seconds": f"{training['seconds']:.0f}",
-        "windows a second": f"{training['examples_per_second']:.1f}",
+        f"{facts.task.input_word} a second": f"{training['examples_per_second']:.1f}",
         "padding": f"{training['padding_ratio']:.1%}",
         "peak memory (MB)": training["peak_memory_mb"] or "not known",
         "replicas": training["replicas"],
@@ -202,8 +166,7 @@ def _training(facts: CardFacts) -> str:
     return "\n\n".join(
         [
             "## Training",
-            "AdamW, its learning rate falling to 0 in a straight line. This repeats the run; folders and files are "
-            "given by their last name only:",
+            "With AdamW. This repeats the run; folders and files are given by their last name only:",
             fenced(plain(facts.command), "bash"),
             table(["option", "value"], options),
             "How it went:",
@@ -219,7 +182,7 @@ def _value(value: Any) -> str:
 def _epochs(facts: CardFacts) -> str:
     names = [name for name in _HISTORY if all(name in row for row in facts.history)]
     rows = [[_cell(row[name]) for name in names] for row in facts.history]
-    return "## Epoch by epoch\n\n" + table([_HISTORY[name] for name in names], rows) if rows else ""
+    return "## From evaluation to evaluation\n\n" + table([_HISTORY[name] for name in names], rows) if rows else ""
 
 
 def _environment(facts: CardFacts) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +29,50 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class WidgetExample:
-    """A text that the Hub's page offers to try."""
+    """A text that the Hub's page offers to try; pairs of texts it does not offer, but the card has programs."""
 
     title: str
     text: str
+    text_pair: str = ""
+
+
+class TaskWords(Protocol):
+    """How a card speaks of the task; each task has such words."""
+
+    @property
+    def pipeline_tag(self) -> str:
+        """What the Hub calls it, such as `token-classification`."""
+
+    @property
+    def headline(self) -> str:
+        """The metric by which models are compared."""
+
+    @property
+    def example_word(self) -> str:
+        """What a row of the data is called, in many, in text and in `metrics.json`."""
+
+    @property
+    def input_word(self) -> str:
+        """What an input of the encoder is called, in many."""
+
+    @property
+    def note(self) -> str:
+        """What else a user should know."""
+
+    def what_it_gives(self, labels: str) -> str:
+        """A sentence on what comes out of the model."""
+
+    def what_it_knows(self, labels: str) -> str:
+        """Where its knowledge ends."""
+
+    def counts(self, scores: Mapping[str, Any]) -> dict[str, str]:
+        """How much was scored, by what it is called."""
+
+    def how_it_was_scored(self, splits: Sequence[Mapping[str, Any]], limit: int | None) -> list[str]:
+        """Paragraphs on what the scores of the splits mean, of which at most so many rows were scored."""
+
+    def codes(self, model: str, text: str, text_pair: str) -> list[str]:
+        """Programs in Python that use the model; model and texts are literals of Python."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +88,12 @@ class CardFacts:
         license: The Hub's identifier of a licence; None if nobody said.
         widget: Texts to try.
         labels: What the model can find.
+        task: What it was trained to do, in words.
         is_uncased: Whether its tokenizer makes capitals small.
-        max_length: In subwords; longer sentences are read in windows.
-        num_train_sentences: How many sentences it learnt from.
-        max_eval_examples: The most sentences of a split that were scored, if that was limited.
+        num_train_examples: How many examples it learnt from.
+        max_eval_examples: The most examples of a split that were scored, if that was limited.
         metrics: As in `metrics.json`.
-        history: As in `history.csv`, a row an epoch.
+        history: As in `history.csv`, a row an evaluation.
         hyper_parameters: Options that decide what is learnt, by name.
         versions: Of the libraries, by name.
         hardware: What it was trained on, in words; no name of a machine.
@@ -68,9 +108,9 @@ class CardFacts:
     license: str | None
     widget: Sequence[WidgetExample]
     labels: Sequence[str]
+    task: TaskWords
     is_uncased: bool
-    max_length: int
-    num_train_sentences: int
+    num_train_examples: int
     max_eval_examples: int | None
     metrics: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]]
@@ -82,4 +122,4 @@ class CardFacts:
     @property
     def splits(self) -> dict[str, Mapping[str, Any]]:
         """The scores of each split that was scored."""
-        return {split: self.metrics[split] for split in ("validation", "test") if split in self.metrics}
+        return {split: scores for split, scores in self.metrics.items() if split != "training"}

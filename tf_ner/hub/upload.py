@@ -35,7 +35,10 @@ _DEADLINE = 600.0
 _PASSING = PASSING_STATUSES | {409, 412}
 
 # What a run writes and may have held before: gone from the folder, it goes from the repository too.
-_RESULTS = ("README.md", "metrics.json", "history.csv", "predictions.*.conll")
+_RESULTS = ("README.md", "metrics.json", "history.csv", "predictions.*")
+
+LAST_CHECKPOINT = "last-checkpoint"
+"""The folder of a repository that holds the newest checkpoint of a run that is not finished."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,32 @@ def push_run(config: PushConfig) -> str:
         ) from None
 
 
+def download_checkpoint(repo_id: str) -> Path:
+    """Fetches the checkpoint that a repository holds, and gives its folder.
+
+    Raises:
+        HubError: It holds none, or cannot be reached.
+    """
+    target = HubTarget(repo_id)
+    api = _connect(target)
+    try:
+        with _refusals_named(target):
+            # Its owner need not be named to push, and must be to fetch.
+            name = repo_id if "/" in repo_id else f"{api.whoami()['name']}/{repo_id}"
+            fetched = Path(api.snapshot_download(name, allow_patterns=f"{LAST_CHECKPOINT}/*"))
+    except OSError as fault:
+        raise HubError(
+            f"Received no answer from the Hub for {repo_id} ({reason(fault, target)}); expected a line that holds. "
+            "Repeat the command later."
+        ) from None
+    if not (fetched / LAST_CHECKPOINT).is_dir():
+        raise HubError(
+            f"Received the repository {repo_id}, which holds no {LAST_CHECKPOINT}; expected that of a run with "
+            "--push-checkpoints that is not finished. Check --hub-model-id."
+        )
+    return fetched / LAST_CHECKPOINT
+
+
 def open_or_warn(target: HubTarget) -> str:
     """Makes the repository where it is not there, so that a refusal shows before the training.
 
@@ -192,7 +221,11 @@ def _make_repository(api: HfApi, target: HubTarget) -> str:
 
 
 def _find_stale(remote: list[str], local: set[str]) -> list[str]:
-    return [file for file in remote if file not in local and any(fnmatch.fnmatchcase(file, name) for name in _RESULTS)]
+    patterns = list(_RESULTS)
+    # The checkpoint of a run that is not finished is all that there may be of it elsewhere.
+    if {"README.md", "metrics.json"} <= local or any(file.startswith(f"{LAST_CHECKPOINT}/") for file in local):
+        patterns.append(f"{LAST_CHECKPOINT}/*")
+    return [file for file in remote if file not in local and any(fnmatch.fnmatchcase(file, name) for name in patterns)]
 
 
 def _wait_after(fault: OSError, number: int) -> float:

@@ -1,12 +1,16 @@
 """TensorFlow models on disk, their weights as PyTorch lays them out, without PyTorch."""
 
-from collections.abc import Iterator
+import errno
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tf_keras as keras
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from transformers import PreTrainedTokenizerBase, TFPreTrainedModel
 from transformers.modeling_tf_pytorch_utils import (
     TransposeType,
@@ -17,19 +21,45 @@ from transformers.modeling_tf_pytorch_utils import (
 from tf_ner.errors import ModelError, OutputError
 from tf_ner.files import folder_filled_whole, replaced_whole
 
+MODEL = "model.safetensors"
+"""What transformers calls the weights of a model in its folder."""
 
-def save_model(model: TFPreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, folder: Path) -> None:
-    """Writes weights, config and tokenizer as transformers reads them.
+OPTIMIZER = "optimizer.safetensors"
+"""The variables of an optimizer, beside the model that it was training."""
+
+
+def save_model(model: TFPreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, folder: str | Path) -> None:
+    """Writes weights, config and tokenizer as transformers reads them, with TensorFlow and with PyTorch.
 
     The folder is made if it is not there, and each file is replaced whole.
     """
-    model.config.architectures = [type(model).__name__.removeprefix("TF")]
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with folder_filled_whole(folder) as temporary:
-        model.config.save_pretrained(temporary)
+        save_config(model, temporary)
         if tokenizer is not None:
-            tokenizer.save_pretrained(temporary)
-        save_weights(model, temporary / "model.safetensors")
+            save_tokenizer(tokenizer, temporary)
+        save_weights(model, temporary / MODEL)
+
+
+def save_config(model: TFPreTrainedModel, folder: Path) -> None:
+    """Writes `config.json`, by which transformers finds the class of the model."""
+    model.config.architectures = [type(model).__name__.removeprefix("TF")]
+    model.config.save_pretrained(folder)
+
+
+def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Writes the files of a tokenizer.
+
+    Raises:
+        OSError: They cannot be written; fast tokenizers have no kind of their own for that.
+    """
+    try:
+        tokenizer.save_pretrained(folder)
+    except Exception as error:
+        if type(error) is Exception and "os error" in str(error):
+            raise OSError(errno.EIO, str(error), str(folder)) from error
+        raise
 
 
 def save_weights(model: TFPreTrainedModel, path: Path) -> None:
@@ -38,13 +68,27 @@ def save_weights(model: TFPreTrainedModel, path: Path) -> None:
     Raises:
         OutputError: The disk is full or the file cannot be written; an earlier file is left as it was.
     """
-    tensors = {
-        name: np.ascontiguousarray(apply_transpose(transpose, variable.numpy(), pt_to_tf=False))
+    write_tensors(pytorch_weights(model), path)
+
+
+def pytorch_weights(model: TFPreTrainedModel) -> dict[str, NDArray[Any]]:
+    """A copy of a model's weights as PyTorch names and turns them."""
+    return {
+        name: apply_transpose(transpose, variable.numpy(), pt_to_tf=False)
         for variable, name, transpose in _pytorch_names(model)
     }
+
+
+def write_tensors(tensors: Mapping[str, NDArray[Any]], path: Path) -> None:
+    """Writes safetensors, whole or not at all.
+
+    Raises:
+        OutputError: The disk is full or the file cannot be written; an earlier file is left as it was.
+    """
     try:
         with replaced_whole(path) as temporary:
-            save_file(tensors, temporary, metadata={"format": "pt"})
+            in_order = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
+            save_file(in_order, temporary, metadata={"format": "pt"})
     except SafetensorError as error:
         raise OutputError(
             f"Received {path}, which cannot be written ({error}); expected room for the weights. Check the disk."
@@ -67,6 +111,38 @@ def load_weights(model: TFPreTrainedModel, path: Path) -> None:
             )
         for variable, name, transpose in wanted:
             variable.assign(apply_transpose(transpose, tensors.get_tensor(name), match_shape=variable.shape))
+
+
+def optimizer_values(optimizer: keras.optimizers.Optimizer) -> dict[str, NDArray[Any]]:
+    """A copy of an optimizer's variables, by their number: names depend on what else the process has made."""
+    return {f"{number:05d}": variable.numpy() for number, variable in enumerate(_variables_of(optimizer))}
+
+
+def load_optimizer(optimizer: keras.optimizers.Optimizer, path: Path) -> None:
+    """Sets an optimizer's variables, which must be there, to what `optimizer_values` gave of one like it.
+
+    Raises:
+        ModelError: They are those of another optimizer, or for other weights, and this one is left as it was.
+    """
+    values = load_file(path)
+    variables = {f"{number:05d}": variable for number, variable in enumerate(_variables_of(optimizer))}
+    expected = {name: tuple(variable.shape) for name, variable in variables.items()}
+    if {name: value.shape for name, value in values.items()} != expected:
+        raise ModelError(
+            f"Received {path}, written by another optimizer or for other weights; expected {len(expected)} variables "
+            "of the shapes this one has. Train the same weights of the same encoder as then."
+        )
+    for name, variable in variables.items():
+        variable.assign(values[name])
+
+
+def _variables_of(optimizer: keras.optimizers.Optimizer) -> list[tf.Variable]:
+    # Those of older Keras, as transformers' create_optimizer gives them, have a method of that name.
+    variables = list(optimizer.variables() if callable(optimizer.variables) else optimizer.variables)
+    if isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
+        # Keras does not count them among the variables, nor does it name them anywhere else.
+        variables += [optimizer._loss_scale._current_loss_scale, optimizer.dynamic_counter]
+    return variables
 
 
 def _pytorch_names(model: TFPreTrainedModel) -> Iterator[tuple[tf.Variable, str, TransposeType]]:

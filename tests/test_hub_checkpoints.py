@@ -1,0 +1,155 @@
+"""Checkpoints on the Hub: a training that is cut short here goes on elsewhere."""
+
+import json
+import signal
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tf_keras as keras
+from huggingface_hub import constants, snapshot_download
+from transformers import create_optimizer
+
+from tests.test_push import local, remote, wait_for
+from tests.test_resume import KilledError, Raise, assert_same
+from tf_ner import (
+    PushToHubCallback,
+    TokenClassificationLoss,
+    TrainConfig,
+    load_checkpoint,
+    load_untrained,
+    make_dataset,
+    train,
+)
+from tf_ner.config import PushConfig
+from tf_ner.errors import HubError, ModelError, TrainingInterruptedError
+from tf_ner.hub.upload import push_run
+
+NAME = "lab/towns"
+
+
+@pytest.fixture
+def hub(hub, monkeypatch, tmp_path):
+    """The Hub, and a user who is logged in, with a cache of their own."""
+    monkeypatch.setenv("HF_TOKEN", "hf_ada")
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    return hub
+
+
+@pytest.fixture(scope="module")
+def config(tiny_bert, corpus_dir):
+    return TrainConfig(model=str(tiny_bert), dataset=str(corpus_dir), epochs=3, batch_size=3, learning_rate=3e-3)
+
+
+class KillWhenPushed(keras.callbacks.Callback):
+    """Ends a training at a step of the second epoch, when the checkpoint of the first is on the Hub."""
+
+    def __init__(self, hub):
+        super().__init__()
+        self.hub = hub
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.optimizer.iterations) == 5:
+            wait_for(lambda: "last-checkpoint/training_state.json" in remote(self.hub, NAME))
+            raise KilledError
+
+
+def test_a_run_goes_on_elsewhere_from_the_hub(hub, config, tmp_path):
+    train(replace(config, output_dir=tmp_path / "whole"), verbose=0)
+    pushed = replace(config, push_to_hub=True, hub_model_id=NAME, push_checkpoints=True)
+    with pytest.raises(KilledError):
+        train(replace(pushed, output_dir=tmp_path / "here"), callbacks=[KillWhenPushed(hub)], verbose=0)
+    wait_for(lambda: not any(thread.name == "tf_ner push" for thread in threading.enumerate()))
+    files = remote(hub, NAME)
+    assert json.loads(files["last-checkpoint/training_state.json"])["step"] == 3
+    assert {"last-checkpoint/optimizer.safetensors", "last-checkpoint/best.safetensors"} <= files.keys()
+    # The best model so far is the repository's, and as an object of the storage it is there once.
+    assert files["last-checkpoint/best.safetensors"] == files["model.safetensors"]
+
+    train(replace(pushed, output_dir=tmp_path / "elsewhere", resume_from="hub"), verbose=0)
+    assert_same(tmp_path / "elsewhere", tmp_path / "whole")
+    assert remote(hub, NAME) == local(tmp_path / "elsewhere")
+
+
+def test_the_checkpoint_of_a_signal_is_pushed_and_stays_until_the_run_is_finished(hub, config, tmp_path):
+    pushed = replace(config, output_dir=tmp_path / "run", push_to_hub=True, hub_model_id=NAME, push_checkpoints=True)
+    with pytest.raises(TrainingInterruptedError):
+        train(pushed, callbacks=[Raise(signal.SIGTERM, step=5)], verbose=0)
+    assert json.loads(remote(hub, NAME)["last-checkpoint/training_state.json"])["step"] == 5
+    # What else is pushed meanwhile does not take away the only checkpoint elsewhere.
+    push_run(PushConfig(run=tmp_path / "run"))
+    assert "last-checkpoint/optimizer.safetensors" in remote(hub, NAME)
+    result = train(replace(pushed, resume=True), verbose=0)
+    assert remote(hub, NAME) == local(tmp_path / "run")
+    # Cut off between the card and the push: the same command pushes, and nothing else.
+    hub.add_repo("model", "lab/again", {})
+    again = train(replace(pushed, hub_model_id="lab/again", resume=True), verbose=0)
+    assert again.metrics == result.metrics
+    assert again.commit_url.startswith(f"{hub.url}/lab/again/commit/")
+    assert remote(hub, "lab/again") == local(tmp_path / "run")
+
+
+def test_a_repository_without_a_checkpoint_is_told(hub, config, tmp_path):
+    pushed = replace(config, output_dir=tmp_path / "run", resume_from="hub", push_to_hub=True, hub_model_id=NAME)
+    with pytest.raises(HubError, match=f"refusal from the Hub for {NAME}.*check the name with --hub-model-id"):
+        train(pushed, verbose=0)
+    hub.add_repo("model", NAME, {"config.json": b"{}"})
+    with pytest.raises(HubError, match="holds no last-checkpoint; expected that of a run with --push-checkpoints"):
+        train(pushed, verbose=0)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_fit_of_ones_own_goes_on_from_what_the_callback_pushed(hub, tiny_bert, task, corpus, tmp_path):
+    windows = task.encode_split(corpus["train"]).windows
+    dataset = make_dataset(windows, tokenizer=task.tokenizer, batch_size=4)
+
+    def new_model():
+        keras.utils.set_random_seed(3)
+        model = load_untrained(str(tiny_bert), tag_names=task.tag_names)
+        model.compile(keras.optimizers.Adam(1e-3), loss=TokenClassificationLoss())
+        return model
+
+    whole = new_model()
+    whole.fit(dataset, epochs=4, verbose=0)
+    callback = PushToHubCallback(tmp_path / "model", tokenizer=task.tokenizer, hub_model_id=NAME, checkpoint=True)
+    new_model().fit(dataset, epochs=2, callbacks=[callback], verbose=0)
+    assert remote(hub, NAME) == local(tmp_path / "model")
+
+    fetched = snapshot_download(NAME, allow_patterns="last-checkpoint/*", token="hf_ada")
+    model = new_model()
+    assert load_checkpoint(model, f"{fetched}/last-checkpoint") == 2
+    model.fit(dataset, epochs=4, initial_epoch=2, verbose=0)
+    for weight, expected in zip(model.weights, whole.weights, strict=True):
+        np.testing.assert_allclose(weight.numpy(), expected.numpy(), atol=1e-6)
+    assert int(model.optimizer.iterations) == 8
+    # Gone on once more, the epochs are counted from the first.
+    callback = PushToHubCallback(tmp_path / "model", hub_model_id=NAME, checkpoint=True)
+    model.fit(dataset, epochs=5, initial_epoch=4, callbacks=[callback], verbose=0)
+    assert load_checkpoint(new_model(), tmp_path / "model" / "last-checkpoint") == 5
+    with pytest.raises(ModelError, match="which holds no state of a training"):
+        load_checkpoint(model, tmp_path)
+
+
+def test_an_optimizer_of_older_keras_goes_on_too(hub, tiny_bert, task, corpus, tmp_path):
+    """That of transformers' `create_optimizer`, as the course uses it."""
+    windows = task.encode_split(corpus["train"]).windows
+    dataset = make_dataset(windows, tokenizer=task.tokenizer, batch_size=4)
+
+    def new_model():
+        keras.utils.set_random_seed(3)
+        model = load_untrained(str(tiny_bert), tag_names=task.tag_names)
+        optimizer, _ = create_optimizer(1e-3, num_train_steps=8, num_warmup_steps=0, weight_decay_rate=0.01)
+        model.compile(optimizer, loss=TokenClassificationLoss())
+        return model
+
+    whole = new_model()
+    whole.fit(dataset, epochs=4, verbose=0)
+    callback = PushToHubCallback(tmp_path / "model", hub_model_id=NAME, checkpoint=True)
+    new_model().fit(dataset, epochs=2, callbacks=[callback], verbose=0)
+    model = new_model()
+    epochs = load_checkpoint(model, tmp_path / "model" / "last-checkpoint")
+    model.fit(dataset, epochs=4, initial_epoch=epochs, verbose=0)
+    for weight, expected in zip(model.weights, whole.weights, strict=True):
+        np.testing.assert_allclose(weight.numpy(), expected.numpy(), atol=1e-6)
