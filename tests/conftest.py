@@ -1,6 +1,8 @@
 """A tiny encoder, a tiny corpus, and the folder of real data where it is at hand."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -8,9 +10,11 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 import pytest
+import tensorflow as tf
 import tf_keras as keras
 from datasets import DatasetDict
 from huggingface_hub import HfApi
+from hypothesis import settings
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertTokenizerFast, TFBertModel
 
@@ -19,6 +23,15 @@ from tests.hub.client import online
 from tf_ner import TokenClassification, load_corpus
 
 SHARED = Path(__file__).parents[2] / "shared"
+
+# A machine that is busy with other work breaks no test.
+settings.register_profile("tf_ner", deadline=None)
+settings.load_profile("tf_ner")
+
+# For tests of several replicas; all others use the first, as they would the only one.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
 
 SENTENCES = [
     "Ada/B-PER Lovelace/I-PER lived/O in/O London/B-LOC ./O",
@@ -121,3 +134,21 @@ def hub():
 def api(hub: Hub) -> HfApi:
     """The client of a user who may write."""
     return HfApi(hub.url, token="hf_ada")
+
+
+@pytest.fixture
+def run(hub, tmp_path):
+    """Runs a command in a process with an untouched client, in a folder of its own."""
+
+    def run(*command, token="hf_ada", stdin="", **variables):
+        return subprocess.run(
+            [sys.executable, *map(str, command)],
+            env=hub.environment(tmp_path / "home", token) | {"PYTHONPATH": str(Path(__file__).parents[1]), **variables},
+            cwd=tmp_path,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run

@@ -14,7 +14,10 @@ from tf_ner.config import DEMO, TrainCommand, TrainConfig
 HEAVY = ("tensorflow", "transformers", "datasets", "numpy")
 
 
-@pytest.mark.parametrize("arguments", ["--help", "train --help", "evaluate --help", "predict --help", "push --help"])
+COMMANDS = ("train", "evaluate", "predict", "push", "compare", "convert", "check-data")
+
+
+@pytest.mark.parametrize("arguments", ["--help", *(f"{command} --help" for command in COMMANDS)])
 def test_help_needs_no_heavy_library(arguments):
     code = f"""
 import sys
@@ -42,7 +45,7 @@ def fails(arguments, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "error: Expected one of {train, evaluate, predict, push}. See tf-ner --help"),
+        ("", f"error: Expected one of {{{', '.join(COMMANDS)}}}. See tf-ner --help"),
         ("fly", "Unrecognized options: fly"),
         ("train --modle x", "Unrecognized options: --modle"),
         ("train --label-alignment none", "invalid choice 'none' for argument '--label-alignment'"),
@@ -51,33 +54,63 @@ def fails(arguments, capsys):
         ("train --warmup-ratio 2", "Received --warmup-ratio 2.0; expected 0 to 1"),
         ("train --language en English", "Received --language en English; expected ISO 639 codes"),
         ("train --license MIT", "Received --license MIT; expected the Hub's name"),
+        ("train --bootstrap 99", "Received --bootstrap 99; expected 0 or at least 100"),
         ("train --learning-rate -1", "Received --learning-rate -1.0; expected more than 0"),
         ("train --output-dir /dev/null", "which is a file"),
         ("train --dataset /no/such/folder", "no folder and no name on the Hub"),
+        ("train --task fly", "Received --task fly; expected one of ner, pos, chunk, text-classification"),
+        (
+            "train --text-columns a --dataset DATA",
+            "Received --text-columns with --task ner; expected it with --task text",
+        ),
+        ("TEXT --scheme iob1", "--scheme with --task text-classification; expected it with --task ner or pos or chunk"),
+        ("TEXT --stride 8 --dataset DATA", "Received --stride with --task text-classification"),
+        ("TEXT --text-columns a b c", "Received --text-columns a b c; expected one column, or two for pairs"),
+        ("TEXT --quoting no", "invalid choice 'no' for argument '--quoting'"),
+        ("TEXT --dataset DATA", "expected files such as train.csv, valid.csv and test.csv"),
         ("train --model /no/such/model --dataset DATA --output-dir OUT", "which cannot be loaded"),
         ("train --train-file /no/file --output-dir OUT", "/no/file, which does not exist"),
         ("train --train-file DATA/train.conll --output-dir OUT", "expected train and validation"),
         ("evaluate /no/such/model --dataset DATA", "which cannot be loaded"),
-        ("evaluate MODEL --dataset DATA --splits test dev", "Received --splits test dev"),
-        ("evaluate MODEL --dataset DATA", "expected one fine-tuned for entities"),
+        ("evaluate MODEL --dataset DATA", "expected one fine-tuned for token classification"),
         ("evaluate MODEL --dataset DATA --output OUT/scores.json", "whose folder does not exist"),
+        ("evaluate MODEL --dataset DATA --output DATA", "which is a folder; expected a file"),
         ("predict MODEL --batch-size 0", "Received --batch-size 0; expected at least 1"),
         ("predict", "Missing from tf-ner predict"),
+        (
+            "train --model MODEL --dataset DATA --output-dir OUT --ignore-label PER LOC ORG MISC",
+            "Received data whose only tag is 'O'; expected two tags at least",
+        ),
+        ("check-data --dataset my_corpus", "Received data set 'my_corpus', no folder here and none that the Hub gives"),
+        ("check-data --dataset DATA --limit -1", "Received --limit -1; expected at least 0"),
+        ("check-data --train-file /no/file", "/no/file, which does not exist"),
+        ("check-data --dataset DATA --fix DATA", "which is not empty; expected a new folder"),
+        ("check-data --dataset DATA --model /no/such/model", "which cannot be loaded"),
         ("predict MODEL /no/file", "No such file or directory: /no/file"),
-        ("predict MODEL DATA/train.conll", "expected one fine-tuned for entities"),
+        ("predict MODEL DATA/train.conll", "expected one fine-tuned for token classification"),
+        ("compare DATA", "Missing from tf-ner compare"),
+        ("compare DATA OUT", "DATA/predictions.test.conll, which does not exist; expected the predictions.test.conll"),
+        ("compare DATA/train.conll OUT", "DATA/train.conll:1: received 'Ada B-PER'; expected a word, its gold tag"),
+        ("compare DATA OUT --resamples 99", "Received --resamples 99; expected at least 100"),
+        ("compare DATA OUT --seed -1", "Received --seed -1; expected at least 0"),
+        ("compare DATA DATA --output OUT/comparison.json", "whose folder does not exist"),
     ],
 )
 def test_mistakes_get_one_line(arguments, message, capsys, tmp_path, corpus_dir, tiny_bert):
     places = {"DATA": str(corpus_dir), "OUT": str(tmp_path / "out"), "MODEL": str(tiny_bert)}
+    places["TEXT"] = "train --task text-classification"
     for name, place in places.items():
-        arguments = arguments.replace(name, place)
+        arguments, message = arguments.replace(name, place), message.replace(name, place)
     assert message in fails(arguments.split(), capsys)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("EU O\nrejects\n", "train.conll:2: received 1 column"), ("EU NNP\n", "train.conll:1: received tag 'NNP'")],
+    [
+        ("EU O\nrejects\n", "train.conll:2: received 1 column"),
+        ("EU B-ORG\nsaid VBD\n", "train.conll:2: received tag 'VBD'"),
+    ],
 )
 def test_bad_data_is_named_by_line(content, message, capsys, tmp_path, corpus_dir, tiny_bert):
     (tmp_path / "train.conll").write_text(content)
@@ -118,6 +151,60 @@ def test_commands_are_shown_as_they_can_be_typed(monkeypatch, tmp_path):
     assert cli._program() == str(tmp_path / "tf-ner")
     monkeypatch.chdir(tmp_path.parent)
     assert cli._program() == f"{tmp_path.name}/tf-ner"
+
+
+def check(arguments, capsys):
+    """Runs check-data; gives the exit code and what it prints."""
+    code = 0
+    try:
+        main(["check-data", *map(str, arguments)])
+    except SystemExit as stop:
+        code = stop.code
+    out, err = capsys.readouterr()
+    assert err == ""
+    return code, out
+
+
+def test_bad_data_is_told_and_exits_with_1(capsys, tmp_path):
+    path = tmp_path / "train.conll"
+    path.write_text("EU B-ORG\nrejects\n")
+    code, out = check(["--train-file", path], capsys)
+    assert code == 1
+    assert f"{path}:2: received 1 column ('rejects'); expected 2." in out
+    path.write_text("EU I-ORG\n")
+    code, out = check(["--train-file", path, "--scheme", "iob2"], capsys)
+    assert code == 0
+    assert "illegal-transition: 1 warning" in out
+
+
+def test_everything_can_be_had_as_json(capsys, tmp_path, tiny_bert):
+    path = tmp_path / "train.conll"
+    path.write_text("".join(f"EU\u00ad I-ORG\nw{number}\n\n" for number in range(12)), encoding="utf-8")
+    options = ["--scheme", "iob2", "--fix", tmp_path / "out", "--model", tiny_bert, "--json", "--limit", 1]
+    code, out = check(["--train-file", path, *options], capsys)
+    told = json.loads(out)
+    copy = str(tmp_path / "out" / "train.conll")
+    assert code == 1
+    assert told["scheme"] == "iob2"
+    assert (told["splits"]["train"]["path"], told["splits"]["train"]["sentences"]) == (copy, 12)
+    ragged = [finding["line"] for finding in told["findings"] if finding["kind"] == "ragged-row"]
+    assert ragged == list(range(2, 36, 3)), "all of them, whatever the limit"
+    assert set(told["findings"][0]) == {"kind", "path", "line", "message", "is_error"}
+    assert told["changes"][:2] == [
+        {"path": str(path), "line": 1, "old": "'EU\\xad'", "new": "'EU'"},
+        {"path": str(path), "line": 1, "old": "'I-ORG'", "new": "'B-ORG'"},
+    ]
+    assert told["tokenizer"]["max_length"] == 64
+
+
+def test_only_the_hub_needs_its_library():
+    code = """
+import sys
+from tf_ner.cli import main
+main(["check-data", "--dataset", "sample"])
+assert not {"tensorflow", "tf_keras", "transformers", "datasets", "numpy"} & sys.modules.keys()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 WITHOUT_A_NETWORK = """

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,34 @@ def test_several_values_are_saved_and_loaded(tmp_path):
 def test_a_card_that_the_hub_would_refuse(options):
     [option] = options
     with pytest.raises(ConfigError, match=f"Received --{option} "):
+        TrainConfig(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"schedule": "polynomial"}, "one of linear, cosine, constant"),
+        ({"loop": "while"}, "one of fit, custom"),
+        ({"layer_decay": 0.0}, "more than 0 and at most 1"),
+        ({"layer_decay": 1.1}, "more than 0 and at most 1"),
+        ({"label_smoothing": -0.1}, "0 or more and less than 1"),
+        ({"label_smoothing": 1.0}, "0 or more and less than 1"),
+        *(({name: 0}, "at least 1") for name in ("accumulate", "eval_every", "log_every", "save_every")),
+        ({"early_stopping_patience": 0}, "at least 1"),
+        ({"freeze_layers": -1}, "at least 0"),
+        ({"learning_rate": float("inf")}, "more than 0, and a number"),
+        ({"weight_decay": float("nan")}, "0 or more, and a number|at least 0"),
+        ({"max_grad_norm": float("inf")}, "more than 0, and a number"),
+        ({"class_weights": ("O",)}, "`balanced`, or NAME=WEIGHT"),
+        ({"class_weights": ("O=-1",)}, "`balanced`, or NAME=WEIGHT"),
+        ({"class_weights": ("O=nan",)}, "`balanced`, or NAME=WEIGHT"),
+        ({"class_weights": ("balanced", "O=1")}, "`balanced`, or NAME=WEIGHT"),
+    ],
+    ids=repr,
+)
+def test_a_recipe_that_cannot_work(options, expected):
+    [option] = options
+    with pytest.raises(ConfigError, match=f"Received --{option.replace('_', '-')} .*; expected {expected}"):
         TrainConfig(**options)
 
 
@@ -104,6 +133,12 @@ def test_a_folder_is_filled_only_on_success(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["a"]
 
 
+def test_weights_are_named():
+    config = TrainConfig(class_weights=["O=0.5", "a=b=2", "PER=1e-1", "X=.25"])
+    assert config.weights_by_name == {"O": 0.5, "a=b": 2.0, "PER": 0.1, "X": 0.25}
+    assert TrainConfig(class_weights="balanced").weights_by_name == TrainConfig().weights_by_name == {}
+
+
 def test_the_published_recipe_is_the_default():
     config = TrainConfig()
     assert (config.model, config.dataset, config.epochs, config.batch_size) == ("bert-base-cased", "conll2003", 3, 8)
@@ -121,3 +156,13 @@ def test_paths_may_be_strings():
 def test_a_file_in_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(OutputError, match="no/file, whose folder does not exist"), replaced_whole(tmp_path / "no/file"):
         pass
+
+
+def test_a_file_never_takes_the_place_of_what_is_none(tmp_path):
+    """As of `/dev/null`, which root could replace."""
+    os.mkfifo(tmp_path / "pipe")
+    for name, kind in (("pipe", "a device or a pipe"), (".", "a folder")):
+        with pytest.raises(OutputError, match=f"which is {kind}; expected a file"), replaced_whole(tmp_path / name):
+            pass
+    assert (tmp_path / "pipe").is_fifo()
+    assert [file.name for file in tmp_path.iterdir()] == ["pipe"]

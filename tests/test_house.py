@@ -2,13 +2,24 @@
 
 import ast
 import dataclasses
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 
 import tf_ner
-from tf_ner.config import EvaluateConfig, PredictConfig, PushConfig, TrainConfig
+from tf_ner.config import (
+    CheckConfig,
+    CompareConfig,
+    ConvertConfig,
+    EvaluateConfig,
+    PredictConfig,
+    PushConfig,
+    TrainConfig,
+)
+from tf_ner.tasks import TASKS, task_class
+from tf_ner.tasks.task import Task
 
 PACKAGE = Path(tf_ner.__file__).parent
 EVERYBODY = {"tf_ner.config", "tf_ner.errors", "tf_ner.files"}
@@ -48,24 +59,44 @@ def test_every_room_is_in_the_table():
     assert rooms == MAY_IMPORT.keys()
 
 
-@pytest.mark.parametrize("file", [*(PACKAGE / "corpus").rglob("*.py"), PACKAGE / "evaluation" / "scores.py"], ids=str)
-def test_corpus_and_scores_need_no_model_library(file):
+@pytest.mark.parametrize("file", [file for room in ("corpus", "evaluation") for file in (PACKAGE / room).rglob("*.py")])
+def test_corpus_and_evaluation_need_no_model_library(file):
     assert not {name.partition(".")[0] for name in imports(file)} & {"tensorflow", "tf_keras", "transformers"}
 
 
-def test_only_one_file_loads_models():
-    for file in PACKAGE.rglob("*.py"):
-        loads = re.search(r"\b(TF)?Auto(Model|Tokenizer|Config)\w*\.from_pretrained", file.read_text(encoding="utf-8"))
-        assert not loads or file.name == "models.py", file
+@pytest.mark.parametrize(
+    ("loads", "files"),
+    [
+        (r"\b(TFAutoModel\w*|_model_class\(\w+\))\.from_pretrained", {"models.py"}),
+        (r"\bAutoTokenizer\.from_pretrained", {"tokenizers.py"}),
+        (r"\bAutoConfig\.from_pretrained", {"models.py", "tokenizers.py"}),
+    ],
+)
+def test_only_one_file_loads_models(loads, files):
+    found = {file.name for file in PACKAGE.rglob("*.py") if re.search(loads, file.read_text(encoding="utf-8"))}
+    assert found == files
 
 
-@pytest.mark.parametrize("config", [TrainConfig, EvaluateConfig, PredictConfig, PushConfig])
+@pytest.mark.parametrize(
+    "config", [TrainConfig, EvaluateConfig, PredictConfig, PushConfig, CompareConfig, ConvertConfig, CheckConfig]
+)
 def test_every_option_is_read(config):
     code = "".join(file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py") if file.name != "config.py")
     files = dict.fromkeys(("train_file", "validation_file", "test_file"), "files")
-    through_properties = {**files, "output_dir": "run_dir"}
+    labels = dict.fromkeys(("map_label", "ignore_label"), "new_labels")
+    through_properties = {**files, **labels, "output_dir": "run_dir", "pad_to_length": "fixed_length"}
     for field in dataclasses.fields(config):
         assert f"config.{through_properties.get(field.name, field.name)}" in code, field.name
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_each_task_of_the_table_is_whole(name):
+    kind = task_class(name)
+    assert issubclass(kind, Task)
+    assert not inspect.isabstract(kind)
+    options = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
+    assert kind.own_options <= options.keys()
+    assert TrainConfig(task=name).task == name
 
 
 def test_public_names_are_there():

@@ -1,4 +1,4 @@
-"""Fine-tune encoders for token classification with TensorFlow and Keras.
+"""Fine-tune encoders for token and text classification with TensorFlow and Keras.
 
 The public names are loaded when they are first used, so that `import tf_ner` and the command line's help are quick.
 """
@@ -9,28 +9,52 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "CheckConfig": "tf_ner.config",
+    "CompareConfig": "tf_ner.config",
     "EvaluateConfig": "tf_ner.config",
     "HistoryWriter": "tf_ner.training.callbacks",
+    "MetricsCallback": "tf_ner.training.callbacks",
     "Predictor": "tf_ner.inference.predictor",
     "PushToHubCallback": "tf_ner.hub.push",
+    "RegressionLoss": "tf_ner.training.losses",
     "SaveBest": "tf_ner.training.callbacks",
+    "Seqeval": "tf_ner.evaluation.metric",
     "SeqevalCallback": "tf_ner.training.callbacks",
+    "StopEarly": "tf_ner.training.callbacks",
+    "TextClassification": "tf_ner.tasks.text_classification",
+    "TextClassificationLoss": "tf_ner.training.losses",
     "TfNerError": "tf_ner.errors",
     "TokenClassification": "tf_ner.tasks.token_classification",
     "TokenClassificationLoss": "tf_ner.training.losses",
     "TrainConfig": "tf_ner.config",
-    "TrainResult": "tf_ner.training.fit",
+    "TrainResult": "tf_ner.training.run",
+    "bootstrap_interval": "tf_ner.evaluation.intervals",
+    "check_data": "tf_ner.corpus.check_data",
+    "choose_strategy": "tf_ner.training.strategies",
+    "compare": "tf_ner.evaluation.compare",
+    "compile_step": "tf_ner.training.loop",
     "evaluate": "tf_ner.training.evaluate",
+    "load_checkpoint": "tf_ner.hub.push",
     "load_corpus": "tf_ner.corpus.sources",
-    "load_tokenizer": "tf_ner.training.models",
+    "load_texts": "tf_ner.corpus.text_sets",
+    "load_tokenizer": "tf_ner.tasks.tokenizers",
     "load_trained": "tf_ner.training.models",
     "load_untrained": "tf_ner.training.models",
     "make_dataset": "tf_ner.pipeline.to_tf",
     "make_optimizer": "tf_ner.training.optimizers",
+    "make_train_step": "tf_ner.training.loop",
     "num_batches": "tf_ner.pipeline.sampling",
+    "paired_test": "tf_ner.evaluation.intervals",
+    "rate_shares": "tf_ner.training.layers",
+    "save_model": "tf_ner.hub.weights",
     "score_entities": "tf_ner.evaluation.scores",
+    "score_labels": "tf_ner.evaluation.texts",
+    "score_numbers": "tf_ner.evaluation.texts",
     "score_tags": "tf_ner.evaluation.scores",
-    "train": "tf_ner.training.fit",
+    "train": "tf_ner.training.run",
+    "train_seeds": "tf_ner.training.seeds",
+    "training_steps": "tf_ner.training.loop",
+    "variables_to_train": "tf_ner.training.layers",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]

@@ -1,5 +1,6 @@
 """The commands: parse, call, print; nothing else."""
 
+import argparse
 import contextlib
 import dataclasses
 import io
@@ -16,10 +17,21 @@ from typing import Annotated, Any, NoReturn, TextIO
 
 import tyro
 
-from tf_ner.config import DEMO, EvaluateConfig, PredictConfig, PushConfig, TrainCommand
+from tf_ner.config import (
+    DEMO,
+    CheckConfig,
+    CompareConfig,
+    ConvertConfig,
+    EvaluateConfig,
+    PredictConfig,
+    PushConfig,
+    TrainCommand,
+    TrainConfig,
+)
 from tf_ner.errors import DataError, TfNerError
 
 _FAILED = 2
+_ERRORS_IN_DATA = 1
 
 _DEMO_TEXTS = (
     "My name is Sylvain and I work at Hugging Face in Brooklyn.",
@@ -35,13 +47,13 @@ What to try next:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command and exits with 0, or with 2 after one line that says what is wrong."""
+    """Runs one command and exits with 0, with 2 after one line that says what is wrong, or with 1 for bad data."""
     try:
         config = _parse(sys.argv[1:] if arguments is None else arguments)
         _quiet_libraries()
         _COMMANDS[type(config)](config)
     except TfNerError as error:
-        _fail(str(error))
+        _fail(str(error), exit_code=error.exit_code)
     except BrokenPipeError:
         # The reader of our output has gone, as `head` does; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -53,18 +65,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _train(command: TrainCommand) -> None:
     from tf_ner.terminal import print_scores
-    from tf_ner.training.fit import train
+    from tf_ner.training.run import train
 
-    result = train(command.config, verbose=1 if sys.stdout.isatty() else 2)
+    verbose = 1 if sys.stdout.isatty() else 2
+    if command.seeds is not None:
+        _train_seeds(command.config, command.seeds, verbose=verbose)
+        return
+    result = train(command.config, verbose=verbose)
     print_scores(result.metrics)
-    if command.demo:
+    shows_entities = command.demo and command.config.task == "ner"
+    if shows_entities:
         _show_entities(result.output_dir)
     program, run_dir = _program(), shlex.quote(str(result.output_dir))
-    print(f"Saved in {result.output_dir}. Find entities with: {program} predict {run_dir}")
+    print(f"Saved in {result.output_dir}. Try it with: {program} predict {run_dir}")
     if result.commit_url:
         print(f"On the Hub: {result.commit_url}")
-    if command.demo:
+    if shows_entities:
         print(_WHAT_NEXT.format(program=program, run_dir=run_dir))
+
+
+def _train_seeds(config: TrainConfig, seeds: Sequence[int], *, verbose: int) -> None:
+    from tf_ner.terminal import print_spread
+    from tf_ner.training.seeds import train_seeds
+
+    print_spread(train_seeds(config, seeds, verbose=verbose))
+    print(f"Saved in {config.run_dir}: a folder for each seed, and seeds.json.")
 
 
 def _show_entities(run_dir: Path) -> None:
@@ -98,8 +123,31 @@ def _predict(config: PredictConfig) -> None:
             config.model, revision=config.model_revision, batch_size=config.batch_size
         )
         texts = (line.rstrip("\n") for line in file)
-        for annotated in predictor.find_entities(texts, split_at_spaces=config.words):
-            print(json.dumps(dataclasses.asdict(annotated), ensure_ascii=False))
+        for result in predictor.answer_lines(texts, words=config.words):
+            answer = {name: value for name, value in dataclasses.asdict(result).items() if value is not None}
+            print(json.dumps(answer, ensure_ascii=False))
+
+
+def _check_data(config: CheckConfig) -> None:
+    from tf_ner.corpus.check_data import check_data
+    from tf_ner.terminal import print_changes, print_report
+
+    checked = check_data(config)
+    report, tokenizer = checked.report, None
+    if config.model is not None:
+        from tf_ner.tasks.tokenizer_checks import check_with_model
+
+        tokenizer, findings = check_with_model(checked.splits, config.model, revision=config.model_revision)
+        report = dataclasses.replace(report, findings=[*report.findings, *findings])
+    if config.json:
+        changes = [dataclasses.asdict(change) for change in checked.changes]
+        others = {"tokenizer": tokenizer and dataclasses.asdict(tokenizer), "changes": changes}
+        print(json.dumps(dataclasses.asdict(report) | others, indent=2, default=str))
+    else:
+        print_changes(checked.changes)
+        print_report(report, tokenizer, limit=config.limit)
+    if any(finding.is_error for finding in report.findings):
+        raise SystemExit(_ERRORS_IN_DATA)
 
 
 def _push(config: PushConfig) -> None:
@@ -112,20 +160,41 @@ def _push(config: PushConfig) -> None:
     print(f"Pushed: {push_run(config)}")
 
 
+def _compare(config: CompareConfig) -> None:
+    from tf_ner.evaluation.compare import compare
+    from tf_ner.terminal import print_comparison
+
+    print_comparison(compare(config))
+
+
+def _convert(config: ConvertConfig) -> None:
+    from tf_ner.corpus.convert import convert
+
+    for converted in convert(config):
+        print(converted)
+
+
 _COMMANDS: dict[type, Callable[[Any], None]] = {
     TrainCommand: _train,
     EvaluateConfig: _evaluate,
     PredictConfig: _predict,
     PushConfig: _push,
+    CompareConfig: _compare,
+    ConvertConfig: _convert,
+    CheckConfig: _check_data,
 }
 
 
 def _parse(arguments: Sequence[str]) -> Any:
-    """Reads the command line; a preset takes the place of the defaults."""
-    command = _parse_over(TrainCommand(), arguments)
-    if isinstance(command, TrainCommand) and command.demo:
-        return _parse_over(TrainCommand(config=DEMO), arguments)
-    return command
+    """Reads the command line; a preset and a file of options take the place of the defaults."""
+    known = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    known.add_argument("--demo", action="store_true")
+    known.add_argument("--config", type=Path, nargs="?")
+    found, _ = known.parse_known_args(arguments) if arguments[:1] == ["train"] else (None, None)
+    config = DEMO if found and found.demo else TrainConfig()
+    if found and found.config is not None:
+        config = config.with_file(found.config)
+    return _parse_over(TrainCommand(config=config), arguments)
 
 
 def _parse_over(train_defaults: TrainCommand, arguments: Sequence[str]) -> Any:
@@ -135,6 +204,9 @@ def _parse_over(train_defaults: TrainCommand, arguments: Sequence[str]) -> Any:
         | Annotated[EvaluateConfig, tyro.conf.subcommand("evaluate")]
         | Annotated[PredictConfig, tyro.conf.subcommand("predict")]
         | Annotated[PushConfig, tyro.conf.subcommand("push")]
+        | Annotated[CompareConfig, tyro.conf.subcommand("compare")]
+        | Annotated[ConvertConfig, tyro.conf.subcommand("convert")]
+        | Annotated[CheckConfig, tyro.conf.subcommand("check-data")]
     )
     printed = io.StringIO()
     try:
@@ -142,7 +214,7 @@ def _parse_over(train_defaults: TrainCommand, arguments: Sequence[str]) -> Any:
             return tyro.cli(
                 commands,
                 prog="tf-ner",
-                description="Fine-tune encoders for token classification with TensorFlow and Keras.",
+                description="Fine-tune encoders for token and text classification with TensorFlow and Keras.",
                 args=list(arguments),
             )
     except SystemExit as stop:
@@ -155,12 +227,14 @@ def _first_part(box: str) -> str:
     """The message inside a box of tyro, without its title and the help it repeats, on one line."""
     lines = [re.sub("[╭╮╰╯│─]|-{3,}", "", line).strip() for line in box.splitlines()]
     message, _, _ = " ".join(" ".join(lines[1:]).split()).partition(" Argument helptext:")
+    # Where a line of the box ends before a full stop, there is a space too many.
+    message = message.replace(" . ", ". ")
     return message.replace("For full helptext, run", "See").replace("For full helptext, see", "See")
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, *, exit_code: int = _FAILED) -> NoReturn:
     print(f"error: {message}", file=sys.stderr)
-    raise SystemExit(_FAILED)
+    raise SystemExit(exit_code)
 
 
 def _quiet_libraries() -> None:

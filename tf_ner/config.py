@@ -2,21 +2,67 @@
 
 import dataclasses
 import json
+import math
 import re
 import typing
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from tf_ner.errors import ConfigError
 from tf_ner.files import write_text
+from tf_ner.option_files import read_options
+from tf_ner.tasks import TASKS
 
 RUN_CONFIG = "run_config.json"
 """What a run's options are called in its folder; a folder that holds it is a run."""
 
+PREDICTIONS = "predictions.test.conll"
+"""What a run's word, gold tag and predicted tag of each word of the test split are called in its folder."""
+
+# With fewer an interval at 95 % rests on one or two of them.
+_LEAST_RESAMPLES = 100
+
 LabelAlignment = Literal["all", "first", "repeat"]
+
+TaggingTask = Literal["ner", "pos", "chunk"]
+"""Which tags of a corpus: those of entities and of chunks spell spans, those of parts of speech are any names."""
+
+SchemeName = Literal["iob1", "iob2", "bioes", "bilou", "io", "plain"]
+"""How tags spell entities; `bioes` is also called IOBES, `bilou` BILOU, `plain` has labels without a prefix."""
+
+FormatName = Literal["conll", "conllu", "jsonl", "jsonl-spans", "csv", "tsv", "parquet"]
+"""Formats of corpus files; `jsonl` has words and tags, `jsonl-spans` text and spans, `tsv` a header."""
+
+LabelType = Literal["auto", "names", "numbers"]
+"""What the labels of texts are; `auto`: numbers where all are, and not all are whole."""
+
+Quoting = Literal["auto", "on", "off"]
+"""Whether quotes around the cells of a table are no part of them; `auto`: in CSV files."""
+
+LoopName = Literal["fit", "custom"]
+
+StrategyName = Literal["auto", "single", "mirrored", "multiworker", "tpu"]
+"""What shares the work: `auto` is `multiworker` where TF_CONFIG is set, `mirrored` where there are several devices of a
+kind, and `single` otherwise; a TPU must be asked for."""
+
+Precision = Literal["float32", "bfloat16", "float16"]
+"""What the model computes in; its weights, logits and loss are float32 always."""
+
+HUB = "hub"
+"""What `--resume-from` says for the checkpoint in the repository that the run is pushed to."""
+
+_PAD_ON_TPU = 128
+
+ScheduleName = Literal["linear", "cosine", "constant"]
+
+BALANCED = ("balanced",)
+"""What `--class-weights` says instead of weights, to have them worked out."""
+
+_NAMED_WEIGHT = re.compile(r".+=(\d+\.?\d*|\.\d+)(e-?\d+)?")
 
 # What the Hub takes for `language` and for `license`; its list of licences grows, so only their form is known here.
 _LANGUAGE = re.compile("[a-z]{2,3}|code|multilingual")
@@ -43,39 +89,92 @@ def _require_at_least(least: int, config: Any, *names: str) -> None:
         _require(config, name, value is None or value >= least, f"at least {least}")
 
 
+def _choices(literal: Any) -> str:
+    return f"one of {', '.join(typing.get_args(literal))}"
+
+
+def _require_one_of(config: Any, name: str, literal: Any) -> None:
+    _require(config, name, getattr(config, name) in typing.get_args(literal), _choices(literal))
+
+
 def _require(config: Any, name: str, fulfilled: bool, expected: str) -> None:
     if not fulfilled:
         option = "--" + name.replace("_", "-")
         value = getattr(config, name)
-        received = " ".join(value) if isinstance(value, tuple) else value
+        received = " ".join(map(str, value)) if isinstance(value, tuple) else value
         raise ConfigError(f"Received {option} {received}; expected {expected}. Change {option}.")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataConfig:
-    """Which sentences, and how they are cut into batches."""
+class ReadingConfig:
+    """How a corpus is read."""
 
-    dataset: str = "conll2003"
-    """A data set on the Hub, `sample`, or a folder of CoNLL files named after their splits (train, valid, test)."""
+    _tasks: ClassVar[Collection[str]] = typing.get_args(TaggingTask)
+
     dataset_config: str | None = None
     """Which configuration of a Hub data set."""
     dataset_revision: str | None = None
     """Which branch, tag or commit of a Hub data set."""
-    train_file: Path | None = None
-    """CoNLL file to train on, instead of --dataset."""
-    validation_file: Path | None = None
-    """CoNLL file to choose the best epoch by, instead of --dataset."""
-    test_file: Path | None = None
-    """CoNLL file for the final score, instead of --dataset."""
-    max_eval_examples: int | None = None
-    """Score only the first so many sentences of a split."""
-    eval_batch_size: int = 32
-    """Windows a batch while scoring."""
+    task: TaggingTask = "ner"
+    """Which tags: of entities, of parts of speech, or of chunks."""
+    columns: tuple[str, ...] | None = None
+    """What each column of CoNLL files holds, such as `word pos chunk ner`; otherwise the word is the first column and
+    the tag the last."""
+    word_column: str | None = None
+    """The column or key of the words: a name, or a number from 0 (negative from the right)."""
+    tag_column: str | None = None
+    """The column or key of the tags: a name, or a number from 0 (negative from the right)."""
+    word_prefix: str = ""
+    """What stands before every word of CoNLL files and is no part of it, such as `en:`."""
+    comments: bool = False
+    """Lines of CoNLL files that begin with # are comments."""
+    scheme: SchemeName | None = None
+    """How the tags spell entities; told from the tags if not given."""
+    map_label: tuple[str, ...] | None = None
+    """New names of labels, such as `GPE=LOC`."""
+    ignore_label: tuple[str, ...] | None = None
+    """Labels whose entities are read as no entities."""
 
     def __post_init__(self) -> None:
+        for field in ("columns", "map_label", "ignore_label"):
+            _make_tuple(self, field)
+        _require(self, "task", self.task in self._tasks, f"one of {', '.join(self._tasks)}")
+        _require(self, "scheme", self.scheme in (None, *typing.get_args(SchemeName)), _choices(SchemeName))
+        renamed = [old for old, _ in self._renamed]
+        are_pairs = all(old and new for old, new in self._renamed)
+        _require(self, "map_label", are_pairs and len(set(renamed)) == len(renamed), "OLD=NEW, each OLD once")
+        are_labels = self.task == "pos" or all(new != "O" for _, new in self._renamed)
+        _require(self, "map_label", are_labels, "another NEW than O, or the label under --ignore-label")
+        _require(self, "ignore_label", not set(renamed) & set(self.ignore_label or ()), "labels not in --map-label")
+        _require(self, "ignore_label", not self.ignore_label or self.task != "pos", "none for --task pos")
+
+    @property
+    def new_labels(self) -> dict[str, str | None]:
+        """The new name of each label that shall have one; None for one that shall not be read."""
+        return {**dict(self._renamed), **dict.fromkeys(self.ignore_label or ())}
+
+    @property
+    def _renamed(self) -> list[tuple[str, str]]:
+        return [(old, new) for old, _, new in (pair.rpartition("=") for pair in self.map_label or ())]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusConfig(ReadingConfig):
+    """Which corpus, and how it is read."""
+
+    dataset: str = "conll2003"
+    """A data set on the Hub, `sample`, or a folder of files named after their splits (train, valid, test)."""
+    train_file: Path | None = None
+    """File to train on, instead of --dataset."""
+    validation_file: Path | None = None
+    """File to choose the best epoch by, instead of --dataset."""
+    test_file: Path | None = None
+    """File for the final score, instead of --dataset."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         for field in ("train_file", "validation_file", "test_file"):
             _make_path(self, field)
-        _require_at_least(1, self, "eval_batch_size", "max_eval_examples")
 
     @property
     def files(self) -> dict[str, Path]:
@@ -85,7 +184,52 @@ class DataConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig(DataConfig):
+class DataConfig(CorpusConfig):
+    """Which sentences, and how they are cut into batches."""
+
+    max_eval_examples: int | None = None
+    """Score only the first so many sentences of a split."""
+    eval_batch_size: int = 32
+    """Windows a batch while scoring."""
+    bootstrap: int = 0
+    """How many times to draw the sentences again for a 95 % interval of the final scores; 0: none."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_at_least(1, self, "eval_batch_size", "max_eval_examples")
+        is_enough = self.bootstrap == 0 or self.bootstrap >= _LEAST_RESAMPLES
+        _require(self, "bootstrap", is_enough, f"0 or at least {_LEAST_RESAMPLES}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskConfig(DataConfig):
+    """Which task, on which data."""
+
+    _tasks: ClassVar[Collection[str]] = TASKS.keys()
+
+    # Wider than where only words and tags are read.
+    task: Annotated[str, arg(metavar="{" + ",".join(TASKS) + "}")] = "ner"  # type: ignore[assignment]
+    """What is learnt: tags of entities, of parts of speech or of chunks; or a label a text or a pair of texts."""
+    text_columns: tuple[str, ...] | None = None
+    """The column or key of the texts, or the two of pairs; known for GLUE, and otherwise found by usual names."""
+    label_column: str | None = None
+    """The column or key of the texts' labels; `label` if not given."""
+    label_type: LabelType = "auto"
+    """Whether the texts' labels are names, or numbers to be learnt as such; `auto`: numbers where not all are whole."""
+    quoting: Quoting = "auto"
+    """Quotes around the cells of tables of texts are no part of them; `auto`: on in CSV, off in TSV files."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _make_tuple(self, "text_columns")
+        _require_one_of(self, "quoting", Quoting)
+        _require_one_of(self, "label_type", LabelType)
+        num_columns = len(self.text_columns) if self.text_columns is not None else 1
+        _require(self, "text_columns", num_columns in (1, 2), "one column, or two for pairs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(TaskConfig):
     """Which encoder learns from which data, and how."""
 
     model: str = "bert-base-cased"
@@ -96,36 +240,92 @@ class TrainConfig(DataConfig):
     """Where the run goes; runs/<model>-<dataset> if not given."""
     overwrite: bool = False
     """Replace the run that --output-dir holds."""
+    loop: LoopName = "fit"
+    """What makes the steps: `fit` of Keras, or the same training written out, to read and to change."""
     epochs: int = 3
     """How many times to train on every sentence."""
     batch_size: int = 8
-    """Windows a step."""
+    """Windows that the model reads at once."""
+    accumulate: int = 1
+    """Batches a step: 4 of 4 windows take the same step as one of 16, and less memory."""
     group_by_length: bool = False
     """Form batches of sentences of similar length: less padding, so faster, but short sentences weigh more."""
     learning_rate: float = 2e-5
-    """Highest learning rate; it falls to 0 in a straight line."""
+    """Highest learning rate."""
+    schedule: ScheduleName = "linear"
+    """How the learning rate falls: to 0 in a straight line or in half a cosine wave, or not at all."""
+    layer_decay: float = 1.0
+    """Each layer learns at the rate of the next one times this: the head at the whole rate, the embeddings least."""
+    freeze_embeddings: bool = False
+    """Leave the embeddings as they are."""
+    freeze_layers: int = 0
+    """Leave the encoder's lowest so many layers as they are, and the embeddings below them."""
     weight_decay: float = 0.01
     """Decay of all weights but biases and layer norms."""
     warmup_ratio: float = 0.0
-    """Share of the steps over which the learning rate rises from 0."""
+    """Share of the steps over which the learning rate rises from 0, before it falls."""
     max_grad_norm: float = 1.0
     """Longest gradient, over all weights; longer ones are scaled down."""
     max_length: int | None = None
-    """In subwords; longer sentences are split into windows and merged again. The encoder's limit if not given."""
+    """In subwords; longer sentences are split into windows and merged again, longer texts are cut. The encoder's limit
+    if not given."""
     stride: int = 64
     """In subwords: what two windows of one sentence share at most, and never more than half a window."""
+    label_smoothing: float = 0.0
+    """Share of each label that is spread over all labels alike, in training."""
+    class_weights: tuple[str, ...] | None = None
+    """How much tags or labels weigh in training, such as `O=0.5 B-PER=2 LOC=3`, others 1; or `balanced`: as much
+    less as they are more frequent."""
     label_alignment: LabelAlignment = "all"
     """What later subwords of a word learn: `all`, its tag with I- for B-; `first`, nothing; `repeat`, its tag."""
     seed: int = 42
     """Seed of new weights, dropout and the order of the sentences."""
     max_train_examples: int | None = None
     """Train only on the first so many sentences."""
+    eval_every: int | None = None
+    """Score validation every so many steps, and after the last; after each epoch if not given."""
+    log_every: int | None = None
+    """Write loss and learning rate every so many steps to `losses.csv`."""
+    save_every: int | None = None
+    """Write a checkpoint every so many steps, and not only after each evaluation."""
+    keep_checkpoints: int | None = None
+    """Keep so many of the newest checkpoints; two while it trains and none of a finished run, if not given."""
+    resume: bool = False
+    """Go on from the newest checkpoint in the output folder; begin where there is none, and change nothing where the
+    run is finished."""
+    resume_from: str | None = None
+    """Go on from this checkpoint: a folder such as runs/first/checkpoints/step-500, or `hub`, the one that
+    --push-checkpoints left in the repository."""
+    deterministic: bool = False
+    """Repeat a run to the last bit, at the price of some speed."""
+    strategy: StrategyName = "auto"
+    """What shares the work: one device, several of this machine, several machines (TF_CONFIG), or a TPU."""
+    tpu: bool = False
+    """Train on a TPU: --strategy tpu, and --pad-to-length 128 where no length is given."""
+    tpu_name: str | None = None
+    """Which TPU: `local` for one that is part of this machine, its name on Google Cloud otherwise. Found by the
+    environment if not given."""
+    logical_devices: int | None = None
+    """Divide the CPU into so many devices, to try what several do."""
+    precision: Precision = "float32"
+    """What the model computes in; float16 needs a GPU."""
+    jit_compile: bool = False
+    """Compile the step with XLA, anew for each shape of a batch: best with --pad-to-length."""
+    pad_to_length: int | None = None
+    """In subwords; give every batch this one length and as many rows. Longer sentences are split into windows."""
+    best_metric: str | None = None
+    """Which score on validation says what is best, such as `f1_PER` or `loss`; F1, or accuracy where there is none, if
+    not given."""
+    early_stopping_patience: int | None = None
+    """Stop after so many evaluations that are no better than the best before."""
     push_to_hub: bool = False
-    """Push the run to the Hub after each epoch and at the end; log in first with `huggingface-cli login`."""
+    """Push the run to the Hub after each evaluation and at the end; log in first with `huggingface-cli login`."""
     hub_model_id: str | None = None
     """Where to push: name, user/name or organisation/name. The name of the output folder if not given."""
     hub_private: bool = False
     """Make a new repository private."""
+    push_checkpoints: bool = False
+    """Push the newest checkpoint too, so that --resume-from hub goes on elsewhere; needs --push-to-hub."""
     language: tuple[str, ...] | None = None
     """For the model card: ISO 639 codes of the language or languages, such as `en` or `bn`."""
     license: str | None = None
@@ -137,18 +337,50 @@ class TrainConfig(DataConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         _make_path(self, "output_dir")
-        _make_tuple(self, "language")
-        _make_tuple(self, "widget")
-        _require_at_least(1, self, "epochs", "batch_size", "max_train_examples")
-        _require_at_least(0, self, "weight_decay", "stride")
-        _require_at_least(3, self, "max_length")
-        _require(self, "learning_rate", self.learning_rate > 0, "more than 0")
+        for field in ("language", "widget", "class_weights"):
+            _make_tuple(self, field)
+        _require_at_least(1, self, "epochs", "batch_size", "accumulate", "max_train_examples")
+        _require_at_least(1, self, "eval_every", "log_every", "save_every", "early_stopping_patience")
+        _require_at_least(1, self, "keep_checkpoints", "logical_devices")
+        _require_at_least(0, self, "weight_decay", "stride", "freeze_layers")
+        _require_at_least(3, self, "max_length", "pad_to_length")
+        _require(self, "learning_rate", 0 < self.learning_rate < math.inf, "more than 0, and a number")
+        _require(self, "weight_decay", self.weight_decay < math.inf, "0 or more, and a number")
+        _require(self, "layer_decay", 0 < self.layer_decay <= 1, "more than 0 and at most 1")
         _require(self, "warmup_ratio", 0 <= self.warmup_ratio <= 1, "0 to 1")
-        _require(self, "max_grad_norm", self.max_grad_norm > 0, "more than 0")
+        _require(self, "max_grad_norm", 0 < self.max_grad_norm < math.inf, "more than 0, and a number")
         _require(self, "seed", 0 <= self.seed < 2**32, "0 to 4294967295")
-        alignments = typing.get_args(LabelAlignment)
-        _require(self, "label_alignment", self.label_alignment in alignments, f"one of {', '.join(alignments)}")
+        _require_one_of(self, "label_alignment", LabelAlignment)
+        _require_one_of(self, "schedule", ScheduleName)
+        _require_one_of(self, "loop", LoopName)
+        _require(self, "label_smoothing", 0 <= self.label_smoothing < 1, "0 or more and less than 1")
+        are_weights = self.class_weights in (None, BALANCED) or all(map(_NAMED_WEIGHT.fullmatch, self.class_weights))
+        _require(self, "class_weights", are_weights, "`balanced`, or NAME=WEIGHT with a weight of 0 or more")
+        self._check_devices()
+        _require(self, "push_checkpoints", not self.push_checkpoints or self.push_to_hub, "--push-to-hub beside it")
+        _require(self, "overwrite", not (self.overwrite and self._resumes), "no --resume or --resume-from beside it")
         self._check_card()
+
+    def _check_devices(self) -> None:
+        _require_one_of(self, "strategy", StrategyName)
+        _require_one_of(self, "precision", Precision)
+        _require(self, "tpu", not self.tpu or self.strategy in ("auto", "tpu"), "--strategy tpu, or none")
+        _require(self, "tpu_name", self.tpu_name is None or self.on_tpu, "--tpu beside it")
+        _require(self, "logical_devices", self.logical_devices is None or not self.on_tpu, "no --tpu beside it")
+        _require(self, "precision", self.precision != "float16" or not self.on_tpu, "bfloat16 on a TPU")
+
+    @property
+    def on_tpu(self) -> bool:
+        return self.tpu or self.strategy == "tpu"
+
+    @property
+    def fixed_length(self) -> int | None:
+        """The one length of all batches, in subwords; None where each has its own."""
+        return self.pad_to_length or (_PAD_ON_TPU if self.on_tpu else None)
+
+    @property
+    def _resumes(self) -> bool:
+        return self.resume or self.resume_from is not None
 
     def _check_card(self) -> None:
         """Finds before the training what the Hub would refuse after it."""
@@ -169,11 +401,13 @@ class TrainConfig(DataConfig):
 
     @property
     def run_dir(self) -> Path:
-        """The output folder, named after model and data where it was not given."""
+        """The output folder, named after model, data (and its configuration) and task where it was not given."""
         if self.output_dir is not None:
             return self.output_dir
         source = self.train_file.parent if self.train_file else Path(self.dataset)
-        names = (Path(self.model).name, source.resolve().name if source.is_dir() else source.name)
+        names = [Path(self.model).name, source.resolve().name if source.is_dir() else source.name]
+        names += [self.dataset_config] if self.dataset_config else []
+        names += [] if self.task == "ner" else [self.task]
         return Path("runs") / "-".join(re.sub(r"[^\w.]+", "-", name) for name in names)
 
     @property
@@ -182,24 +416,40 @@ class TrainConfig(DataConfig):
         parts = [value.partition(": ") for value in self.widget or ()]
         return [(title.strip(), text.strip()) if colon else ("", title.strip()) for title, colon, text in parts]
 
+    @property
+    def weights_by_name(self) -> dict[str, float]:
+        """The weight of each tag or label that `--class-weights` names."""
+        parts = [pair.rpartition("=") for pair in self.class_weights or () if pair not in BALANCED]
+        return {name: float(weight) for name, _, weight in parts}
+
+    def to_repeat(self) -> Self:
+        """The options of this run for another one, which shall not replace or go on with what this one did."""
+        return dataclasses.replace(self, overwrite=False, resume=False, resume_from=None)
+
     def save(self, path: Path) -> None:
         """Writes JSON that `load` turns into an equal object."""
         write_text(path, json.dumps(dataclasses.asdict(self), indent=2, default=str) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Reads what `save` wrote.
+        """Reads what `save` wrote, or options in YAML.
 
         Raises:
-            ConfigError: The file is missing or is not a saved run.
+            ConfigError: The file cannot be read, or is not that.
         """
+        return cls().with_file(path)
+
+    def with_file(self, path: Path) -> Self:
+        """These options, with those of a file in their place.
+
+        Raises:
+            ConfigError: The file cannot be read, or an option in it cannot be used.
+        """
+        options = read_options(path, type(self))
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**values)
-        except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
-            raise ConfigError(
-                f"Received {path} ({error}); expected a run_config.json as a run writes it. Check the path."
-            ) from error
+            return dataclasses.replace(self, **options)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,10 +480,24 @@ class TrainCommand:
     config: Annotated[TrainConfig, arg(name="")] = dataclasses.field(default_factory=TrainConfig)
     demo: FlagCreatePairsOff[bool] = False
     """Where no option is given: the packaged encoder, the sample corpus, two minutes, and no need of the Hub."""
+    options_file: Annotated[Path | None, arg(name="config", metavar="FILE")] = None
+    """Options where none are given: the run_config.json of another run, or YAML such as `learning-rate: 2e-5`."""
+    seeds: tuple[int, ...] | None = None
+    """Train once for each, in the folders seed-1 and so on of --output-dir, and show means and deviations. What is
+    finished there already is not repeated."""
+
+    def __post_init__(self) -> None:
+        _make_path(self, "options_file")
+        _make_tuple(self, "seeds")
+        seeds = self.seeds or ()
+        are_seeds = all(0 <= seed < 2**32 for seed in seeds) and len(set(seeds)) == len(seeds)
+        _require(
+            self, "seeds", self.seeds is None or (bool(seeds) and are_seeds), "seeds, each from 0 to 4294967295, once"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateConfig(DataConfig):
+class EvaluateConfig(TaskConfig):
     """Score a fine-tuned model."""
 
     model: Annotated[Positional[str], arg(metavar="MODEL")]
@@ -247,13 +511,38 @@ class EvaluateConfig(DataConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CheckConfig(CorpusConfig):
+    """Find what is wrong with a data set, by file and line, before a model is loaded.
+
+    Exit code 1 says that there are errors: lines that cannot be read, or tags that are not of the scheme.
+    """
+
+    model: str | None = None
+    """Check how the tokenizer of this model reads the words too."""
+    model_revision: str | None = None
+    """Which branch, tag or commit of a Hub model."""
+    limit: int = 10
+    """Show so many findings of a kind; 0 shows all."""
+    json: bool = False
+    """Print everything as JSON, and nothing else."""
+    fix: Path | None = None
+    """A new folder for a copy in which everything is repaired that has one right answer; column files only."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _make_path(self, "fix")
+        _require_at_least(0, self, "limit")
+
+
+@dataclass(frozen=True, kw_only=True)
 class PredictConfig:
-    """Find the entities in text."""
+    """Find the entities in text, tag its words, or label whole texts: what the model was trained for."""
 
     model: Annotated[Positional[str], arg(metavar="MODEL")]
     """A run's output folder, or a model on the Hub."""
     file: Annotated[Positional[str], arg(metavar="FILE")] = "-"
-    """A text file, a sentence a line; - is standard input."""
+    """A text file, a sentence or text a line, of pairs both with a tab between, or JSON lines with `text` and
+    `text_pair`; - is standard input."""
     model_revision: str | None = None
     """Which branch, tag or commit of a Hub model."""
     words: bool = False
@@ -263,3 +552,51 @@ class PredictConfig:
 
     def __post_init__(self) -> None:
         _require_at_least(1, self, "batch_size")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareConfig:
+    """Say whether two systems differ by more than chance on the same sentences."""
+
+    a: Annotated[Positional[Path], arg(metavar="A")]
+    """A run's output folder, or a file as its predictions.test.conll: word, gold tag and predicted tag."""
+    b: Annotated[Positional[Path], arg(metavar="B")]
+    """The other run's, on the same sentences."""
+    output: Path | None = None
+    """Where to write the comparison as JSON."""
+    resamples: int = 1000
+    """How many times to draw the sentences again, and to swap them between the two."""
+    seed: int = 42
+    """Seed of what is drawn."""
+
+    def __post_init__(self) -> None:
+        for field in ("a", "b", "output"):
+            _make_path(self, field)
+        _require_at_least(_LEAST_RESAMPLES, self, "resamples")
+        _require_at_least(0, self, "seed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertConfig(ReadingConfig):
+    """Write a corpus in another format, or with its tags spelt in another scheme."""
+
+    source: Annotated[Positional[str], arg(metavar="IN")]
+    """A file; or a folder of files named after their splits, `sample`, or a data set on the Hub."""
+    output: Annotated[Positional[Path], arg(metavar="OUT")]
+    """A file, for a file; otherwise a folder, for a file of each split."""
+    format: FormatName | None = None
+    """What to write; told from the extension of OUT, or conll for a folder, if not given."""
+    to_scheme: SchemeName | None = None
+    """How to spell the entities; as they are if not given."""
+    overwrite: bool = False
+    """Replace the files that OUT is or holds."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _make_path(self, "output")
+        _require(self, "format", self.format in (None, *typing.get_args(FormatName)), _choices(FormatName))
+        _require(self, "to_scheme", self.to_scheme in (None, *typing.get_args(SchemeName)), _choices(SchemeName))
+        _require(self, "to_scheme", not self.to_scheme or self.task != "pos", "none for --task pos")
+        writes_spans = self.format == "jsonl-spans"
+        _require(self, "format", not (writes_spans and self.task == "pos"), "another, for parts of speech are no spans")
+        _require(self, "to_scheme", not (writes_spans and self.to_scheme), "none for jsonl-spans, which has no tags")

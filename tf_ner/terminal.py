@@ -8,8 +8,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tf_ner.evaluation.measures import MEASURES
+
 if TYPE_CHECKING:
+    from tf_ner.corpus.checks import CorpusReport
+    from tf_ner.corpus.findings import Finding
+    from tf_ner.corpus.repair import Change
     from tf_ner.inference.predictor import AnnotatedText
+    from tf_ner.tasks.tokenizer_checks import TokenizerSummary
 
 _STYLE_OF_LABEL = {
     "PER": "black on bright_cyan",
@@ -21,17 +27,56 @@ _STYLE_OF_OTHERS = "reverse"
 
 
 def print_scores(metrics: Mapping[str, Any]) -> None:
-    """Prints a row a label for each split of what `metrics.json` holds."""
-    table = Table("split", "label")
-    for name in ("precision", "recall", "F1", "entities"):
-        table.add_column(name, min_width=6)
-    for split, scores in metrics.items():
-        if "per_label" not in scores:
-            continue
-        for label, row in [*scores["per_label"].items(), ("all", scores)]:
-            ratios = [f"{row[name]:.4f}" for name in ("precision", "recall", "f1")]
+    """Prints a row a label for each split of what `metrics.json` holds, and a row for all."""
+    splits = {split: scores for split, scores in metrics.items() if split != "training"}
+    rows = [row for scores in splits.values() for row in (scores, *scores.get("per_label", {}).values())]
+    keys = set().union(*rows)
+    counted = "entities" if "strict" in keys else "words" if "words" in keys else "examples"
+    # Most words are outside of entities, and right: their share says little.
+    measures = [name for name in MEASURES if name in keys and (name, counted) != ("accuracy", "entities")]
+    table = Table("split", "label", collapse_padding=True)
+    for name in (*measures, counted):
+        table.add_column(MEASURES.get(name, name), min_width=6)
+    for split, scores in splits.items():
+        for label, row in [*scores.get("per_label", {}).items(), ("all", scores)]:
+            cells = [f"{row[name]:.4f}" if name in row else "" for name in measures]
             names = (Text(_plain(split)), Text(_plain(label)))
-            table.add_row(*names, *ratios, str(row["support"]), end_section=row is scores)
+            table.add_row(*names, *cells, str(row["support"]), end_section=row is scores)
+    console = Console()
+    console.print(table)
+    for split, scores in splits.items():
+        interval = scores.get("interval", {})
+        for name in sorted(interval.keys() & {"f1", "accuracy", "pearson", "spearmanr"}):
+            low, high = interval[name]
+            shown = f"{MEASURES[name]} {low:.4f} to {high:.4f} ({interval['level']:.0%} interval)"
+            console.print(Text(f"{_plain(split)}: {shown}"))
+
+
+def print_comparison(comparison: Mapping[str, Any]) -> None:
+    """Prints what `compare` found: each measure of both systems and their difference, and what it means."""
+    console = Console()
+    level = comparison["difference"]["interval"]["level"]
+    table = Table("measure", "system", "value", f"{100 * level:.0f} % interval")
+    for measure in ("precision", "recall", "f1", "accuracy"):
+        for name, key in {"A": "a", "B": "b", "B - A": "difference"}.items():
+            if measure in (part := comparison[key]):
+                value, (low, high) = part[measure], part["interval"][measure]
+                cells = (measure.replace("f1", "F1"), name, f"{value:.4f}", f"{low:.4f} to {high:.4f}")
+                table.add_row(*cells, end_section=key == "difference")
+    console.print(table)
+    for line in (f"A: {comparison['a']['file']}", f"B: {comparison['b']['file']}", comparison["conclusion"]):
+        console.print(Text(_plain(line)), soft_wrap=True)
+
+
+def print_spread(summary: Mapping[str, Any]) -> None:
+    """Prints mean, standard deviation and single values of what `seeds.json` holds."""
+    table = Table("split", "score", "mean", "deviation", *(f"seed {seed}" for seed in summary["seeds"]))
+    for split, scores in summary["splits"].items():
+        for name, score in scores.items():
+            values = (score["mean"], score["std"], *score["values"])
+            cells = ["" if value is None else f"{value:.4f}" for value in values]
+            title = "F1" if name == "f1" else name
+            table.add_row(Text(_plain(split)), Text(_plain(title)), *cells, end_section=name == list(scores)[-1])
     Console().print(table)
 
 
@@ -47,6 +92,94 @@ def print_entities(texts: Iterable["AnnotatedText"]) -> None:
             end = entity.end
         line.append(_plain(annotated.text[end:]))
         console.print(line, soft_wrap=True)
+
+
+def print_report(report: "CorpusReport", tokenizer: "TokenizerSummary | None", *, limit: int) -> None:
+    """Prints a table of the splits, one of the labels, and the findings, those of a kind together.
+
+    Args:
+        report: What was found.
+        tokenizer: What a tokenizer makes of the words, if one was asked for.
+        limit: How many findings of a kind to show; 0 for all.
+    """
+    console = Console()
+    console.print(_table_of_splits(report))
+    console.print(_table_of_labels(report))
+    if tokenizer is not None:
+        console.print(Text(_tokenizer_line(tokenizer)))
+    by_kind: dict[tuple[bool, str], list[Finding]] = {}
+    for finding in report.findings:
+        by_kind.setdefault((not finding.is_error, finding.kind), []).append(finding)
+    for (is_warning, kind), findings in sorted(by_kind.items()):
+        style = "bold yellow" if is_warning else "bold red"
+        title = f"{kind}: {len(findings)} {'warning' if is_warning else 'error'}{'s' if len(findings) > 1 else ''}"
+        console.print(Text(f"\n{_escaped(title)}", style=style))
+        shown = findings[: limit or None]
+        for finding in shown:
+            console.print(Text(_escaped(str(finding))), soft_wrap=True)
+        if len(shown) < len(findings):
+            console.print(f"… and {len(findings) - len(shown)} more (--limit 0 shows all)")
+    num_errors = sum(finding.is_error for finding in report.findings)
+    spelt = f"Tags: {report.scheme.upper()}. " if report.scheme else ""
+    console.print(Text(f"\n{spelt}Errors: {num_errors}, warnings: {len(report.findings) - num_errors}."))
+
+
+def print_changes(changes: Iterable["Change"]) -> None:
+    """Prints what was repaired, a line each."""
+    console = Console()
+    for change in changes:
+        console.print(Text(_escaped(str(change))), soft_wrap=True)
+
+
+def _table_of_splits(report: "CorpusReport") -> Table:
+    table = Table("split")
+    for name in ("sentences", "words", "longest", "entities" if report.scheme else "tags", "duplicates", "leaks"):
+        table.add_column(name, justify="right")
+    for split, summary in report.splits.items():
+        numbers = (summary.sentences, summary.words, summary.longest, sum(summary.labels.values()))
+        repeats = (
+            f"{summary.duplicates} ({summary.duplicate_share:.1%})",
+            f"{summary.leaks} ({summary.leak_share:.1%})",
+        )
+        table.add_row(Text(_escaped(split)), *map(str, numbers), *repeats)
+    return table
+
+
+def _table_of_labels(report: "CorpusReport") -> Table:
+    """How often each label occurs, and its share of its split; last, how unequal the shares are."""
+    table = Table("label")
+    for split in report.splits:
+        table.add_column(Text(_escaped(split)), justify="right")
+    splits = report.splits.values()
+    for label in dict.fromkeys(label for summary in splits for label in summary.labels):
+        counts = [(summary.labels.get(label, 0), max(sum(summary.labels.values()), 1)) for summary in splits]
+        table.add_row(Text(_escaped(label)), *(f"{count} ({count / total:.1%})" for count, total in counts))
+    table.add_section()
+    ratios = [f"{summary.imbalance:.1f}" if summary.imbalance else "" for summary in splits]
+    table.add_row("most to least frequent", *ratios)
+    return table
+
+
+def _tokenizer_line(tokenizer: "TokenizerSummary") -> str:
+    case = "uncased: it reads all letters as small ones" if tokenizer.is_uncased else "cased"
+    line = (
+        f"The tokenizer is {case}. {tokenizer.pieces_per_word:.2f} subwords a word. {tokenizer.changed_share:.1%} of "
+        f"the words change their spelling, {tokenizer.unknown_share:.1%} hold unknown pieces, "
+        f"{tokenizer.no_piece_share:.1%} have no piece."
+    )
+    if tokenizer.long_sentences:
+        line += (
+            f" {tokenizer.long_sentences} sentences exceed {tokenizer.max_length} subwords and become windows, 0 words "
+            "lost."
+        )
+    return line
+
+
+def _escaped(text: str) -> str:
+    """Text whose characters that are not seen, or steer the terminal, are written as escapes."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
 
 
 def _plain(text: str) -> str:
