@@ -33,6 +33,13 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """New weights do not depend on which tests ran before; fixtures that live longer set a seed of their own."""
+    keras.utils.set_random_seed(0)
+
+
 SENTENCES = [
     "Ada/B-PER Lovelace/I-PER lived/O in/O London/B-LOC ./O",
     "Acme/B-ORG Tools/I-ORG opened/O a/O shop/O in/O Lagos/B-LOC ./O",

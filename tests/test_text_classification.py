@@ -166,7 +166,7 @@ def test_one_label_is_no_choice(tiny_bert):
 @pytest.fixture(scope="module")
 def model(tokenizer):
     """A model with much dropout, whose predictions are all kinds of wrong."""
-    tf.random.set_seed(3)
+    keras.utils.set_random_seed(3)
     config = BertConfig(
         vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
         max_position_embeddings=64, hidden_dropout_prob=0.5, attention_probs_dropout_prob=0.5, initializer_range=1.0,
