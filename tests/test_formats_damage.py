@@ -1,15 +1,13 @@
 """Damaged files end in sentences or in one line that names the file, never in another error and never in none."""
 
-import contextlib
 import json
-import random
-import signal
 from collections import Counter
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.damage import at_most, damage_and_check
 from tf_ner.corpus.findings import Finding
 from tf_ner.corpus.formats import FORMATS, read_corpus_file
 from tf_ner.corpus.sentences import Layout, Sentence
@@ -54,94 +52,6 @@ def seeds(folder):
     return found | {"rows.parquet": (folder / "rows.parquet").read_bytes()}
 
 
-def flip(data, rng):
-    for _ in range(rng.choice((1, 1, 2, 4, 16))):
-        place = rng.randrange(len(data))
-        data[place] ^= 1 << rng.randrange(8)
-    return data
-
-
-def overwrite(data, rng):
-    for _ in range(rng.choice((1, 1, 2, 4))):
-        data[rng.randrange(len(data))] = rng.choice(b"\0\t\n\r \"'\\,;[]{}:-0189eE.#\xff\xed\xc3\xef\x80")
-    return data
-
-
-def cut(data, rng):
-    return data[: rng.randrange(len(data) + 1)]
-
-
-def cut_out(data, rng):
-    start = rng.randrange(len(data))
-    return data[:start] + data[start + rng.randrange(1, 9) :]
-
-
-def insert(data, rng):
-    pieces = [
-        b"\0",
-        b'"',
-        b"'",
-        b"\n",
-        b"\r",
-        b"\n\n",
-        b"\t",
-        b" ",
-        b"\xef\xbb\xbf",
-        b"[",
-        b"{",
-        b"NaN",
-        b"1e999",
-        b"\\u",
-    ]
-    pieces += [b"\\ud800", b"null", b"-", b"9" * 5000, b"[" * 3000, b"\xe2\x80\xa8", b",", b"-DOCSTART- O", b"[]"]
-    place = rng.randrange(len(data) + 1)
-    return data[:place] + rng.choice(pieces) + data[place:]
-
-
-def repeat(data, rng):
-    start = rng.randrange(len(data))
-    piece = data[start : start + rng.randrange(1, 40)]
-    return data[:start] + piece * rng.randrange(2, 5) + data[start:]
-
-
-def mix_tabs_and_spaces(data, rng):
-    wanted, other = rng.choice([(b"\t", b" "), (b" ", b"\t"), (b",", b"\t"), (b"\n", b"\r"), (b"\n", b"\r\n")])
-    first, *others = bytes(data).split(wanted)
-    return bytearray(first + b"".join((other if rng.random() < 0.3 else wanted) + piece for piece in others))
-
-
-def swap_quotes(data, rng):
-    return bytearray(data.translate(bytes.maketrans(b"\"'", b"'\"")))
-
-
-def encode_otherwise(data, rng):
-    encoding = rng.choice(["latin-1", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252", "utf-7", "utf-8-sig"])
-    return bytearray(bytes(data).decode("utf-8", "replace").encode(encoding, "replace"))
-
-
-def noise(data, rng):
-    return bytearray(rng.randbytes(rng.randrange(200)))
-
-
-def mix(data, rng):
-    return rng.choice(DAMAGES)(rng.choice(DAMAGES[:7])(data, rng) or bytearray(b"a"), rng)
-
-
-DAMAGES = [
-    flip,
-    overwrite,
-    cut,
-    cut_out,
-    insert,
-    repeat,
-    mix_tabs_and_spaces,
-    swap_quotes,
-    encode_otherwise,
-    noise,
-    mix,
-]
-
-
 def check(path, layout):
     """Reads a file twice: stopping at the first error, and listing all. Returns how it ended."""
     findings: list[Finding] = []
@@ -175,51 +85,22 @@ def check(path, layout):
     return "unreadable" if unreadable else "findings" if raised else "read"
 
 
-@contextlib.contextmanager
-def at_most(seconds):
-    def stop(*_):
-        raise TimeoutError
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def damage_and_check(folder, num_cases, seed):
-    """Counts how the cases of each kind of file ended."""
-    rng = random.Random(seed)
-    whole = seeds(folder)
-    ended = Counter()
-    for number in range(num_cases):
-        name = list(whole)[number % len(whole)]
-        damage = rng.choice(DAMAGES)
-        data = bytes(damage(bytearray(whole[name]), rng))
-        path = folder / name
-        path.write_bytes(data)
-        # What columns without names hold for the other tasks must be said, whatever is in the file.
-        tasks = ["ner"] if path.suffix in (".conll", ".tsv", ".txt") else ["ner", "ner", "pos", "chunk"]
-        layout = Layout(task="pos" if path.suffix == ".conllu" else rng.choice(tasks))
-        try:
-            with at_most(seconds=20):
-                ended[name, check(path, layout)] += 1
-        except Exception as error:
-            raise AssertionError(f"case {number}, {damage.__name__} of {name}: {data[:3000]!r}") from error
-    return ended
+def check_as_some_task(path, rng):
+    """What columns without names hold for the other tasks must be said, whatever is in the file."""
+    tasks = ["ner"] if path.suffix in (".conll", ".tsv", ".txt") else ["ner", "ner", "pos", "chunk"]
+    return check(path, Layout(task="pos" if path.suffix == ".conllu" else rng.choice(tasks)))
 
 
 def test_damaged_files(tmp_path):
-    ended = damage_and_check(tmp_path, 1000, seed=0)
+    whole = seeds(tmp_path)
+    ended = damage_and_check(tmp_path, whole, check_as_some_task, num_cases=1000, seed=0)
     assert ended.total() == 1000
-    assert {name for name, _ in ended} == seeds(tmp_path).keys()
+    assert {name for name, _ in ended} == whole.keys()
 
 
 @pytest.mark.slow
 def test_many_damaged_files(tmp_path):
-    ended = damage_and_check(tmp_path, 100_000, seed=1)
+    ended = damage_and_check(tmp_path, seeds(tmp_path), check_as_some_task, num_cases=100_000, seed=1)
     by_file = Counter()
     for (name, _), number in ended.items():
         by_file[name] += number

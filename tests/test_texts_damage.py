@@ -2,14 +2,12 @@
 
 import contextlib
 import json
-import random
-from collections import Counter
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.test_formats_damage import DAMAGES, at_most
+from tests.damage import damage_and_check
 from tf_ner.corpus.text_labels import read_labels
 from tf_ner.corpus.texts import TextLayout, read_texts
 from tf_ner.errors import DataError
@@ -53,31 +51,19 @@ def check(path, layout):
     return "unreadable" if unreadable else "findings" if findings else "read"
 
 
-def damage_and_check(folder, num_cases, seed):
-    """Counts how the cases of each kind of file ended."""
-    rng, whole, ended = random.Random(seed), seeds(folder), Counter()
-    for number in range(num_cases):
-        name = list(whole)[number % len(whole)]
-        damage = rng.choice(DAMAGES)
-        data = bytes(damage(bytearray(whole[name]), rng))
-        (folder / name).write_bytes(data)
-        layout = TextLayout(quoting=rng.choice(["auto", "on", "off"]), may_lack_labels=rng.random() < 0.3)
-        try:
-            with at_most(seconds=20):
-                ended[name, check(folder / name, layout)] += 1
-        except Exception as error:
-            raise AssertionError(f"case {number}, {damage.__name__} of {name}: {data[:3000]!r}") from error
-    return ended
+def check_some_layout(path, rng):
+    return check(path, TextLayout(quoting=rng.choice(["auto", "on", "off"]), may_lack_labels=rng.random() < 0.3))
 
 
 def test_damaged_texts(tmp_path):
-    ended = damage_and_check(tmp_path, 1400, seed=0)
+    whole = seeds(tmp_path)
+    ended = damage_and_check(tmp_path, whole, check_some_layout, num_cases=1400, seed=0)
     assert ended.total() == 1400
-    assert {name for name, _ in ended} == seeds(tmp_path).keys()
+    assert {name for name, _ in ended} == whole.keys()
 
 
 @pytest.mark.slow
 def test_many_damaged_texts(tmp_path):
-    ended = damage_and_check(tmp_path, 20_000, seed=1)
+    ended = damage_and_check(tmp_path, seeds(tmp_path), check_some_layout, num_cases=20_000, seed=1)
     for name, how in sorted(ended):
         print(f"{name:16} {how:12} {ended[name, how]:6}")
