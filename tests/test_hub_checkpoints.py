@@ -22,7 +22,7 @@ from tf_ner import (
     make_dataset,
     train,
 )
-from tf_ner.config import PushConfig
+from tf_ner.commands import PushConfig
 from tf_ner.errors import HubError, ModelError, TrainingInterruptedError
 from tf_ner.hub.upload import push_run
 
@@ -101,15 +101,21 @@ def test_a_repository_without_a_checkpoint_is_told(hub, config, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_fit_of_ones_own_goes_on_from_what_the_callback_pushed(hub, tiny_bert, task, corpus, tmp_path):
-    windows = task.encode_split(corpus["train"]).windows
-    dataset = make_dataset(windows, tokenizer=task.tokenizer, batch_size=4)
+@pytest.fixture
+def dataset(task, corpus):
+    return make_dataset(task.encode_split(corpus["train"]).windows, tokenizer=task.tokenizer, batch_size=4)
 
+
+def new_tagger(encoder, task, optimizer):
+    keras.utils.set_random_seed(3)
+    model = load_untrained(str(encoder), tag_names=task.tag_names)
+    model.compile(optimizer, loss=TokenClassificationLoss())
+    return model
+
+
+def test_a_fit_of_ones_own_goes_on_from_what_the_callback_pushed(hub, tiny_bert, task, dataset, tmp_path):
     def new_model():
-        keras.utils.set_random_seed(3)
-        model = load_untrained(str(tiny_bert), tag_names=task.tag_names)
-        model.compile(keras.optimizers.Adam(1e-3), loss=TokenClassificationLoss())
-        return model
+        return new_tagger(tiny_bert, task, keras.optimizers.Adam(1e-3))
 
     whole = new_model()
     whole.fit(dataset, epochs=4, verbose=0)
@@ -132,17 +138,12 @@ def test_a_fit_of_ones_own_goes_on_from_what_the_callback_pushed(hub, tiny_bert,
         load_checkpoint(model, tmp_path)
 
 
-def test_an_optimizer_of_older_keras_goes_on_too(hub, tiny_bert, task, corpus, tmp_path):
+def test_an_optimizer_of_older_keras_goes_on_too(hub, tiny_bert, task, dataset, tmp_path):
     """That of transformers' `create_optimizer`, as the course uses it."""
-    windows = task.encode_split(corpus["train"]).windows
-    dataset = make_dataset(windows, tokenizer=task.tokenizer, batch_size=4)
 
     def new_model():
-        keras.utils.set_random_seed(3)
-        model = load_untrained(str(tiny_bert), tag_names=task.tag_names)
         optimizer, _ = create_optimizer(1e-3, num_train_steps=8, num_warmup_steps=0, weight_decay_rate=0.01)
-        model.compile(optimizer, loss=TokenClassificationLoss())
-        return model
+        return new_tagger(tiny_bert, task, optimizer)
 
     whole = new_model()
     whole.fit(dataset, epochs=4, verbose=0)
