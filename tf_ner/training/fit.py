@@ -1,69 +1,86 @@
 """A training from its first step to its last, with Keras's `fit` or with the loop written out."""
 
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import tf_keras as keras
-from transformers import PreTrainedTokenizerFast, TFPreTrainedModel
+from transformers import TFPreTrainedModel
 
 from tf_ner.config import TrainConfig
 from tf_ner.pipeline.replicas import ReplicaBatches
 from tf_ner.pipeline.sampling import padding_ratio, share_out, split_batches
 from tf_ner.training.checkpoints import restore
+from tf_ner.training.job import Job
 from tf_ner.training.loop import AnyDataset, TrainStep, compile_step, make_train_step, training_steps
 from tf_ner.training.optimizers import make_optimizer
 from tf_ner.training.plan import Plan
 from tf_ner.training.recipe import Recipe
-from tf_ner.training.resume import ResumePoint
 from tf_ner.training.watchers import Watchers
 
 
-def run_training(
-    model: TFPreTrainedModel,
-    plan: Plan,
-    tokenizer: PreTrainedTokenizerFast,
-    recipe: Recipe,
-    config: TrainConfig,
-    *,
-    watchers: Watchers,
-    resume_point: ResumePoint | None = None,
-) -> dict[str, Any]:
-    """Trains, from the first step or from a checkpoint, and says how it went.
+@dataclass(frozen=True, kw_only=True)
+class _Steps:
+    """A training that is ready for its next step, which each of the two loops takes.
+
+    Attributes:
+        model: Is compiled, and is changed.
+        dataset: The batches of the steps that are left.
+        train_step: As each replica takes it.
+        plan: Of the whole training.
+        num_taken: How many steps were taken before.
+        watchers: Are called by the loop.
+    """
+
+    model: TFPreTrainedModel
+    dataset: AnyDataset
+    train_step: TrainStep
+    plan: Plan
+    num_taken: int
+    watchers: Watchers
+
+
+def run_training(job: Job, watchers: Watchers) -> dict[str, Any]:
+    """Trains, from the first step or from the job's checkpoint, and says how it went.
 
     Args:
-        model: Is changed.
-        plan: The rows of each step.
-        tokenizer: Pads.
-        recipe: How it learns.
-        config: The options.
+        job: What to do; its model is changed.
         watchers: The callbacks.
-        resume_point: The checkpoint to go on from.
 
     Returns:
         What `metrics.json` holds under `training`.
     """
+    model, plan, config, resume_point = job.model, job.plan, job.config, job.resume_point
     strategy = model.distribute_strategy
     with strategy.scope():
-        optimizer, train_step = _make_step(model, plan, recipe, config)
-        model.compile(optimizer=optimizer, loss=recipe.loss)
-    first_step = 0
+        optimizer, train_step = _make_step(model, plan, job.recipe, config)
+        model.compile(optimizer=optimizer, loss=job.recipe.loss)
     if resume_point is not None:
         restore(model, resume_point.checkpoint)
-        first_step = resume_point.state.step
+    num_taken = job.num_taken
     # XLA's pieces of a batch have one size.
     is_filled = config.fixed_length is not None or (config.jit_compile and config.accumulate > 1)
     num_rows = config.batch_size * config.accumulate if is_filled else None
     num_traces = 0
-    if first_step < len(plan.batches) and not (resume_point and resume_point.state.is_stopped):
+    if num_taken < len(plan.batches) and not (resume_point and resume_point.state.is_stopped):
         batches = ReplicaBatches(
             plan.encoded.windows,
-            plan.batches[first_step:],
-            tokenizer=tokenizer,
+            plan.batches[num_taken:],
+            tokenizer=job.task.tokenizer,
             strategy=strategy,
             num_rows=num_rows,
             num_subwords=config.fixed_length,
         )
-        num_traces = _LOOPS[config.loop](model, batches.dataset, train_step, plan, first_step, watchers)
+        num_traces = _LOOPS[config.loop](
+            _Steps(
+                model=model,
+                dataset=batches.dataset,
+                train_step=train_step,
+                plan=plan,
+                num_taken=num_taken,
+                watchers=watchers,
+            )
+        )
     # A callback may have ended training early.
     num_steps = int(optimizer.iterations.numpy())
     facts = _facts(plan, config, num_steps, watchers.checkpoints.seconds, strategy.num_replicas_in_sync, num_rows)
@@ -113,23 +130,17 @@ def _make_step(
     return optimizer, train_step
 
 
-def _run_fit(
-    model: TFPreTrainedModel,
-    dataset: AnyDataset,
-    train_step: TrainStep,
-    plan: Plan,
-    first_step: int,
-    watchers: Watchers,
-) -> int:
+def _run_fit(steps: _Steps) -> int:
     """Trains with Keras's `fit`; gives how often the step was traced."""
-    model.train_step = lambda batch: {"loss": train_step(*batch)}
+    model, plan, watchers = steps.model, steps.plan, steps.watchers
+    model.train_step = lambda batch: {"loss": steps.train_step(*batch)}
     # The loss that each replica gives is that of the whole batch.
     model.distribute_reduction_method = "first"
     # Keras asks this, as it does to recover from a fault, where in the epochs it is.
-    model._training_state = _KerasCounters(first_step)
+    model._training_state = _KerasCounters(steps.num_taken)
     try:
         model.fit(
-            dataset,
+            steps.dataset,
             epochs=plan.epochs,
             steps_per_epoch=plan.steps_per_epoch,
             callbacks=watchers.callbacks,
@@ -152,23 +163,17 @@ class _KerasCounters:
         return divmod(self._step, steps_per_epoch)
 
 
-def _run_loop(
-    model: TFPreTrainedModel,
-    dataset: AnyDataset,
-    train_step: TrainStep,
-    plan: Plan,
-    first_step: int,
-    watchers: Watchers,
-) -> int:
+def _run_loop(steps: _Steps) -> int:
     """Trains with the loop written out; calls the callbacks when `fit` would, and gives the same count."""
-    compiled = compile_step(model, train_step, dataset)
+    model, plan, watchers = steps.model, steps.plan, steps.watchers
+    compiled = compile_step(model, steps.train_step, steps.dataset)
     updates = training_steps(
         model,
-        dataset,
+        steps.dataset,
         train_step=compiled,
         optimizer=model.optimizer,
         num_steps=len(plan.batches),
-        first_step=first_step,
+        first_step=steps.num_taken,
     )
     callbacks = keras.callbacks.CallbackList(
         watchers.callbacks,
@@ -180,7 +185,7 @@ def _run_loop(
     )
     model.stop_training = False
     callbacks.on_train_begin()
-    first_epoch, first_batch = divmod(first_step, plan.steps_per_epoch)
+    first_epoch, first_batch = divmod(steps.num_taken, plan.steps_per_epoch)
     for epoch in range(first_epoch, plan.epochs):
         callbacks.on_epoch_begin(epoch)
         for batch in range(first_batch, plan.steps_per_epoch):

@@ -56,6 +56,11 @@ class Job:
     scorers: dict[str, Scorer]
     resume_point: ResumePoint | None
 
+    @property
+    def num_taken(self) -> int:
+        """How many steps were taken before."""
+        return self.resume_point.state.step if self.resume_point else 0
+
 
 def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
     """Loads what a run needs, and says what should be known of it; writes nothing.
@@ -79,12 +84,7 @@ def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
     plan = make_plan(encoded, evaluation.scorer.encoded, config, num_replicas=strategy.num_replicas_in_sync)
     if resume_point is not None:
         resume_point.require_plan(plan)
-    first_step = resume_point.state.step if resume_point else 0
-    if not all_processes_have(strategy, int(plan.digest[:10], 16) + first_step):
-        raise DataError(
-            f"Received other data, options or checkpoints than another machine of TF_CONFIG (here the first step is "
-            f"{first_step + 1}); expected the same on all. Give each the same command, data and --output-dir."
-        )
+    _require_same_elsewhere(strategy, plan, resume_point)
     recipe = make_recipe(config, model, task, encoded)
     scorers = {validation: evaluation.scorer}
     for split in evaluation_splits(corpus):
@@ -104,6 +104,16 @@ def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
         scorers=scorers,
         resume_point=resume_point,
     )
+
+
+def _require_same_elsewhere(strategy: tf.distribute.Strategy, plan: Plan, resume_point: ResumePoint | None) -> None:
+    """Stops where the machines of a training would not take the same steps."""
+    num_taken = resume_point.state.step if resume_point else 0
+    if not all_processes_have(strategy, int(plan.digest[:10], 16) + num_taken):
+        raise DataError(
+            f"Received other data, options or checkpoints than another machine of TF_CONFIG (here the first step is "
+            f"{num_taken + 1}); expected the same on all. Give each the same command, data and --output-dir."
+        )
 
 
 def _load_model(config: TrainConfig, corpus: DatasetDict) -> tuple[TFPreTrainedModel, Task]:

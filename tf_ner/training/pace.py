@@ -32,7 +32,7 @@ class EverySteps(keras.callbacks.Callback):
         num_steps: Every how many steps; at the end of each epoch if None.
 
     Attributes:
-        reached: The step after which they were last told.
+        last_told: The step after which they were last told.
     """
 
     def __init__(self, callbacks: Sequence[keras.callbacks.Callback], *, num_steps: int | None):
@@ -68,7 +68,7 @@ class EverySteps(keras.callbacks.Callback):
             callback.set_model(model)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self._step = self.reached = int(self.model.optimizer.iterations.numpy())
+        self._step = self.last_told = int(self.model.optimizer.iterations.numpy())
         self._first_step = self._step if self._first_step is None else self._first_step
         self._last_step = self._first_step + self.params["epochs"] * self.params["steps"]
         for callback in self._callbacks:
@@ -89,18 +89,18 @@ class EverySteps(keras.callbacks.Callback):
         if self._num_steps is None:
             self._tell()
         if logs is not None:
-            logs |= self._logs if self.reached == self._step else {}
+            logs |= self._logs if self.last_told == self._step else {}
             logs["loss"] = statistics.fmean(self._losses_of_epoch)
         self._losses_of_epoch = []
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         # Another callback has stopped the training in between.
-        if self.reached != self._step:
+        if self.last_told != self._step:
             self._tell()
 
     def _tell(self) -> None:
         self._logs = {"loss": statistics.fmean(self._losses)}
         for callback in self._callbacks:
             callback.on_epoch_end(self._epoch, self._logs)
-        self.reached = self._step
+        self.last_told = self._step
         self._losses = []

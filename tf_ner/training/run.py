@@ -130,28 +130,15 @@ def _train(
     push = [PushRun(folder, uploader)] if uploader and not job.config.push_checkpoints else []
     with _ended(uploader, checkpoints), noticed_interrupts() as interrupts:
         watchers = make_watchers(
-            job.config,
-            job.recipe,
-            job.plan,
-            tokenizer,
-            evaluation=job.evaluation,
+            job,
             writers=[save_best, history, *push],
             others=callbacks,
             checkpoint_writer=checkpoints,
             interrupts=interrupts,
-            before=job.resume_point.state if job.resume_point else None,
             after_checkpoint=_pusher(job, uploader, checkpoints),
             verbose=verbose,
         )
-        training = run_training(
-            job.model,
-            job.plan,
-            tokenizer,
-            job.recipe,
-            job.config,
-            watchers=watchers,
-            resume_point=job.resume_point,
-        )
+        training = run_training(job, watchers)
         # Also where nothing was left to train, or a signal came after the last step.
         interrupts.stop(training["steps"])
     best = {"best_epoch": save_best.best_epoch, "best_step": save_best.best_step}

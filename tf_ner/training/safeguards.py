@@ -69,7 +69,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._begin = time.perf_counter()
-        self._written = self._reached()
+        self._written = self._position()
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         # What is done at the end of an epoch belongs to the state of its last step.
@@ -84,36 +84,36 @@ class SaveCheckpoints(keras.callbacks.Callback):
         self._stop_if_asked()
 
     def _save_if_due(self) -> None:
-        step, step_of_evaluation = self._reached()
+        step, step_of_evaluation = self._position()
         is_due = self._every is not None and step % self._every == 0
         if is_due or step == step_of_evaluation or self._interrupts.received is not None:
             self._save()
         self._stop_if_asked()
 
     def _save(self) -> None:
-        reached = self._reached()
-        if self._writer is None or self._written == reached:
+        position = self._position()
+        if self._writer is None or self._written == position:
             return
         state = TrainingState(
-            step=reached[0],
+            step=position[0],
             plan=self._plan.digest,
             seconds=self.seconds,
             is_stopped=bool(self.model.stop_training),
             callbacks={name: callback.get_state() for name, callback in self._stateful.items()},
         )
         self._writer.write(self.model, state)
-        self._written = reached
+        self._written = position
         if self._after_writing is not None:
             self._after_writing(f"Step {state.step}")
 
     def _stop_if_asked(self) -> None:
         if self._interrupts.received is not None and self._writer is not None:
             self._writer.wait()
-        self._interrupts.stop(self._reached()[0])
+        self._interrupts.stop(self._position()[0])
 
-    def _reached(self) -> tuple[int, int]:
+    def _position(self) -> tuple[int, int]:
         """The steps taken, and those at the last evaluation."""
-        return int(self.model.optimizer.iterations.numpy()), self._evaluations.reached
+        return int(self.model.optimizer.iterations.numpy()), self._evaluations.last_told
 
 
 class StopAtNoNumber(keras.callbacks.Callback):

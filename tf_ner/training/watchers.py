@@ -4,15 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import tf_keras as keras
-from transformers import PreTrainedTokenizerFast
 
-from tf_ner.config import TrainConfig
 from tf_ner.training.callbacks import HistoryWriter, ScoreLines, StopEarly
-from tf_ner.training.checkpoints import CheckpointWriter, TrainingState
+from tf_ner.training.checkpoints import CheckpointWriter
 from tf_ner.training.interrupts import Interrupts
+from tf_ner.training.job import Job
 from tf_ner.training.pace import EverySteps
-from tf_ner.training.plan import Plan
-from tf_ner.training.recipe import Recipe
 from tf_ner.training.safeguards import SaveCheckpoints, StopAtNoNumber
 
 _NO_BAR = 2
@@ -36,41 +33,32 @@ class Watchers:
 
 
 def make_watchers(
-    config: TrainConfig,
-    recipe: Recipe,
-    plan: Plan,
-    tokenizer: PreTrainedTokenizerFast,
+    job: Job,
     *,
-    evaluation: keras.callbacks.Callback,
     writers: Sequence[keras.callbacks.Callback],
     others: Sequence[keras.callbacks.Callback],
     checkpoint_writer: CheckpointWriter | None,
     interrupts: Interrupts,
-    before: TrainingState | None = None,
     after_checkpoint: Callable[[str], None] | None = None,
     verbose: int,
 ) -> Watchers:
     """Adds what the options ask for to the callbacks that every run has.
 
     Args:
-        config: Says how often what is done.
-        recipe: Says what is best.
-        plan: The steps of the training.
-        tokenizer: Reads the sentences back that a step learnt from.
-        evaluation: Scores the model and puts the scores into its logs.
+        job: Says how often what is done, and what the callbacks remember where it goes on.
         writers: What is called after each evaluation.
         others: The user's own; of these a checkpoint remembers nothing.
         checkpoint_writer: Writes checkpoints; None where another process does.
         interrupts: The signals that came.
-        before: What the callbacks remember where a training goes on.
         after_checkpoint: Called with a line about each.
         verbose: As for `fit`; where that shows no bar, there are lines for what comes more often than epochs.
     """
+    config, before = job.config, job.resume_point.state if job.resume_point else None
     lines = [ScoreLines()] if verbose == _NO_BAR else []
     after_evaluation = [*writers, *(lines if config.eval_every else [])]
     if config.early_stopping_patience is not None:
-        after_evaluation.append(StopEarly(config.early_stopping_patience, monitor=recipe.best_metric))
-    evaluations = EverySteps([evaluation, *after_evaluation], num_steps=config.eval_every)
+        after_evaluation.append(StopEarly(config.early_stopping_patience, monitor=job.recipe.best_metric))
+    evaluations = EverySteps([job.evaluation, *after_evaluation], num_steps=config.eval_every)
     stateful = {"evaluations": evaluations}
     if config.log_every is not None:
         table = HistoryWriter(config.run_dir / "losses.csv")
@@ -80,7 +68,7 @@ def make_watchers(
             callback.set_state(before.callbacks[name])
     checkpoints = SaveCheckpoints(
         checkpoint_writer,
-        plan=plan,
+        plan=job.plan,
         evaluations=evaluations,
         stateful=stateful,
         interrupts=interrupts,
@@ -88,5 +76,5 @@ def make_watchers(
         before=before,
         after_writing=after_checkpoint,
     )
-    callbacks = [StopAtNoNumber(plan, tokenizer), *stateful.values(), *others, checkpoints]
+    callbacks = [StopAtNoNumber(job.plan, job.task.tokenizer), *stateful.values(), *others, checkpoints]
     return Watchers(callbacks=callbacks, checkpoints=checkpoints, verbose=verbose)
