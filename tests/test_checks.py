@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tf_ner.config import CheckConfig
+from tf_ner.commands import CheckConfig
 from tf_ner.corpus.check_data import check_data
 from tf_ner.corpus.checks import check_corpus
 from tf_ner.corpus.sentences import Sentence
@@ -297,7 +297,7 @@ def test_any_file_can_be_checked(tmp_path_factory, content):
 def test_no_model_library_is_needed():
     code = """
 import sys
-from tf_ner.config import CheckConfig
+from tf_ner.commands import CheckConfig
 from tf_ner.corpus.check_data import check_data
 assert check_data(CheckConfig(dataset="sample")).report.splits["train"].sentences == 643
 assert not {"tensorflow", "tf_keras", "transformers", "datasets", "numpy"} & sys.modules.keys()

@@ -9,7 +9,8 @@ import pytest
 from tests.conftest import SENTENCES, conll
 from tf_ner import cli
 from tf_ner.cli import main
-from tf_ner.config import DEMO, TrainCommand, TrainConfig
+from tf_ner.commands import DEMO, TrainCommand
+from tf_ner.config import TrainConfig
 
 HEAVY = ("tensorflow", "transformers", "datasets", "numpy")
 

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import SENTENCES, conll
 from tests.test_cli import fails
 from tf_ner.cli import main
-from tf_ner.config import ConvertConfig
+from tf_ner.commands import ConvertConfig
 from tf_ner.corpus.convert import convert
 from tf_ner.corpus.formats import FORMATS, read_corpus_file
 from tf_ner.corpus.sentences import Layout

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tf_ner import cli
-from tf_ner.config import DEMO, TrainCommand, TrainConfig
+from tf_ner.commands import DEMO, TrainCommand
+from tf_ner.config import TrainConfig
 from tf_ner.errors import ConfigError
 
 YAML = """\

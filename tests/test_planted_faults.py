@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from tf_ner.config import CheckConfig
+from tf_ner.commands import CheckConfig
 from tf_ner.corpus.check_data import check_data
 
 FILES = {"train": "wnut17train.conll", "validation": "emerging.dev.conll", "test": "emerging.test.annotated"}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tf_ner.config import CheckConfig
+from tf_ner.commands import CheckConfig
 from tf_ner.corpus.check_data import check_data
 from tf_ner.corpus.repair import write_repaired
 from tf_ner.corpus.sentences import Layout

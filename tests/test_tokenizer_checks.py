@@ -6,7 +6,7 @@ import pytest
 from tokenizers import normalizers
 from transformers import BertTokenizer
 
-from tf_ner.config import CheckConfig
+from tf_ner.commands import CheckConfig
 from tf_ner.corpus.check_data import check_data
 from tf_ner.corpus.sentences import Sentence
 from tf_ner.corpus.splits import Split

@@ -22,7 +22,7 @@ from tf_ner import (
     make_dataset,
     train,
 )
-from tf_ner.config import EvaluateConfig
+from tf_ner.commands import EvaluateConfig
 from tf_ner.errors import DataError, OutputError, TfNerError
 from tf_ner.training import fit, plan
 from tf_ner.training.evaluate import evaluate

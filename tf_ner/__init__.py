@@ -9,9 +9,9 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "CheckConfig": "tf_ner.config",
-    "CompareConfig": "tf_ner.config",
-    "EvaluateConfig": "tf_ner.config",
+    "CheckConfig": "tf_ner.commands",
+    "CompareConfig": "tf_ner.commands",
+    "EvaluateConfig": "tf_ner.commands",
     "HistoryWriter": "tf_ner.training.callbacks",
     "MetricsCallback": "tf_ner.training.callbacks",
     "Predictor": "tf_ner.inference.predictor",

@@ -17,7 +17,7 @@ from typing import Annotated, Any, NoReturn, TextIO
 
 import tyro
 
-from tf_ner.config import (
+from tf_ner.commands import (
     DEMO,
     CheckConfig,
     CompareConfig,
@@ -26,8 +26,8 @@ from tf_ner.config import (
     PredictConfig,
     PushConfig,
     TrainCommand,
-    TrainConfig,
 )
+from tf_ner.config import TrainConfig
 from tf_ner.errors import DataError, TfNerError
 
 _FAILED = 2

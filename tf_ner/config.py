@@ -8,12 +8,13 @@ import typing
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from tyro.conf import FlagCreatePairsOff, Positional, arg
+from tyro.conf import arg
 
 from tf_ner.errors import ConfigError
 from tf_ner.files import write_text
+from tf_ner.option_checks import choices, make_path, make_tuple, require, require_at_least, require_one_of
 from tf_ner.option_files import read_options
 from tf_ner.tasks import TASKS
 
@@ -24,7 +25,7 @@ PREDICTIONS = "predictions.test.conll"
 """What a run's word, gold tag and predicted tag of each word of the test split are called in its folder."""
 
 # With fewer an interval at 95 % rests on one or two of them.
-_LEAST_RESAMPLES = 100
+LEAST_RESAMPLES = 100
 
 LabelAlignment = Literal["all", "first", "repeat"]
 
@@ -69,42 +70,6 @@ _LANGUAGE = re.compile("[a-z]{2,3}|code|multilingual")
 _LICENSE = re.compile("[a-z0-9]+([.-][a-z0-9]+)*")
 
 
-def _make_path(config: Any, name: str) -> None:
-    """Lets a path be given as a string, as it comes from Python or JSON."""
-    value = getattr(config, name)
-    if value is not None:
-        object.__setattr__(config, name, Path(value))
-
-
-def _make_tuple(config: Any, name: str) -> None:
-    """Lets several values be given as a list, as they come from JSON, and one value as a string."""
-    value = getattr(config, name)
-    if value is not None:
-        object.__setattr__(config, name, (value,) if isinstance(value, str) else tuple(value))
-
-
-def _require_at_least(least: int, config: Any, *names: str) -> None:
-    for name in names:
-        value = getattr(config, name)
-        _require(config, name, value is None or value >= least, f"at least {least}")
-
-
-def _choices(literal: Any) -> str:
-    return f"one of {', '.join(typing.get_args(literal))}"
-
-
-def _require_one_of(config: Any, name: str, literal: Any) -> None:
-    _require(config, name, getattr(config, name) in typing.get_args(literal), _choices(literal))
-
-
-def _require(config: Any, name: str, fulfilled: bool, expected: str) -> None:
-    if not fulfilled:
-        option = "--" + name.replace("_", "-")
-        value = getattr(config, name)
-        received = " ".join(map(str, value)) if isinstance(value, tuple) else value
-        raise ConfigError(f"Received {option} {received}; expected {expected}. Change {option}.")
-
-
 @dataclass(frozen=True, kw_only=True)
 class ReadingConfig:
     """How a corpus is read."""
@@ -137,16 +102,16 @@ class ReadingConfig:
 
     def __post_init__(self) -> None:
         for field in ("columns", "map_label", "ignore_label"):
-            _make_tuple(self, field)
-        _require(self, "task", self.task in self._tasks, f"one of {', '.join(self._tasks)}")
-        _require(self, "scheme", self.scheme in (None, *typing.get_args(SchemeName)), _choices(SchemeName))
+            make_tuple(self, field)
+        require(self, "task", self.task in self._tasks, f"one of {', '.join(self._tasks)}")
+        require(self, "scheme", self.scheme in (None, *typing.get_args(SchemeName)), choices(SchemeName))
         renamed = [old for old, _ in self._renamed]
         are_pairs = all(old and new for old, new in self._renamed)
-        _require(self, "map_label", are_pairs and len(set(renamed)) == len(renamed), "OLD=NEW, each OLD once")
+        require(self, "map_label", are_pairs and len(set(renamed)) == len(renamed), "OLD=NEW, each OLD once")
         are_labels = self.task == "pos" or all(new != "O" for _, new in self._renamed)
-        _require(self, "map_label", are_labels, "another NEW than O, or the label under --ignore-label")
-        _require(self, "ignore_label", not set(renamed) & set(self.ignore_label or ()), "labels not in --map-label")
-        _require(self, "ignore_label", not self.ignore_label or self.task != "pos", "none for --task pos")
+        require(self, "map_label", are_labels, "another NEW than O, or the label under --ignore-label")
+        require(self, "ignore_label", not set(renamed) & set(self.ignore_label or ()), "labels not in --map-label")
+        require(self, "ignore_label", not self.ignore_label or self.task != "pos", "none for --task pos")
 
     @property
     def new_labels(self) -> dict[str, str | None]:
@@ -174,7 +139,7 @@ class CorpusConfig(ReadingConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         for field in ("train_file", "validation_file", "test_file"):
-            _make_path(self, field)
+            make_path(self, field)
 
     @property
     def files(self) -> dict[str, Path]:
@@ -196,9 +161,9 @@ class DataConfig(CorpusConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require_at_least(1, self, "eval_batch_size", "max_eval_examples")
-        is_enough = self.bootstrap == 0 or self.bootstrap >= _LEAST_RESAMPLES
-        _require(self, "bootstrap", is_enough, f"0 or at least {_LEAST_RESAMPLES}")
+        require_at_least(1, self, "eval_batch_size", "max_eval_examples")
+        is_enough = self.bootstrap == 0 or self.bootstrap >= LEAST_RESAMPLES
+        require(self, "bootstrap", is_enough, f"0 or at least {LEAST_RESAMPLES}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,11 +186,11 @@ class TaskConfig(DataConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _make_tuple(self, "text_columns")
-        _require_one_of(self, "quoting", Quoting)
-        _require_one_of(self, "label_type", LabelType)
+        make_tuple(self, "text_columns")
+        require_one_of(self, "quoting", Quoting)
+        require_one_of(self, "label_type", LabelType)
         num_columns = len(self.text_columns) if self.text_columns is not None else 1
-        _require(self, "text_columns", num_columns in (1, 2), "one column, or two for pairs")
+        require(self, "text_columns", num_columns in (1, 2), "one column, or two for pairs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -336,38 +301,38 @@ class TrainConfig(TaskConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _make_path(self, "output_dir")
+        make_path(self, "output_dir")
         for field in ("language", "widget", "class_weights"):
-            _make_tuple(self, field)
-        _require_at_least(1, self, "epochs", "batch_size", "accumulate", "max_train_examples")
-        _require_at_least(1, self, "eval_every", "log_every", "save_every", "early_stopping_patience")
-        _require_at_least(1, self, "keep_checkpoints", "logical_devices")
-        _require_at_least(0, self, "weight_decay", "stride", "freeze_layers")
-        _require_at_least(3, self, "max_length", "pad_to_length")
-        _require(self, "learning_rate", 0 < self.learning_rate < math.inf, "more than 0, and a number")
-        _require(self, "weight_decay", self.weight_decay < math.inf, "0 or more, and a number")
-        _require(self, "layer_decay", 0 < self.layer_decay <= 1, "more than 0 and at most 1")
-        _require(self, "warmup_ratio", 0 <= self.warmup_ratio <= 1, "0 to 1")
-        _require(self, "max_grad_norm", 0 < self.max_grad_norm < math.inf, "more than 0, and a number")
-        _require(self, "seed", 0 <= self.seed < 2**32, "0 to 4294967295")
-        _require_one_of(self, "label_alignment", LabelAlignment)
-        _require_one_of(self, "schedule", ScheduleName)
-        _require_one_of(self, "loop", LoopName)
-        _require(self, "label_smoothing", 0 <= self.label_smoothing < 1, "0 or more and less than 1")
+            make_tuple(self, field)
+        require_at_least(1, self, "epochs", "batch_size", "accumulate", "max_train_examples")
+        require_at_least(1, self, "eval_every", "log_every", "save_every", "early_stopping_patience")
+        require_at_least(1, self, "keep_checkpoints", "logical_devices")
+        require_at_least(0, self, "weight_decay", "stride", "freeze_layers")
+        require_at_least(3, self, "max_length", "pad_to_length")
+        require(self, "learning_rate", 0 < self.learning_rate < math.inf, "more than 0, and a number")
+        require(self, "weight_decay", self.weight_decay < math.inf, "0 or more, and a number")
+        require(self, "layer_decay", 0 < self.layer_decay <= 1, "more than 0 and at most 1")
+        require(self, "warmup_ratio", 0 <= self.warmup_ratio <= 1, "0 to 1")
+        require(self, "max_grad_norm", 0 < self.max_grad_norm < math.inf, "more than 0, and a number")
+        require(self, "seed", 0 <= self.seed < 2**32, "0 to 4294967295")
+        require_one_of(self, "label_alignment", LabelAlignment)
+        require_one_of(self, "schedule", ScheduleName)
+        require_one_of(self, "loop", LoopName)
+        require(self, "label_smoothing", 0 <= self.label_smoothing < 1, "0 or more and less than 1")
         are_weights = self.class_weights in (None, BALANCED) or all(map(_NAMED_WEIGHT.fullmatch, self.class_weights))
-        _require(self, "class_weights", are_weights, "`balanced`, or NAME=WEIGHT with a weight of 0 or more")
+        require(self, "class_weights", are_weights, "`balanced`, or NAME=WEIGHT with a weight of 0 or more")
         self._check_devices()
-        _require(self, "push_checkpoints", not self.push_checkpoints or self.push_to_hub, "--push-to-hub beside it")
-        _require(self, "overwrite", not (self.overwrite and self._resumes), "no --resume or --resume-from beside it")
+        require(self, "push_checkpoints", not self.push_checkpoints or self.push_to_hub, "--push-to-hub beside it")
+        require(self, "overwrite", not (self.overwrite and self._resumes), "no --resume or --resume-from beside it")
         self._check_card()
 
     def _check_devices(self) -> None:
-        _require_one_of(self, "strategy", StrategyName)
-        _require_one_of(self, "precision", Precision)
-        _require(self, "tpu", not self.tpu or self.strategy in ("auto", "tpu"), "--strategy tpu, or none")
-        _require(self, "tpu_name", self.tpu_name is None or self.on_tpu, "--tpu beside it")
-        _require(self, "logical_devices", self.logical_devices is None or not self.on_tpu, "no --tpu beside it")
-        _require(self, "precision", self.precision != "float16" or not self.on_tpu, "bfloat16 on a TPU")
+        require_one_of(self, "strategy", StrategyName)
+        require_one_of(self, "precision", Precision)
+        require(self, "tpu", not self.tpu or self.strategy in ("auto", "tpu"), "--strategy tpu, or none")
+        require(self, "tpu_name", self.tpu_name is None or self.on_tpu, "--tpu beside it")
+        require(self, "logical_devices", self.logical_devices is None or not self.on_tpu, "no --tpu beside it")
+        require(self, "precision", self.precision != "float16" or not self.on_tpu, "bfloat16 on a TPU")
 
     @property
     def on_tpu(self) -> bool:
@@ -386,13 +351,13 @@ class TrainConfig(TaskConfig):
         """Finds before the training what the Hub would refuse after it."""
         codes = self.language or ()
         expected = "ISO 639 codes of two or three small letters, such as en or bn"
-        _require(self, "language", all(map(_LANGUAGE.fullmatch, codes)), expected)
+        require(self, "language", all(map(_LANGUAGE.fullmatch, codes)), expected)
         expected = "the Hub's name of a licence, in small letters, such as apache-2.0, cc-by-4.0 or other"
-        _require(self, "license", self.license is None or bool(_LICENSE.fullmatch(self.license)), expected)
+        require(self, "license", self.license is None or bool(_LICENSE.fullmatch(self.license)), expected)
         texts = [text for _, text in self.widget_examples]
         # A shell would take a text with a dash in front for an option, and the card's command could not be run.
         is_fit = all(texts) and not any(value.startswith("-") for value in self.widget or ())
-        _require(self, "widget", is_fit, "texts that are not empty and do not begin with -")
+        require(self, "widget", is_fit, "texts that are not empty and do not begin with -")
 
     @property
     def hub_name(self) -> str:
@@ -450,153 +415,3 @@ class TrainConfig(TaskConfig):
             return dataclasses.replace(self, **options)
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from None
-
-
-@dataclass(frozen=True, kw_only=True)
-class PushConfig:
-    """Push a finished run to the Hub; what is there already is not sent again."""
-
-    run: Annotated[Positional[Path], arg(metavar="DIR")]
-    """A run's output folder."""
-    hub_model_id: str | None = None
-    """Where to push: name, user/name or organisation/name. As the run was told, or the folder's name, if not given."""
-    hub_private: bool = False
-    """Make a new repository private."""
-    dry_run: bool = False
-    """Only list the files and their sizes."""
-
-    def __post_init__(self) -> None:
-        _make_path(self, "run")
-
-
-DEMO = TrainConfig(model="minilm", dataset="sample", epochs=4, learning_rate=3e-4, group_by_length=True)
-"""A run that needs no Hub and is done in two minutes on two CPU cores."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainCommand:
-    """Fine-tune an encoder, score it on validation every epoch and on test at the end, and save the best epoch."""
-
-    config: Annotated[TrainConfig, arg(name="")] = dataclasses.field(default_factory=TrainConfig)
-    demo: FlagCreatePairsOff[bool] = False
-    """Where no option is given: the packaged encoder, the sample corpus, two minutes, and no need of the Hub."""
-    options_file: Annotated[Path | None, arg(name="config", metavar="FILE")] = None
-    """Options where none are given: the run_config.json of another run, or YAML such as `learning-rate: 2e-5`."""
-    seeds: tuple[int, ...] | None = None
-    """Train once for each, in the folders seed-1 and so on of --output-dir, and show means and deviations. What is
-    finished there already is not repeated."""
-
-    def __post_init__(self) -> None:
-        _make_path(self, "options_file")
-        _make_tuple(self, "seeds")
-        seeds = self.seeds or ()
-        are_seeds = all(0 <= seed < 2**32 for seed in seeds) and len(set(seeds)) == len(seeds)
-        _require(
-            self, "seeds", self.seeds is None or (bool(seeds) and are_seeds), "seeds, each from 0 to 4294967295, once"
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluateConfig(TaskConfig):
-    """Score a fine-tuned model."""
-
-    model: Annotated[Positional[str], arg(metavar="MODEL")]
-    """A run's output folder, or a model on the Hub."""
-    model_revision: str | None = None
-    """Which branch, tag or commit of a Hub model."""
-    splits: tuple[str, ...] | None = None
-    """Which splits to score; validation and test, where the data set has them, if not given."""
-    output: Path | None = None
-    """Where to write the scores as JSON."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CheckConfig(CorpusConfig):
-    """Find what is wrong with a data set, by file and line, before a model is loaded.
-
-    Exit code 1 says that there are errors: lines that cannot be read, or tags that are not of the scheme.
-    """
-
-    model: str | None = None
-    """Check how the tokenizer of this model reads the words too."""
-    model_revision: str | None = None
-    """Which branch, tag or commit of a Hub model."""
-    limit: int = 10
-    """Show so many findings of a kind; 0 shows all."""
-    json: bool = False
-    """Print everything as JSON, and nothing else."""
-    fix: Path | None = None
-    """A new folder for a copy in which everything is repaired that has one right answer; column files only."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _make_path(self, "fix")
-        _require_at_least(0, self, "limit")
-
-
-@dataclass(frozen=True, kw_only=True)
-class PredictConfig:
-    """Find the entities in text, tag its words, or label whole texts: what the model was trained for."""
-
-    model: Annotated[Positional[str], arg(metavar="MODEL")]
-    """A run's output folder, or a model on the Hub."""
-    file: Annotated[Positional[str], arg(metavar="FILE")] = "-"
-    """A text file, a sentence or text a line, of pairs both with a tab between, or JSON lines with `text` and
-    `text_pair`; - is standard input."""
-    model_revision: str | None = None
-    """Which branch, tag or commit of a Hub model."""
-    words: bool = False
-    """The input is already split into words, with spaces between."""
-    batch_size: int = 32
-    """Windows a batch."""
-
-    def __post_init__(self) -> None:
-        _require_at_least(1, self, "batch_size")
-
-
-@dataclass(frozen=True, kw_only=True)
-class CompareConfig:
-    """Say whether two systems differ by more than chance on the same sentences."""
-
-    a: Annotated[Positional[Path], arg(metavar="A")]
-    """A run's output folder, or a file as its predictions.test.conll: word, gold tag and predicted tag."""
-    b: Annotated[Positional[Path], arg(metavar="B")]
-    """The other run's, on the same sentences."""
-    output: Path | None = None
-    """Where to write the comparison as JSON."""
-    resamples: int = 1000
-    """How many times to draw the sentences again, and to swap them between the two."""
-    seed: int = 42
-    """Seed of what is drawn."""
-
-    def __post_init__(self) -> None:
-        for field in ("a", "b", "output"):
-            _make_path(self, field)
-        _require_at_least(_LEAST_RESAMPLES, self, "resamples")
-        _require_at_least(0, self, "seed")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConvertConfig(ReadingConfig):
-    """Write a corpus in another format, or with its tags spelt in another scheme."""
-
-    source: Annotated[Positional[str], arg(metavar="IN")]
-    """A file; or a folder of files named after their splits, `sample`, or a data set on the Hub."""
-    output: Annotated[Positional[Path], arg(metavar="OUT")]
-    """A file, for a file; otherwise a folder, for a file of each split."""
-    format: FormatName | None = None
-    """What to write; told from the extension of OUT, or conll for a folder, if not given."""
-    to_scheme: SchemeName | None = None
-    """How to spell the entities; as they are if not given."""
-    overwrite: bool = False
-    """Replace the files that OUT is or holds."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _make_path(self, "output")
-        _require(self, "format", self.format in (None, *typing.get_args(FormatName)), _choices(FormatName))
-        _require(self, "to_scheme", self.to_scheme in (None, *typing.get_args(SchemeName)), _choices(SchemeName))
-        _require(self, "to_scheme", not self.to_scheme or self.task != "pos", "none for --task pos")
-        writes_spans = self.format == "jsonl-spans"
-        _require(self, "format", not (writes_spans and self.task == "pos"), "another, for parts of speech are no spans")
-        _require(self, "to_scheme", not (writes_spans and self.to_scheme), "none for jsonl-spans, which has no tags")

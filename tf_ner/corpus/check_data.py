@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tf_ner.config import CheckConfig, SchemeName
+from tf_ner.commands import CheckConfig
+from tf_ner.config import SchemeName
 from tf_ner.corpus.checks import CorpusReport, check_corpus
 from tf_ner.corpus.findings import Finding, raise_errors
 from tf_ner.corpus.labels import find_scheme, warn_of_unused_names

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tf_ner.config import ConvertConfig, FormatName, SchemeName
+from tf_ner.commands import ConvertConfig
+from tf_ner.config import FormatName, SchemeName
 from tf_ner.corpus.findings import Finding, raise_errors
 from tf_ner.corpus.formats import EXTENSIONS, FORMATS, format_of_name, what_cannot_be_written
 from tf_ner.corpus.labels import check_tags, find_scheme, to_training_tags, warn_of_unused_names

@@ -6,7 +6,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tf_ner.config import PREDICTIONS, CompareConfig
+from tf_ner.commands import CompareConfig
+from tf_ner.config import PREDICTIONS
 from tf_ner.corpus.tags import is_iob
 from tf_ner.errors import DataError
 from tf_ner.evaluation.intervals import LEVEL, bootstrap_interval, paired_test

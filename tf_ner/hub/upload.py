@@ -17,7 +17,8 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi, constants, get_token
 from huggingface_hub.errors import HFValidationError
 
-from tf_ner.config import RUN_CONFIG, PushConfig, TrainConfig
+from tf_ner.commands import PushConfig
+from tf_ner.config import RUN_CONFIG, TrainConfig
 from tf_ner.errors import HubError
 from tf_ner.hub.patience import PASSING_STATUSES, make_client_patient
 

@@ -13,7 +13,8 @@ from datasets import Dataset, DatasetDict
 from numpy.typing import NDArray
 from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
-from tf_ner.config import EvaluateConfig, TaskConfig, TrainConfig
+from tf_ner.commands import EvaluateConfig
+from tf_ner.config import TaskConfig, TrainConfig
 from tf_ner.errors import ConfigError, DataError
 from tf_ner.tasks import TASKS, task_class, task_classes
 

@@ -11,7 +11,8 @@ import numpy as np
 from datasets import ClassLabel, Dataset, DatasetDict
 from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
-from tf_ner.config import EvaluateConfig, TaskConfig, TrainConfig
+from tf_ner.commands import EvaluateConfig
+from tf_ner.config import TaskConfig, TrainConfig
 from tf_ner.corpus.columns import what_is_no_text
 from tf_ner.corpus.glue import glue_task
 from tf_ner.corpus.text_sets import load_configured_texts

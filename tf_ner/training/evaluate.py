@@ -5,7 +5,7 @@ from typing import Any
 
 from datasets import DatasetDict
 
-from tf_ner.config import EvaluateConfig
+from tf_ner.commands import EvaluateConfig
 from tf_ner.corpus.splits import evaluation_splits
 from tf_ner.errors import DataError, ModelError
 from tf_ner.files import require_file, write_json

@@ -1,0 +1,170 @@
+"""What each command is asked: its options beside those that say what a run is."""
+
+import dataclasses
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import FlagCreatePairsOff, Positional, arg
+
+from tf_ner.config import (
+    LEAST_RESAMPLES,
+    CorpusConfig,
+    FormatName,
+    ReadingConfig,
+    SchemeName,
+    TaskConfig,
+    TrainConfig,
+)
+from tf_ner.option_checks import choices, make_path, make_tuple, require, require_at_least
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushConfig:
+    """Push a finished run to the Hub; what is there already is not sent again."""
+
+    run: Annotated[Positional[Path], arg(metavar="DIR")]
+    """A run's output folder."""
+    hub_model_id: str | None = None
+    """Where to push: name, user/name or organisation/name. As the run was told, or the folder's name, if not given."""
+    hub_private: bool = False
+    """Make a new repository private."""
+    dry_run: bool = False
+    """Only list the files and their sizes."""
+
+    def __post_init__(self) -> None:
+        make_path(self, "run")
+
+
+DEMO = TrainConfig(model="minilm", dataset="sample", epochs=4, learning_rate=3e-4, group_by_length=True)
+"""A run that needs no Hub and is done in two minutes on two CPU cores."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainCommand:
+    """Fine-tune an encoder, score it on validation every epoch and on test at the end, and save the best epoch."""
+
+    config: Annotated[TrainConfig, arg(name="")] = dataclasses.field(default_factory=TrainConfig)
+    demo: FlagCreatePairsOff[bool] = False
+    """Where no option is given: the packaged encoder, the sample corpus, two minutes, and no need of the Hub."""
+    options_file: Annotated[Path | None, arg(name="config", metavar="FILE")] = None
+    """Options where none are given: the run_config.json of another run, or YAML such as `learning-rate: 2e-5`."""
+    seeds: tuple[int, ...] | None = None
+    """Train once for each, in the folders seed-1 and so on of --output-dir, and show means and deviations. What is
+    finished there already is not repeated."""
+
+    def __post_init__(self) -> None:
+        make_path(self, "options_file")
+        make_tuple(self, "seeds")
+        seeds = self.seeds or ()
+        are_seeds = all(0 <= seed < 2**32 for seed in seeds) and len(set(seeds)) == len(seeds)
+        require(
+            self, "seeds", self.seeds is None or (bool(seeds) and are_seeds), "seeds, each from 0 to 4294967295, once"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig(TaskConfig):
+    """Score a fine-tuned model."""
+
+    model: Annotated[Positional[str], arg(metavar="MODEL")]
+    """A run's output folder, or a model on the Hub."""
+    model_revision: str | None = None
+    """Which branch, tag or commit of a Hub model."""
+    splits: tuple[str, ...] | None = None
+    """Which splits to score; validation and test, where the data set has them, if not given."""
+    output: Path | None = None
+    """Where to write the scores as JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckConfig(CorpusConfig):
+    """Find what is wrong with a data set, by file and line, before a model is loaded.
+
+    Exit code 1 says that there are errors: lines that cannot be read, or tags that are not of the scheme.
+    """
+
+    model: str | None = None
+    """Check how the tokenizer of this model reads the words too."""
+    model_revision: str | None = None
+    """Which branch, tag or commit of a Hub model."""
+    limit: int = 10
+    """Show so many findings of a kind; 0 shows all."""
+    json: bool = False
+    """Print everything as JSON, and nothing else."""
+    fix: Path | None = None
+    """A new folder for a copy in which everything is repaired that has one right answer; column files only."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        make_path(self, "fix")
+        require_at_least(0, self, "limit")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictConfig:
+    """Find the entities in text, tag its words, or label whole texts: what the model was trained for."""
+
+    model: Annotated[Positional[str], arg(metavar="MODEL")]
+    """A run's output folder, or a model on the Hub."""
+    file: Annotated[Positional[str], arg(metavar="FILE")] = "-"
+    """A text file, a sentence or text a line, of pairs both with a tab between, or JSON lines with `text` and
+    `text_pair`; - is standard input."""
+    model_revision: str | None = None
+    """Which branch, tag or commit of a Hub model."""
+    words: bool = False
+    """The input is already split into words, with spaces between."""
+    batch_size: int = 32
+    """Windows a batch."""
+
+    def __post_init__(self) -> None:
+        require_at_least(1, self, "batch_size")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareConfig:
+    """Say whether two systems differ by more than chance on the same sentences."""
+
+    a: Annotated[Positional[Path], arg(metavar="A")]
+    """A run's output folder, or a file as its predictions.test.conll: word, gold tag and predicted tag."""
+    b: Annotated[Positional[Path], arg(metavar="B")]
+    """The other run's, on the same sentences."""
+    output: Path | None = None
+    """Where to write the comparison as JSON."""
+    resamples: int = 1000
+    """How many times to draw the sentences again, and to swap them between the two."""
+    seed: int = 42
+    """Seed of what is drawn."""
+
+    def __post_init__(self) -> None:
+        for field in ("a", "b", "output"):
+            make_path(self, field)
+        require_at_least(LEAST_RESAMPLES, self, "resamples")
+        require_at_least(0, self, "seed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertConfig(ReadingConfig):
+    """Write a corpus in another format, or with its tags spelt in another scheme."""
+
+    source: Annotated[Positional[str], arg(metavar="IN")]
+    """A file; or a folder of files named after their splits, `sample`, or a data set on the Hub."""
+    output: Annotated[Positional[Path], arg(metavar="OUT")]
+    """A file, for a file; otherwise a folder, for a file of each split."""
+    format: FormatName | None = None
+    """What to write; told from the extension of OUT, or conll for a folder, if not given."""
+    to_scheme: SchemeName | None = None
+    """How to spell the entities; as they are if not given."""
+    overwrite: bool = False
+    """Replace the files that OUT is or holds."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        make_path(self, "output")
+        require(self, "format", self.format in (None, *typing.get_args(FormatName)), choices(FormatName))
+        require(self, "to_scheme", self.to_scheme in (None, *typing.get_args(SchemeName)), choices(SchemeName))
+        require(self, "to_scheme", not self.to_scheme or self.task != "pos", "none for --task pos")
+        writes_spans = self.format == "jsonl-spans"
+        require(self, "format", not (writes_spans and self.task == "pos"), "another, for parts of speech are no spans")
+        require(self, "to_scheme", not (writes_spans and self.to_scheme), "none for jsonl-spans, which has no tags")
