@@ -242,6 +242,7 @@ main(["convert", {str(source)!r}, {str(tmp_path / output)!r}, "--format", "csv",
         (".", "in.conll", {}, OutputError, "which is a file; expected a folder"),
         ("in.conll", "out.conllu", {}, ConfigError, "--task pos"),
         ("nothing/here/at/all", "out", {}, DataError, "no folder and no name on the Hub"),
+        ("none.conll", "out.jsonl", {}, DataError, "Received none.conll, which does not exist"),
     ],
 )
 def test_paths_that_do_not_fit(tmp_path, source, output, options, error, message):
@@ -271,6 +272,15 @@ def test_warnings_are_told(tmp_path, caplog):
     run(write(tmp_path, "\n".join(lines), "in.jsonl"), tmp_path / "out.conll")
     assert "in.jsonl:1: received the span 'Ada' (0 to 3, PER), which ends inside the word" in caplog.messages[0]
     assert caplog.messages[10:] == ["… and 2 more; `tf-ner check-data` lists them."]
+
+
+def test_the_scheme_is_said_and_what_breaks_it(tmp_path, caplog):
+    caplog.set_level("INFO")
+    run(write(tmp_path, "in O\nRome I-LOC\n\n"), tmp_path / "out.conll", to_scheme="bioes", scheme="iob2")
+    assert "in.conll:2: " in caplog.text
+    assert "Places that break IOB2: 1." in caplog.text
+    run(write(tmp_path, "in O\nRome I-LOC\n\n"), tmp_path / "out.conll", overwrite=True)
+    assert "The tags are IO." in caplog.text
 
 
 def test_from_the_shell(tmp_path, capsys):

@@ -4,6 +4,7 @@ import pytest
 
 from tf_ner.corpus.conll import read_conll, write_conll
 from tf_ner.corpus.findings import Finding
+from tf_ner.corpus.formats import read_corpus_file
 from tf_ner.corpus.sentences import Layout
 from tf_ner.corpus.sources import load_corpus
 from tf_ner.errors import DataError
@@ -57,6 +58,8 @@ LAYOUTS = {
     "a prefix": ({"word_prefix": "en:"}, "en:en:EU B-ORG\n", ("en:EU", "B-ORG")),
     "comments": ({"comments": True}, "# id 1\nEU B-ORG\n#\n", ("EU", "B-ORG")),
     "no comments": ({}, "#EU B-ORG\n", ("#EU", "B-ORG")),
+    "a document behind an index": ({"columns": ("index", "word", "ner")}, "0 -DOCSTART- O\n1 a O\n", ("a", "O")),
+    "a document behind a prefix": ({"word_prefix": "en:"}, "en:-DOCSTART- O\nen:a O\n", ("a", "O")),
 }
 
 
@@ -100,6 +103,21 @@ def test_a_word_without_the_prefix_is_named(tmp_path):
     path.write_text("en:a O\nb O\n", encoding="utf-8")
     with pytest.raises(DataError, match=r":2: received an empty word in 'b O'; expected 'en:' and a word"):
         list(read_conll(path, Layout(word_prefix="en:")))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "layout"),
+    [
+        ("a.conll", "EU NN B-ORG\n", {"word_column": -1}),
+        ("a.conll", "EU B-ORG\n", {"tag_column": 0}),
+        ("a.conllu", "1\tEU" + "\t_" * 8 + "\n", {"tag_column": "form"}),
+        ("a.jsonl", '{"words": ["EU"]}\n', {"word_column": "words", "tag_column": "words"}),
+    ],
+)
+def test_the_tag_is_never_the_word(tmp_path, name, text, layout):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=r"for both words and tags .*; expected two"):
+        list(read_corpus_file(tmp_path / name, Layout(**layout)))
 
 
 @pytest.mark.parametrize(("name", "message"), [("none.conll", "does not exist"), (".", "the folder")])

@@ -1,5 +1,6 @@
 """Damaged files end in sentences or in one line that names the file, never in another error and never in none."""
 
+import contextlib
 import json
 from collections import Counter
 
@@ -8,6 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.damage import at_most, damage_and_check
+from tf_ner.commands import CheckConfig
+from tf_ner.corpus.check_data import check_data
 from tf_ner.corpus.findings import Finding
 from tf_ner.corpus.formats import FORMATS, read_corpus_file
 from tf_ner.corpus.sentences import Layout, Sentence
@@ -132,6 +135,9 @@ LONG_LINES = {
     "digits": b"1" * LONG,
     "a list": b'words,tags\n"[' + b"'a'," * (LONG // 4) + b'","[]"\n',
     "zeros": b"\0" * LONG,
+    "odd spaces": b"a" + "\u00a0".encode() * (LONG // 2) + b"b\tO\n",
+    "no blank lines": b"Ada\tB-PER\nof\tO\n" * (LONG // 100),
+    "labels without end": b"".join(b"%d\tB-%d\n" % (number, number) for number in range(LONG // 100)),
     "line ends": b"\n" * (LONG // 10),
     "a record": b'{"words": ["' + b"a" * LONG + b'"], "tags": ["O"]}',
     "a text": b'{"text": "' + b"-" * LONG + b'", "spans": [[0, 1, "X"]]}',
@@ -143,5 +149,8 @@ LONG_LINES = {
 @pytest.mark.parametrize("content", LONG_LINES.values(), ids=LONG_LINES)
 def test_ten_megabytes_in_a_line(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
+    task = "pos" if name == "a.conllu" else "ner"
     with at_most(seconds=60):
-        check(tmp_path / name, Layout(task="pos" if name == "a.conllu" else "ner"))
+        check(tmp_path / name, Layout(task=task))
+    with at_most(seconds=60), contextlib.suppress(DataError):
+        check_data(CheckConfig(train_file=tmp_path / name, task=task))

@@ -187,6 +187,9 @@ BAD_SPANS = {
     "a token past the end": ({"text": "A", "tokens": [{"start": 0, "end": 2}], "spans": []}, "bad-token"),
     "another text": ({"text": "A", "tokens": [{"start": 0, "end": 1, "text": "B"}], "spans": []}, "bad-token"),
     "half a character in the text": ({"text": "\ud800", "spans": []}, "bad-record"),
+    "spans by label": ({"text": "Ada saw Rome", "entities": {"PER": [[0, 3]], "LOC": [[8, 12]]}}, "bad-record"),
+    "a label of the whole text": ({"text": "Ada saw Rome", "label": "positive"}, "bad-record"),
+    "two lists of spans": ({"text": "Ada", "spans": [[0, 3, "PER"]], "entities": [[0, 3, "LOC"]]}, "bad-record"),
 }
 
 

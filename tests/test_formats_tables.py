@@ -85,8 +85,14 @@ TSV = {
         {"word_column": 0, "tag_column": 1},
         [("EU", "NNP")],
     ),
-    "the columns are said": ("word\ttag\n", {"columns": ("word", "ner")}, [("word", "tag")]),
 }
+
+
+@pytest.mark.parametrize("name", ["train.tsv", "train.txt", "train.conll"])
+def test_the_names_of_columns_are_no_words_where_the_columns_are_said(tmp_path, name):
+    layout = {"columns": ("word", "pos"), "task": "pos"}
+    text = "word\tpos\nAda\tNOUN\nword\tpos\n"
+    assert read(write(tmp_path, text, name), **layout) == ([("Ada|word", "NOUN pos")], [("header", 1)])
 
 
 @pytest.mark.parametrize("name", ["train.tsv", "train.txt"])

@@ -2,7 +2,7 @@ import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
 from tf_ner.corpus.findings import raise_error
-from tf_ner.corpus.hub_sets import read_hub_splits, words_and_tags
+from tf_ner.corpus.hub_sets import read_hub_splits, with_usual_names, words_and_tags
 from tf_ner.corpus.sentences import Layout
 from tf_ner.corpus.sources import load_corpus
 from tf_ner.corpus.splits import find_split_files
@@ -202,6 +202,20 @@ def test_hub_columns_are_found_by_name_and_type(columns, features, layout, expec
 
 
 @pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("train dev testb", "train validation test"),
+        ("train valid", "train validation"),
+        ("train validation dev", "train validation dev"),
+        ("train validation_matched test", "train validation_matched test"),
+    ],
+)
+def test_splits_of_the_hub_get_their_usual_names(names, expected):
+    rows = Dataset.from_dict({"a": [1]})
+    assert " ".join(with_usual_names(DatasetDict(dict.fromkeys(names.split(), rows)))) == expected
+
+
+@pytest.mark.parametrize(
     ("columns", "features", "message"),
     [
         (
@@ -221,6 +235,8 @@ def test_hub_columns_are_found_by_name_and_type(columns, features, layout, expec
         ({"tokens": [["EU"]], "ner_tags": [[-1]]}, {"ner_tags": IDS}, "words without a tag"),
         ({"tokens": [["a", "b"]], "ner_tags": [["O"]]}, {}, "received 2 words and 1 tags"),
         ({"tokens": [["a", ""]], "ner_tags": [["O", "O"]]}, {}, "received an empty word"),
+        ({"tokens": [["a"], None], "ner_tags": [["O"], ["O"]]}, {}, r"hub/set\[train\]:2: received no words"),
+        ({"tokens": [["a"], ["b"]], "ner_tags": [["O"], None]}, {}, r"hub/set\[train\]:2: received no tags"),
     ],
 )
 def test_hub_sets_that_do_not_fit(columns, features, message):

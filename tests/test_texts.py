@@ -152,6 +152,23 @@ def test_bad_rows_are_named_and_the_others_read(tmp_path, name, content, line, m
     assert len(findings) == 1
 
 
+def test_no_row_is_lost_but_blank_lines(tmp_path):
+    rows = "text\ttext_pair\nI like it\tx\n\t\n\nI hate it\ty\n"
+    layout = TextLayout(may_lack_labels=True)
+    findings = []
+    found = list(read_texts(write(tmp_path / "a.tsv", rows), layout, report=findings.append))
+    assert [row.texts for row in found] == [("I like it", "x"), ("", ""), ("I hate it", "y")]
+    assert [(finding.kind, finding.line) for finding in findings] == [("empty-text", 3)]
+
+
+def test_a_label_column_that_a_file_does_not_have_is_told(tmp_path, caplog):
+    write(tmp_path / "train.tsv", "text\tgold\na\t1\nb\t2\n")
+    write(tmp_path / "test.tsv", "text\tlabel\na\t1\n")
+    corpus = load_texts(tmp_path, label_column="gold")
+    assert corpus["test"]["label"] == [-1]
+    assert "test.tsv:1: received no 'gold' among the columns 'text', 'label'; its rows are predicted" in caplog.text
+
+
 def test_two_bad_rows_are_counted(tmp_path):
     write(tmp_path / "train.tsv", "text\tlabel\na\t\nb\t\nc\t1\n")
     with pytest.raises(DataError, match=r"train.tsv:2: received no label.*\(1 more line like this\)$"):

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.damage import at_most
 from tf_ner.corpus.words import split_words, words_at_spaces
 
 
@@ -23,6 +24,13 @@ from tf_ner.corpus.words import split_words, words_at_spaces
 )
 def test_words_of_raw_text(text, expected):
     assert [word.text for word in split_words(text)] == expected.split()
+
+
+@pytest.mark.parametrize("text", ["'\"" * 500_000, "a." * 100_000 + "!?" * 100_000, "-." * 300_000, "n't" * 300_000])
+def test_long_runs_of_marks_come_to_an_end(text):
+    with at_most(seconds=60):
+        words = split_words(text)
+    assert "".join(word.text for word in words) == text
 
 
 @given(st.text(max_size=60))

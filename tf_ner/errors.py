@@ -8,14 +8,27 @@ traceback.
 import signal
 
 
+def printable(text: str) -> str:
+    """Text in one line: characters that are not seen, or steer a terminal, are written as escapes."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
 class TfNerError(Exception):
     """Base of every error that tf_ner raises on purpose.
+
+    Args:
+        message: What was received, what was expected, how to fix it; what comes from data need not be printable.
 
     Attributes:
         exit_code: What the command line exits with.
     """
 
     exit_code = 2
+
+    def __init__(self, message: str):
+        super().__init__(printable(message))
 
 
 class ConfigError(TfNerError):

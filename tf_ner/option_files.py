@@ -24,8 +24,9 @@ def read_options(path: Path, config_type: type) -> dict[str, Any]:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-        values = json.loads(text) if path.suffix == ".json" else _read_yaml(text)
-    except (OSError, ValueError) as error:
+        is_json = path.suffix == ".json"
+        values = json.loads(text, object_pairs_hook=_each_once) if is_json else _read_yaml(text)
+    except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise ConfigError(
             f"Received {path} ({reason}); expected a run_config.json as a run writes it, or options in YAML. "
@@ -41,6 +42,8 @@ def read_options(path: Path, config_type: type) -> dict[str, Any]:
         name = str(key).replace("-", "_")
         if name not in kinds:
             _refuse_name(place, str(key), list(kinds))
+        if name in options:
+            raise ConfigError(f"{place}: received the option {key} twice; expected it once. Remove one.")
         options[name] = _converted(place, name, value, kinds[name])
     return options
 
@@ -48,10 +51,25 @@ def read_options(path: Path, config_type: type) -> dict[str, Any]:
 def _read_yaml(text: str) -> Any:
     import yaml
 
+    class Loader(yaml.SafeLoader):
+        """Refuses what YAML says and its library does not: the same key twice."""
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            mapping = super().construct_mapping(node, deep)
+            return _each_once([(self.construct_object(key), None) for key, _ in node.value]) and mapping
+
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader)
     except yaml.YAMLError as error:
         raise ValueError(error) from error
+
+
+def _each_once(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    options = dict(pairs)
+    if len(options) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"{next(key for key in keys if keys.count(key) > 1)} stands there twice")
+    return options
 
 
 def _line_of(key: Any, text: str) -> int:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tf_ner.errors import printable
 from tf_ner.evaluation.measures import MEASURES
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _STYLE_OF_LABEL = {
     "MISC": "black on bright_yellow",
 }
 _STYLE_OF_OTHERS = "reverse"
+_MOST_LABELS = 100
 
 
 def print_scores(metrics: Mapping[str, Any]) -> None:
@@ -39,7 +41,7 @@ def print_scores(metrics: Mapping[str, Any]) -> None:
         table.add_column(MEASURES.get(name, name), min_width=6)
     for split, scores in splits.items():
         for label, row in [*scores.get("per_label", {}).items(), ("all", scores)]:
-            cells = [f"{row[name]:.4f}" if name in row else "" for name in measures]
+            cells = [f"{row[name]:.4f}" if row.get(name) is not None else "" for name in measures]
             names = (Text(_plain(split)), Text(_plain(label)))
             table.add_row(*names, *cells, str(row["support"]), end_section=row is scores)
     console = Console()
@@ -113,10 +115,10 @@ def print_report(report: "CorpusReport", tokenizer: "TokenizerSummary | None", *
     for (is_warning, kind), findings in sorted(by_kind.items()):
         style = "bold yellow" if is_warning else "bold red"
         title = f"{kind}: {len(findings)} {'warning' if is_warning else 'error'}{'s' if len(findings) > 1 else ''}"
-        console.print(Text(f"\n{_escaped(title)}", style=style))
+        console.print(Text(f"\n{printable(title)}", style=style))
         shown = findings[: limit or None]
         for finding in shown:
-            console.print(Text(_escaped(str(finding))), soft_wrap=True)
+            console.print(Text(printable(str(finding))), soft_wrap=True)
         if len(shown) < len(findings):
             console.print(f"… and {len(findings) - len(shown)} more (--limit 0 shows all)")
     num_errors = sum(finding.is_error for finding in report.findings)
@@ -128,7 +130,7 @@ def print_changes(changes: Iterable["Change"]) -> None:
     """Prints what was repaired, a line each."""
     console = Console()
     for change in changes:
-        console.print(Text(_escaped(str(change))), soft_wrap=True)
+        console.print(Text(printable(str(change))), soft_wrap=True)
 
 
 def _table_of_splits(report: "CorpusReport") -> Table:
@@ -141,7 +143,7 @@ def _table_of_splits(report: "CorpusReport") -> Table:
             f"{summary.duplicates} ({summary.duplicate_share:.1%})",
             f"{summary.leaks} ({summary.leak_share:.1%})",
         )
-        table.add_row(Text(_escaped(split)), *map(str, numbers), *repeats)
+        table.add_row(Text(printable(split)), *map(str, numbers), *repeats)
     return table
 
 
@@ -149,11 +151,14 @@ def _table_of_labels(report: "CorpusReport") -> Table:
     """How often each label occurs, and its share of its split; last, how unequal the shares are."""
     table = Table("label")
     for split in report.splits:
-        table.add_column(Text(_escaped(split)), justify="right")
+        table.add_column(Text(printable(split)), justify="right")
     splits = report.splits.values()
-    for label in dict.fromkeys(label for summary in splits for label in summary.labels):
+    labels = list(dict.fromkeys(label for summary in splits for label in summary.labels))
+    for label in labels[:_MOST_LABELS]:
         counts = [(summary.labels.get(label, 0), max(sum(summary.labels.values()), 1)) for summary in splits]
-        table.add_row(Text(_escaped(label)), *(f"{count} ({count / total:.1%})" for count, total in counts))
+        table.add_row(Text(printable(label)), *(f"{count} ({count / total:.1%})" for count, total in counts))
+    if len(labels) > _MOST_LABELS:
+        table.add_row(f"… and {len(labels) - _MOST_LABELS} more (--json shows all)")
     table.add_section()
     ratios = [f"{summary.imbalance:.1f}" if summary.imbalance else "" for summary in splits]
     table.add_row("most to least frequent", *ratios)
@@ -173,13 +178,6 @@ def _tokenizer_line(tokenizer: "TokenizerSummary") -> str:
             "lost."
         )
     return line
-
-
-def _escaped(text: str) -> str:
-    """Text whose characters that are not seen, or steer the terminal, are written as escapes."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
-    )
 
 
 def _plain(text: str) -> str:

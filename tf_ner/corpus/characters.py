@@ -27,7 +27,7 @@ _FAULT = re.compile(
     rf"|(?P<space>[{_SPACE}])|(?P<control>[{_CONTROL}])"
 )
 _SUSPECT = re.compile(f"[{_SPACE}{_CONTROL}]")
-_ENDS = re.compile(rf"\A[{_SPACE}\u200b]+|[{_SPACE}\u200b]+\Z")
+_AT_ENDS = "".join(character for character in map(chr, range(0x3001)) if re.match(rf"[{_SPACE}\u200b]", character))
 _MAY_BE_MEANT = re.compile(r"[\x80-\x9f\u200b]")
 
 
@@ -59,7 +59,7 @@ def repaired(word: str) -> str:
     badly read; and all of a word that holds nothing else.
     """
     rest = _FAULT.sub(lambda match: "" if _is_superfluous(match) else match.group(), word)
-    return _ENDS.sub("", rest) or word
+    return rest.strip(_AT_ENDS) or word
 
 
 def _is_superfluous(match: re.Match[str]) -> bool:

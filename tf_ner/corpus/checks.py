@@ -179,8 +179,9 @@ def _label_findings(
             found = {label: _RARE_LABEL for label, count in counts.items() if count < RARE}
         else:
             found = dict.fromkeys(counts.keys() - known.keys(), _UNSEEN_LABEL)
+        places = _first_places(corpus[name]) if found else {}
         for label, (kind, message) in found.items():
-            path, line = _first_place(corpus[name], label)
+            path, line = places[label]
             message = message.format(label=label, count=counts[label], split=name)
             yield Finding(kind, path, line, message, is_error=False)
 
@@ -197,13 +198,14 @@ _UNSEEN_LABEL = (
 )
 
 
-def _first_place(sentences: Sequence[ReadSentence], label: str) -> tuple[Path | str, int]:
-    return next(
-        (sentence.path, sentence.lines[span.start])
-        for sentence in sentences
-        for span in sentence.spans
-        if span.label == label
-    )
+def _first_places(sentences: Sequence[ReadSentence]) -> dict[str, tuple[Path | str, int]]:
+    """Where each label stands first."""
+    places: dict[str, tuple[Path | str, int]] = {}
+    for sentence in sentences:
+        for span in sentence.spans:
+            if span.label not in places:
+                places[span.label] = (sentence.path, sentence.lines[span.start])
+    return places
 
 
 def _slip_finding(slip: Slip) -> Finding:

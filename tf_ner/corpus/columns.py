@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from tf_ner.config import TaggingTask
 from tf_ner.corpus.findings import Finding, Report
@@ -59,6 +59,18 @@ def require_columns(names: Sequence[str], layout: Layout, path: Path) -> Columns
             f"of tags ({_wanted(layout, 'tag')}), each once. Name them with --word-column and --tag-column."
         )
     return columns
+
+
+def raise_same_column(path: Path, layout: Layout) -> NoReturn:
+    """Stops where the answer would be what is read.
+
+    Raises:
+        DataError: Always.
+    """
+    raise DataError(
+        f"Received one column of {path} for both words and tags (--word-column {layout.word_column}, --tag-column "
+        f"{layout.tag_column}); expected two. Change one of them."
+    )
 
 
 def _find(names: Sequence[str], wanted: int | str | None, usual: Sequence[str]) -> int | None:

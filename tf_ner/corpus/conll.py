@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from tf_ner.corpus.columns import is_header
+from tf_ner.corpus.columns import is_header, raise_same_column
 from tf_ner.corpus.findings import Finding, Report, raise_error
 from tf_ner.corpus.lines import numbered_lines
 from tf_ner.corpus.sentences import Layout, Sentence
@@ -24,29 +24,36 @@ def read_conll(path: Path, layout: Layout | None = None, *, report: Report = rai
         path: The file.
         layout: Which column holds what; the first the word and the last the tag if not given.
         report: What to do with a line that cannot be read: not UTF-8, too few or too many columns, an empty cell, a
-            word without the prefix.
+            word without the prefix, the names of the columns in the first line.
 
     Raises:
-        DataError: The file is missing, or the columns cannot be told.
+        DataError: The file is missing, the columns cannot be told, or words and tags are to be the same one.
     """
     layout = layout or Layout()
     word_place, tag_place = layout.place_of_word(), layout.place_of_tag()
     num_columns = len(layout.columns or ())
     least_columns = max(_columns_needed(word_place), _columns_needed(tag_place), 2)
-    sentence = Sentence([], [], [])
+    sentence, is_first = Sentence([], [], []), True
     for number, line in numbered_lines(path, report):
         if layout.comments and line.startswith("#"):
             continue
         row = [] if line.isspace() or not line else _split_row(line)
-        if not row or row[0] == _DOCUMENT_START:
+        if not row or _begins_document(row, word_place, layout):
             if sentence.words:
                 yield sentence
                 sentence = Sentence([], [], [])
             continue
         num_columns = num_columns or max(len(row), least_columns)
+        if word_place % num_columns == tag_place % num_columns:
+            raise_same_column(path, layout)
         if len(row) != num_columns:
             report(Finding("ragged-row", path, number, _ragged_row(row, num_columns)))
             continue
+        if is_first and is_header(row):
+            is_first = False
+            report(Finding("header", path, number, _HEADER.format(row=" ".join(row)[:60])))
+            continue
+        is_first = False
         word, tag = row[word_place], row[tag_place]
         if layout.word_prefix:
             word = layout.without_prefix(word)
@@ -80,6 +87,10 @@ def what_conll_cannot_hold(word: str, tag: str) -> str | None:
     return None
 
 
+_HEADER = (
+    "received the names of columns ({row!r}); expected words. Remove the line; a .tsv or .csv file with such a first "
+    "line is read by its names, without --columns."
+)
 _CELL_BREAK = re.compile(r"[\t\r\n]")
 _SPACES = re.compile(" +")
 
@@ -89,6 +100,11 @@ def _split_row(line: str) -> list[str]:
     if "\t" in line:
         return line.rstrip("\t ").split("\t")
     return _SPACES.split(line.strip(" "))
+
+
+def _begins_document(row: list[str], word_place: int, layout: Layout) -> bool:
+    word = row[word_place] if _columns_needed(word_place) <= len(row) else row[0]
+    return _DOCUMENT_START in (row[0], word, layout.without_prefix(word))
 
 
 def _columns_needed(column: int) -> int:

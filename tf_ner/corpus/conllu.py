@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tf_ner.corpus.columns import raise_same_column
 from tf_ner.corpus.findings import Finding, Report, raise_error
 from tf_ner.corpus.lines import numbered_lines
 from tf_ner.corpus.sentences import Layout, Sentence
@@ -32,7 +33,10 @@ def read_conllu(path: Path, layout: Layout | None = None, *, report: Report = ra
     Raises:
         DataError: The file is missing, or the column of the tags cannot be told.
     """
-    word_place, tag_place = places_in_conllu(path, layout or Layout())
+    layout = layout or Layout()
+    word_place, tag_place = places_in_conllu(path, layout)
+    if word_place == tag_place:
+        raise_same_column(path, layout)
     sentence = Sentence([], [], [])
     word_id = 0
     for number, line in numbered_lines(path, report):

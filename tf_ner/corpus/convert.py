@@ -10,7 +10,7 @@ from tf_ner.commands import ConvertConfig
 from tf_ner.config import FormatName, SchemeName
 from tf_ner.corpus.findings import Finding, raise_errors
 from tf_ner.corpus.formats import EXTENSIONS, FORMATS, format_of_name, what_cannot_be_written
-from tf_ner.corpus.labels import check_tags, find_scheme, to_training_tags, warn_of_unused_names
+from tf_ner.corpus.labels import broken_transitions, check_tags, find_scheme, to_training_tags, warn_of_unused_names
 from tf_ner.corpus.schemes import UnspeakableEntityError, from_iob2
 from tf_ner.corpus.sentences import Layout, Sentence
 from tf_ner.corpus.splits import Split, find_corpus_files, read_splits
@@ -57,12 +57,20 @@ def convert(config: ConvertConfig) -> list[Converted]:
         DataError: The corpus cannot be read, or the format or the scheme cannot hold it; names the line.
         OutputError: The output is there already, or cannot be written.
     """
-    is_file = Path(config.source).is_file()
+    source = Path(config.source)
+    if not source.exists() and source.suffix.lower() in EXTENSIONS:
+        raise DataError(f"Received {source}, which does not exist; expected a file or a folder. Check the path.")
+    is_file = source.is_file()
     name = _format(config, is_file=is_file)
     _require_free(config, is_file=is_file)
     splits = _read(config, is_file=is_file)
     scheme = None if config.task == "pos" else config.scheme or find_scheme(splits)
     splits = _checked(splits, scheme)
+    if scheme is not None:
+        if scheme != "iob2":
+            logger.info("The tags are %s.", scheme.upper())
+        for remark in broken_transitions(splits, scheme):
+            logger.warning("%s", remark)
     warn_of_unused_names(splits, scheme, config.new_labels)
     tags = to_training_tags(splits, scheme=scheme, new_labels=config.new_labels)
     respelt = {split: _respell(splits[split], tags[split], scheme, config, name) for split in splits}

@@ -1,5 +1,6 @@
 """Data sets on the Hub: words and one kind of tags, whatever their columns are called."""
 
+import logging
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,8 +13,10 @@ from tf_ner.config import ReadingConfig
 from tf_ner.corpus.columns import TAG_NAMES, WORD_NAMES
 from tf_ner.corpus.findings import Finding, Report
 from tf_ner.corpus.sentences import Layout, Sentence
-from tf_ner.corpus.splits import Split
+from tf_ner.corpus.splits import SPLIT_FILE_WORDS, Split
 from tf_ner.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 # Data sets whose loading script `datasets` no longer runs: the same rows as Parquet.
 _HUB_PARQUET = {
@@ -61,7 +64,18 @@ def load_from_hub(name: str, *, config_name: str | None, revision: str | None) -
             "set that can be reached. Check the name and the network, or use local files: --dataset FOLDER, or "
             "--train-file, --validation-file and --test-file."
         ) from error
-    return loaded if isinstance(loaded, DatasetDict) else DatasetDict({"train": loaded})
+    return with_usual_names(loaded) if isinstance(loaded, DatasetDict) else DatasetDict({"train": loaded})
+
+
+def with_usual_names(loaded: DatasetDict) -> DatasetDict:
+    """The splits as tf_ner calls them: `validation` for `dev`, and so on, where there is none of that name."""
+    names = {}
+    for split, words in SPLIT_FILE_WORDS.items():
+        others = sorted(words & loaded.keys())
+        if others and split not in loaded:
+            names[others[0]] = split
+            logger.info("the split %r is read as %s", others[0], split)
+    return DatasetDict({names.get(name, name): rows for name, rows in loaded.items()})
 
 
 def words_and_tags(loaded: DatasetDict, name: str, layout: Layout) -> DatasetDict:
@@ -130,7 +144,9 @@ def read_hub_splits(loaded: DatasetDict, name: str, *, report: Report) -> dict[s
     return splits
 
 
-def _what_is_wrong(words: Sequence[str | None], tags: Sequence[int | str | None]) -> str | None:
+def _what_is_wrong(words: Sequence[str | None] | None, tags: Sequence[int | str | None] | None) -> str | None:
+    if words is None or tags is None:
+        return f"received no {'words' if words is None else 'tags'}; expected a list of them. Mend the row."
     if len(words) != len(tags):
         return f"received {len(words)} words and {len(tags)} tags; expected a tag for each word. Mend the row."
     if any(tag in (None, -1, "") for tag in tags):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tf_ner.corpus.annotated_text import SpanError, tag_text
-from tf_ner.corpus.columns import NO_WORD, TAG_NAMES, WORD_NAMES, what_is_wrong
+from tf_ner.corpus.columns import NO_WORD, TAG_NAMES, WORD_NAMES, raise_same_column, what_is_wrong
 from tf_ner.corpus.findings import Finding, Report, raise_error
 from tf_ner.corpus.lines import numbered_lines
 from tf_ner.corpus.schemes import spans_to_tags
@@ -41,6 +41,8 @@ def read_json_lines(path: Path, layout: Layout | None = None, *, report: Report 
         DataError: The file is missing, or the keys are given as numbers.
     """
     layout = layout or Layout()
+    if layout.word_column is not None and layout.word_column == layout.tag_column:
+        raise_same_column(path, layout)
     if isinstance(layout.word_column, int) or isinstance(layout.tag_column, int):
         raise DataError(
             f"Received the number of a column for {path}, whose records have keys; expected names. "
@@ -138,10 +140,16 @@ def _from_text(record: Record, text: str, layout: Layout, tell: _Tell) -> tuple[
     if layout.task == "pos":
         tell("bad-record", "received text and spans for the task 'pos'; expected words and tags. Use --task ner.")
         return [], []
-    lists = [name for name in _SPAN_NAMES if isinstance(record.get(name), list)]
-    # Some tools write an empty list under one name beside the spans under another.
-    key = layout.tag_column or next(filter(record.get, lists), lists[0] if lists else "")
-    spans = record.get(str(key))
+    if layout.tag_column is not None:
+        spans = record.get(str(layout.tag_column))
+    else:
+        # Some tools write an empty list, or null, under one name beside the spans under another.
+        full = [name for name in _SPAN_NAMES if record.get(name) not in (None, [])]
+        lists = [name for name in full if isinstance(record[name], list)]
+        if len(lists) > 1 or (full and not lists):
+            tell("bad-record", f"received {' and '.join(full)} beside the text; expected one list of spans. {_NAME_IT}")
+            return [], []
+        spans = record[lists[0]] if lists else [] if [] in map(record.get, _SPAN_NAMES) else None
     if spans is None:
         tell("no-spans", "received text without spans; it is read as a sentence without entities.", is_error=False)
     try:
@@ -227,5 +235,6 @@ def _object(pairs: list[tuple[str, Any]]) -> Record:
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
 _SPACES = re.compile(r"\s*")
+_NAME_IT = "Name its key with --tag-column."
 _NO_JSON = "received what is no JSON ({reason}); expected an object on each line. Write one record a line."
 _NO_LIST = "received what is no JSON ({reason}); expected a list of objects. Mend it: the rest of the file is not read."

@@ -136,7 +136,7 @@ def remarks(
     if scheme not in (None, "iob2"):
         yield f"The tags are {scheme.upper()}; they are converted to IOB2."
     if scheme is not None:
-        yield from chain.from_iterable(_broken_transitions(split, scheme) for split in splits.values())
+        yield from broken_transitions(splits, scheme)
     if "train" not in splits:
         return
     used = {name: Counter(_label(tag, scheme) for row in split for tag in row) for name, split in tags.items()}
@@ -145,18 +145,20 @@ def remarks(
             yield f"{name}: {counts[label]} words are tagged {label}, which never occurs in train and cannot be learnt."
 
 
-def _broken_transitions(split: Split, scheme: SchemeName) -> Iterator[str]:
-    places = [
-        (sentence.lines[position], reason)
-        for sentence in split.sentences
-        for position, reason in illegal_positions(sentence.tags, scheme)
-    ]
-    if places:
-        line, reason = places[0]
-        yield (
-            f"{split.path}:{line}: {reason}. Places that break {scheme.upper()}: {len(places)}. An entity begins where "
-            "one must, as in conlleval, and strict scores may not count it. `tf-ner check-data` lists them."
-        )
+def broken_transitions(splits: Mapping[str, Split], scheme: SchemeName) -> Iterator[str]:
+    """A line for each split with tags that may not follow one another: the first place, and how many there are."""
+    for split in splits.values():
+        places = [
+            (sentence.lines[position], reason)
+            for sentence in split.sentences
+            for position, reason in illegal_positions(sentence.tags, scheme)
+        ]
+        if places:
+            line, reason = places[0]
+            yield (
+                f"{split.path}:{line}: {reason}. Places that break {scheme.upper()}: {len(places)}. An entity begins "
+                "where one must, as in conlleval, and strict scores may not count it. `tf-ner check-data` lists them."
+            )
 
 
 def _label(tag: str, scheme: SchemeName | None) -> str:

@@ -1,8 +1,10 @@
 """Words that are tagged one way many times, and another way once or twice."""
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from operator import attrgetter
 from typing import NamedTuple
 
 from tf_ner.corpus.entities import ReadSentence
@@ -98,7 +100,9 @@ def _readings(
 
 def _label(sentence: ReadSentence, start: int, end: int) -> str | None:
     """The label of these words as an entity of their own, `O` outside of all entities, None for a part of one."""
-    for span_start, span_end, label in sentence.spans:
-        if start < span_end and span_start < end:
-            return label if (span_start, span_end) == (start, end) else None
-    return OUTSIDE
+    # Of the spans, which follow one another, the last that begins before the end.
+    before = bisect_left(sentence.spans, end, key=attrgetter("start"))
+    span = sentence.spans[before - 1] if before else None
+    if span is None or span.end <= start:
+        return OUTSIDE
+    return span.label if (span.start, span.end) == (start, end) else None

@@ -5,7 +5,7 @@ import csv
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
@@ -148,12 +148,21 @@ def _read_table(path: Path, rows: Iterator[tuple[int, Row]], layout: Layout, rep
     yield from read(path, chain([first], full), columns, report)
 
 
+def _has_nothing(row: Row) -> bool:
+    return not any(row)
+
+
 def full_rows(
-    path: Path, rows: Iterator[tuple[int, Row]], num_columns: int, report: Report
+    path: Path,
+    rows: Iterator[tuple[int, Row]],
+    num_columns: int,
+    report: Report,
+    *,
+    is_blank: Callable[[Row], bool] = _has_nothing,
 ) -> Iterator[tuple[int, Row]]:
     """Rows of as many cells as the header, and blank ones, which have none."""
     for number, row in rows:
-        if not any(row):
+        if is_blank(row):
             yield number, ()
         elif len(row) == num_columns:
             yield number, row

@@ -1,5 +1,6 @@
 """Texts, or pairs of texts, with a label each, from files."""
 
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -124,6 +125,10 @@ def read_texts(path: Path, layout: TextLayout | None = None, *, report: Report =
 
     def choose(names: Sequence[str]) -> list[str]:
         chosen.append(layout.choose(names, f"{path}:1"))
+        if layout.label_column is not None and chosen[0].label is None:
+            listed = ", ".join(map(repr, names[:12]))
+            message = f"received no {layout.label_column!r} among the columns {listed}; {_NOT_SCORED}"
+            report(Finding("no-label-column", path, 1, message, is_error=False))
         return chosen[0].all
 
     for line, values in read(path, choose, layout, report):
@@ -157,7 +162,7 @@ def _read_table(path: Path, choose: Callable[[Sequence[str]], list[str]], layout
     if header is None:
         return
     places = [header[1].index(name) for name in choose(header[1])]
-    for line, row in full_rows(path, rows, len(header[1]), report):
+    for line, row in full_rows(path, rows, len(header[1]), report, is_blank=operator.not_):
         if row:
             yield line, [row[place] for place in places]
 
@@ -195,4 +200,5 @@ _READERS = {
 TEXT_EXTENSIONS = frozenset(_READERS)
 """What the names of files of texts end in."""
 
+_NOT_SCORED = "its rows are predicted and not scored. Correct --label-column if they have labels."
 _EMPTY_TEXT = "received an empty text; expected some. It is read as it is: mend the row, or leave it."

@@ -18,6 +18,9 @@ _CHUNK = re.compile(r"\S+")
 _ABBREVIATION = re.compile(
     r"([^\W\d_]\.)+|(Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|Gen|Col|Capt|Rev|Inc|Corp|Co|Ltd|Bros|No|vs)\.", re.IGNORECASE
 )
+# In characters. Longer ones are none, and looking at all that is left, mark after mark, would take for ever.
+_LONGEST_ABBREVIATION = 40
+_LONGEST_CLITIC = 2
 _CLITIC = re.compile(r"(?<=\w)(n['’]t|['’](s|re|ve|ll|d|m))$", re.IGNORECASE)
 
 
@@ -47,7 +50,7 @@ def _split_chunk(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         yield start, stop
         start = stop
     peeled: list[tuple[int, int]] = []
-    while start < end and _is_punctuation(text[end - 1]) and not _ABBREVIATION.fullmatch(text, start, end):
+    while start < end and _is_punctuation(text[end - 1]) and not _is_abbreviation(text, start, end):
         begin = end - 1
         while begin > start and text[begin - 1] == text[end - 1]:
             begin -= 1
@@ -62,6 +65,10 @@ def _split_chunk(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     yield from reversed(peeled)
 
 
+def _is_abbreviation(text: str, start: int, end: int) -> bool:
+    return end - start <= _LONGEST_ABBREVIATION and _ABBREVIATION.fullmatch(text, start, end) is not None
+
+
 def _is_punctuation(character: str) -> bool:
     return unicodedata.category(character)[0] in "PS"
 
@@ -71,7 +78,8 @@ def _opens_word(text: str, start: int, end: int) -> bool:
     follows = text[start + 1 : start + 2] if start + 1 < end else ""
     if text[start] in "@#":
         return follows.isalnum()
-    return text[start] in "'’" and text[start + 1 : end].lower() in {"s", "re", "ve", "ll", "d", "m"}
+    is_short = end - start <= 1 + _LONGEST_CLITIC
+    return is_short and text[start] in "'’" and text[start + 1 : end].lower() in {"s", "re", "ve", "ll", "d", "m"}
 
 
 def _end_of_run(text: str, start: int, end: int) -> int:

@@ -204,13 +204,15 @@ class TextClassification(TextEncoder, Task):
     def _read_line(self, line: str) -> Sequence[Any]:
         try:
             record = json.loads(line) if line.startswith("{") else None
-        except ValueError:
+        except (ValueError, RecursionError):
             record = None
-        if isinstance(record, dict) and "text" in record:
+        if isinstance(record, dict):
             return [record[name] for name in ("text", "text_pair") if record.get(name) is not None]
         return [line] if self.num_texts == 1 else line.split("\t")
 
     def _what_is_wrong(self, texts: Sequence[Any]) -> str | None:
+        if not texts:
+            return "an object without a text; expected it under the key text"
         allowed = (self.num_texts,) if self.num_texts else (1, 2)
         if len(texts) not in allowed:
             expected = " or ".join(("one text", "two with a tab between")[number - 1] for number in allowed)
