@@ -101,6 +101,26 @@ def test_a_repository_without_a_checkpoint_is_told(hub, config, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_without_an_answer_no_older_checkpoint_is_taken(hub, config, tmp_path, monkeypatch):
+    """What was fetched before lies in the cache, and the repository may have a newer one."""
+    hub.add_repo("model", NAME, {"last-checkpoint/training_state.json": b"{}"})
+    snapshot_download(NAME)
+    hub.close()
+    pushed = replace(config, output_dir=tmp_path / "run", resume_from="hub", push_to_hub=True, hub_model_id=NAME)
+    with pytest.raises(HubError, match=rf"Received no answer from the Hub for {NAME}.*Repeat the command later"):
+        train(pushed, verbose=0)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(HubError, match=f"HF_HUB_OFFLINE and {NAME} to reach; expected a line to the Hub"):
+        train(pushed, verbose=0)
+
+
+def test_who_is_not_logged_in_is_told_so(hub, config, tmp_path, monkeypatch):
+    monkeypatch.delenv("HF_TOKEN")
+    pushed = replace(config, output_dir=tmp_path / "run", resume_from="hub", push_to_hub=True, hub_model_id="towns")
+    with pytest.raises(HubError, match=r"no token for towns; expected somebody who is logged in. Log in with"):
+        train(pushed, verbose=0)
+
+
 @pytest.fixture
 def dataset(task, corpus):
     return make_dataset(task.encode_split(corpus["train"]).windows, tokenizer=task.tokenizer, batch_size=4)

@@ -88,6 +88,7 @@ def assert_same(folder, other):
 
 OFTEN = {"eval_every": 2, "log_every": 4, "save_every": 3, "group_by_length": True}
 PATIENCE = {"accumulate": 2, "batch_size": 1, "schedule": "cosine", "early_stopping_patience": 2, "eval_every": 2}
+PATIENCE |= {"log_every": 5}
 
 
 @pytest.mark.parametrize(
@@ -209,13 +210,60 @@ def test_a_training_of_another_kind_does_not_go_on(cut_short, options, error, me
     assert steps_in(cut_short.run_dir) == [3, 4, 5]
 
 
-def test_another_encoder_does_not_go_on(cut_short, tmp_path, dropping_bert):
-    other = tmp_path / "other-bert"
+@pytest.mark.parametrize(
+    ("name", "settings", "error", "message"),
+    [
+        ("other-bert", {}, ConfigError, "--model .*other-bert to go on with .*begun with .*bert; expected the same"),
+        ("bert", {"num_hidden_layers": 1}, OutputError, r"step-5.*another encoder \(num_hidden_layers differ\)"),
+        ("bert", {"hidden_dropout_prob": 0.3}, OutputError, r"step-5.*another encoder \(hidden_dropout_prob differ\)"),
+    ],
+)
+def test_another_encoder_does_not_go_on(cut_short, tmp_path, dropping_bert, name, settings, error, message):
+    other = tmp_path / "elsewhere" / name
     shutil.copytree(dropping_bert, other)
     config = json.loads((other / "config.json").read_text())
-    (other / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 1}))
-    with pytest.raises((ModelError, OutputError), match=r"Received .*step-5"):
+    (other / "config.json").write_text(json.dumps(config | settings))
+    with pytest.raises(error, match=message):
         train(replace(cut_short, model=str(other)), verbose=0)
+    assert steps_in(cut_short.run_dir) == [3, 4, 5]
+
+
+def test_the_same_encoder_in_another_folder_goes_on(cut_short, tmp_path, dropping_bert):
+    shutil.copytree(dropping_bert, tmp_path / "elsewhere" / "bert")
+    train(replace(cut_short, model=str(tmp_path / "elsewhere" / "bert")), verbose=0)
+    assert steps_in(cut_short.run_dir) == [7, 8, 9]
+
+
+def test_a_finished_run_is_that_of_the_same_options_only(cut_short, tmp_path):
+    metrics = train(cut_short, verbose=0).metrics
+    same = replace(cut_short, eval_batch_size=2, save_every=None)
+    assert train(same, verbose=0).metrics == metrics
+    for options in ({"model": "minilm"}, {"batch_size": 4}, {"train_file": tmp_path / "a.conll"}, {"bootstrap": 500}):
+        [option] = options
+        with pytest.raises(ConfigError, match=f"Received --{option.replace('_', '-')} .* to go on with .*run"):
+            train(replace(cut_short, **options), verbose=0)
+
+
+def test_a_checkpoint_from_elsewhere_never_replaces_later_ones_of_the_run(cut_short, tmp_path):
+    """The same command can be given again and again, as a cluster does."""
+    shutil.copytree(tmp_path / "run" / "checkpoints" / "step-3", tmp_path / "elsewhere" / "step-3")
+    both = replace(cut_short, resume_from=str(tmp_path / "elsewhere" / "step-3"))
+    new = replace(both, output_dir=tmp_path / "new")
+    for config, first_steps in ((both, [4, 5, 6]), (new, [4, 5])):
+        with pytest.raises(KilledError):
+            train(config, callbacks=[KillAt(first_steps[-1] + 1)], verbose=0)
+        assert steps_in(config.run_dir)[-1] == first_steps[-1]
+    result = train(new, verbose=0)
+    assert train(new, verbose=0).metrics == result.metrics
+
+
+def test_a_copy_that_somebody_made_of_a_checkpoint_is_none(cut_short, tmp_path):
+    checkpoints = tmp_path / "run" / "checkpoints"
+    shutil.copytree(checkpoints / "step-4", checkpoints / "step-99.before")
+    assert newest_checkpoint(tmp_path / "run")[0].name == "step-5"
+    with pytest.raises(KilledError):
+        train(cut_short, callbacks=[KillAt(7)], verbose=0)
+    assert (checkpoints / "step-99.before").exists()
 
 
 def test_from_a_folder_into_another_one_and_back_to_an_earlier_state(config, cut_short, tmp_path):
@@ -443,10 +491,12 @@ def test_from_the_shell(config, tmp_path, capsys):
 def test_kills_change_nothing(tmp_path):
     """SIGKILL at random moments, in the middle of whatever is going on: the packaged encoder on the sample.
 
-    TF_NER_KILLS says how many there are.
+    TF_NER_KILLS says how many there are, more than the three of part of the sample.
     """
+    num_kills = int(os.environ.get("TF_NER_KILLS", "3"))
     options = "--model minilm --dataset sample --max-eval-examples 60 --epochs 1 --learning-rate 3e-4 --save-every 3"
     options += " --log-every 5 --eval-every 20 --group-by-length --deterministic"
+    options += " --max-train-examples 320" if num_kills <= 3 else ""
     command = [sys.executable, "train_keras.py", *options.split()]
 
     def start(name, *options):
@@ -460,7 +510,7 @@ def test_kills_change_nothing(tmp_path):
 
     assert start("whole").wait() == 0
     random_moment = random.Random(7)
-    for number in range(int(os.environ.get("TF_NER_KILLS", "3"))):
+    for number in range(num_kills):
         process, before = start("killed", "--resume"), newest_step()
         if number % 3 == 2:
             # While it loads, or restores.
@@ -468,7 +518,7 @@ def test_kills_change_nothing(tmp_path):
         else:
             while newest_step() <= before and process.poll() is None:
                 time.sleep(0.01)
-            time.sleep(random_moment.uniform(0, 3))
+            time.sleep(random_moment.uniform(0, 2))
         assert process.poll() is None, "it was finished before it could be killed"
         process.kill()
         process.wait()

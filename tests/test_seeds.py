@@ -1,6 +1,7 @@
 """The same run with several seeds."""
 
 import json
+import math
 import statistics
 from dataclasses import replace
 
@@ -11,8 +12,9 @@ from tests.test_cli import fails
 from tf_ner import TrainConfig, cli, train
 from tf_ner.commands import TrainCommand
 from tf_ner.errors import ConfigError, OutputError
+from tf_ner.hub import patience, upload
 from tf_ner.terminal import print_spread
-from tf_ner.training.seeds import train_seeds
+from tf_ner.training.seeds import _spread, train_seeds
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +86,27 @@ def test_each_seed_has_a_repository_of_its_own(config, tmp_path, hub, monkeypatc
     api = HfApi(hub.url, token="hf_bruno")
     for name in ("towns-seed-1", "towns-seed-2"):
         assert api.file_exists(f"bruno/{name}", "model.safetensors")
+
+
+def test_what_could_not_be_pushed_goes_when_the_command_is_repeated(config, tmp_path, hub, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_bruno")
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", False)
+    pushed = replace(config, output_dir=tmp_path / "lakes", epochs=1, push_to_hub=True)
+    monkeypatch.setattr(upload, "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(patience, "_FIRST_WAIT", 0.01)
+    hub.faults.fail(status=500, path="/commit/")
+    train_seeds(pushed, (1,), verbose=0)
+    api = HfApi(hub.url, token="hf_bruno")
+    assert not api.file_exists("bruno/lakes-seed-1", "model.safetensors")
+    hub.faults.clear()
+    train_seeds(pushed, (1,), verbose=0)
+    assert api.file_exists("bruno/lakes-seed-1", "model.safetensors")
+
+
+def test_scores_that_are_no_numbers_have_no_deviation():
+    spread = _spread([0.5, None, math.nan])
+    assert math.isnan(spread["mean"])
+    assert math.isnan(spread["std"])
 
 
 def test_one_seed_has_no_deviation(config, summary, capsys):

@@ -34,6 +34,7 @@ from tf_ner import (
 from tf_ner.commands import EvaluateConfig
 from tf_ner.errors import ConfigError, ModelError
 from tf_ner.hub.weights import load_optimizer, optimizer_values, write_tensors
+from tf_ner.training.checkpoints import newest_checkpoint
 from tf_ner.training.dropout import dropping_by, make_dropout_repeatable, seed_of_step
 from tf_ner.training.models import outputs_in_float32
 from tf_ner.training.strategies import computing_in
@@ -172,6 +173,8 @@ def test_two_machines_take_the_steps_of_one(config, expected, tmp_path):
     for worker, log in zip(workers, logs, strict=True):
         finished(worker, log)
     assert "batches of 2 a replica, 4 in all" in logs[0].read_text()
+    # The other one has nothing to show.
+    assert ["Saved in" in log.read_text() for log in logs] == [True, False]
     assert_equal_runs(run_left_in(tmp_path / "run"), expected)
 
 
@@ -194,6 +197,35 @@ def test_a_machine_that_is_gone_ends_the_others_and_all_go_on_together(config, t
         finished(worker, log)
     assert "going on after step" in logs[0].read_text()
     assert_equal_runs(run_left_in(tmp_path / "run"), run_left_in(tmp_path / "one"), num_steps=200)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_signal_to_one_machine_ends_all_with_the_state_saved(config, tmp_path, index):
+    config = replace(config, batch_size=2, epochs=100, log_every=1)
+    workers, logs = start_workers(config, tmp_path)
+    while not (tmp_path / "run" / "losses.csv").exists():
+        assert all(worker.poll() is None for worker in workers), logs[0].read_text()
+        time.sleep(0.02)
+    workers[index].terminate()
+    assert [worker.wait(timeout=60) for worker in workers] == [143, 143], [log.read_text() for log in logs]
+    for log in logs:
+        assert re.search(r"error: Received SIGTERM at step \d+; .*--resume", log.read_text())
+    _, state = newest_checkpoint(tmp_path / "run")
+    assert state.step == len((tmp_path / "run" / "losses.csv").read_text().splitlines()) - 1
+    assert 0 < state.step < 200
+
+
+@pytest.mark.slow
+def test_an_address_that_is_taken_is_told(config, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        addresses = [f"127.0.0.1:{taken.getsockname()[1]}", f"127.0.0.1:{free_ports(1)[0]}"]
+        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": 0}}
+        worker = start(config, tmp_path / "run", tmp_path / "log", TF_CONFIG=json.dumps(task))
+        assert worker.wait(timeout=120) == 2
+    last = (tmp_path / "log").read_text().splitlines()[-1]
+    assert last.startswith("error: Received TF_CONFIG, whose machines cannot be joined")
+    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 @pytest.mark.slow

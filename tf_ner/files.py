@@ -53,7 +53,7 @@ def replaced_whole(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, 0o666 & ~_UMASK)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -76,13 +76,16 @@ def folder_filled_whole(folder: Path) -> Iterator[Path]:
 def folder_replaced_whole(folder: Path) -> Iterator[Path]:
     """Gives a temporary folder beside `folder`, which takes its place on success."""
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial."))
+    aside = temporary.with_name(f"{temporary.name}.before")
     try:
         yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        shutil.rmtree(folder, ignore_errors=True)
+        temporary.chmod(0o777 & ~_UMASK)
+        if folder.exists():
+            os.replace(folder, aside)
         os.replace(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def remove_partial(folder: Path) -> None:
@@ -113,8 +116,11 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _umask() -> int:
-    """The process's file mode mask, which can only be read by setting it."""
+def _read_umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+# The mask can only be read by setting it, which two threads must not do at once.
+_UMASK = _read_umask()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi, constants, get_token
-from huggingface_hub.errors import HFValidationError
+from huggingface_hub.errors import HFValidationError, LocalTokenNotFoundError
 
 from tf_ner.commands import PushConfig
 from tf_ner.config import RUN_CONFIG, TrainConfig
@@ -36,7 +36,7 @@ _DEADLINE = 600.0
 _PASSING = PASSING_STATUSES | {409, 412}
 
 # What a run writes and may have held before: gone from the folder, it goes from the repository too.
-_RESULTS = ("README.md", "metrics.json", "history.csv", "predictions.*")
+_RESULTS = ("README.md", "metrics.json", "history.csv", "losses.csv", "predictions.*")
 
 LAST_CHECKPOINT = "last-checkpoint"
 """The folder of a repository that holds the newest checkpoint of a run that is not finished."""
@@ -160,7 +160,9 @@ def download_checkpoint(repo_id: str) -> Path:
         with _refusals_named(target):
             # Its owner need not be named to push, and must be to fetch.
             name = repo_id if "/" in repo_id else f"{api.whoami()['name']}/{repo_id}"
-            fetched = Path(api.snapshot_download(name, allow_patterns=f"{LAST_CHECKPOINT}/*"))
+            # By its commit: without an answer the client would give what it fetched before.
+            commit = api.model_info(name).sha
+            fetched = Path(api.snapshot_download(name, revision=commit, allow_patterns=f"{LAST_CHECKPOINT}/*"))
     except OSError as fault:
         raise HubError(
             f"Received no answer from the Hub for {repo_id} ({reason(fault, target)}); expected a line that holds. "
@@ -204,8 +206,8 @@ def reason(fault: BaseException, target: HubTarget) -> str:
 def _connect(target: HubTarget) -> HfApi:
     if constants.HF_HUB_OFFLINE:
         raise HubError(
-            f"Received HF_HUB_OFFLINE and something to push to {target.repo_id}; expected a line to the Hub. Unset "
-            "HF_HUB_OFFLINE, or push later with `tf-ner push FOLDER`."
+            f"Received HF_HUB_OFFLINE and {target.repo_id} to reach; expected a line to the Hub. Unset HF_HUB_OFFLINE; "
+            "what is to be pushed can also go later, with `tf-ner push FOLDER`."
         )
     make_client_patient()
     return HfApi(token=target.token)
@@ -248,7 +250,15 @@ def _refusals_named(target: HubTarget) -> Iterator[None]:
             f"Received --hub-model-id {target.repo_id} ({reason(error, target)}); expected name, user/name or "
             "organisation/name. Change --hub-model-id."
         ) from None
+    except LocalTokenNotFoundError:
+        raise HubError(
+            f"Received no token for {target.repo_id}; expected somebody who is logged in. Log in with "
+            "`huggingface-cli login` (or set HF_TOKEN)."
+        ) from None
     except ValueError as error:
+        if isinstance(error, OSError) and getattr(error, "response", None) is None:
+            # No answer at all.
+            _raise_fault(error, target)
         raise HubError(
             f"Received files that the Hub does not take for {target.repo_id} ({reason(error, target)}); expected a "
             "README.md with metadata as the Hub describes them, and room in the account. Mend this and push again."

@@ -1,7 +1,9 @@
 """TensorFlow models on disk, their weights as PyTorch lays them out, without PyTorch."""
 
 import errno
+import math
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -99,18 +101,36 @@ def load_weights(model: TFPreTrainedModel, path: Path) -> None:
     """Sets a model's weights to those that `save_weights` wrote of a model like it.
 
     Raises:
-        ModelError: A weight is missing, and the model is left as it was.
+        ModelError: The file cannot be read, or a weight is missing or of another shape; the model is left as it was.
     """
-    with safe_open(path, framework="numpy") as tensors:
-        wanted = list(_pytorch_names(model))
+    wanted = list(_pytorch_names(model))
+    with _readable(path), safe_open(path, framework="numpy") as tensors:
         missing = {name for _, name, _ in wanted}.difference(tensors.keys())
         if missing:
             raise ModelError(
                 f"Received {path} without {', '.join(sorted(missing))}; expected the weights of a "
                 f"{type(model).__name__}. Use the weights of the same kind of model."
             )
+        found = {name: tensors.get_slice(name).get_shape() for _, name, _ in wanted}
+        for variable, name, _ in wanted:
+            if math.prod(found[name]) != math.prod(variable.shape):
+                raise ModelError(
+                    f"Received {path}, whose {name} has the shape {found[name]}; expected as many numbers as "
+                    f"{variable.shape.as_list()} holds. Use the weights of the same kind of model."
+                )
         for variable, name, transpose in wanted:
             variable.assign(apply_transpose(transpose, tensors.get_tensor(name), match_shape=variable.shape))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turns what is said of a file that is not there, or no safetensors, into a ModelError."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise ModelError(
+            f"Received {path} ({error}); expected whole safetensors. Check the path and the file."
+        ) from None
 
 
 def optimizer_values(optimizer: keras.optimizers.Optimizer) -> dict[str, NDArray[Any]]:
@@ -122,9 +142,11 @@ def load_optimizer(optimizer: keras.optimizers.Optimizer, path: Path) -> None:
     """Sets an optimizer's variables, which must be there, to what `optimizer_values` gave of one like it.
 
     Raises:
-        ModelError: They are those of another optimizer, or for other weights, and this one is left as it was.
+        ModelError: They are those of another optimizer, or for other weights, or the file cannot be read; this one is
+            left as it was.
     """
-    values = load_file(path)
+    with _readable(path):
+        values = load_file(path)
     variables = {f"{number:05d}": variable for number, variable in enumerate(_variables_of(optimizer))}
     expected = {name: tuple(variable.shape) for name, variable in variables.items()}
     if {name: value.shape for name, value in values.items()} != expected:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -44,6 +45,7 @@ BEST = "best.safetensors"
 
 _STATE = "training_state.json"
 _NAME = "step-{}"
+_STEP = re.compile(r"step-\d+")
 _KEPT = 2
 
 NOT_OF_MODEL = (_STATE, MODEL, OPTIMIZER, RUN_CONFIG)
@@ -240,8 +242,9 @@ def remove_checkpoints(run_dir: Path, *, after: int | None = None) -> None:
 
 
 def _found_in(run_dir: Path) -> list[Path]:
-    """The checkpoints of a run, whole or not, the newest first."""
-    return sorted((run_dir / CHECKPOINTS).glob(_NAME.format("*[0-9]")), key=_step_of, reverse=True)
+    """The checkpoints of a run, whole or not, the newest first; copies under other names are none."""
+    found = [path for path in (run_dir / CHECKPOINTS).glob(_NAME.format("*")) if _STEP.fullmatch(path.name)]
+    return sorted(found, key=_step_of, reverse=True)
 
 
 def _step_of(checkpoint: Path) -> int:

@@ -6,38 +6,53 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+import numpy as np
+import tensorflow as tf
+
 from tf_ner.errors import TrainingInterruptedError
+from tf_ner.training.strategies import add_over_processes
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_TOLD_EVERY = 10
 
 
 class Interrupts:
-    """What has asked this process to stop.
+    """What has asked a training to stop, in whichever of its processes.
 
     Attributes:
-        received: The first signal; None as long as there was none.
+        received: The first signal that this process got; None as long as there was none.
+        told_every: After how many steps the processes of several machines, which must all end after the same step, tell
+            each other of it; one alone knows at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, strategy: tf.distribute.Strategy):
+        self._strategy = strategy
         self.received: signal.Signals | None = None
+        self.told_every = _TOLD_EVERY if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) else 1
+
+    def of_all(self) -> signal.Signals | None:
+        """A signal that any process of the training got; all must ask after the same step."""
+        own = np.array([self.received == number for number in _SIGNALS], dtype=np.int64)
+        received = add_over_processes(self._strategy, own)
+        return next((number for number, times in zip(_SIGNALS, received, strict=True) if times), None)
 
     def stop(self, step: int) -> None:
-        """Ends the training if a signal has asked for it.
+        """Ends the training if a signal has asked for it; all processes must call it after the same step.
 
         Raises:
             TrainingInterruptedError: It has.
         """
-        if self.received is not None:
-            raise TrainingInterruptedError(self.received, step)
+        if (received := self.of_all()) is not None:
+            raise TrainingInterruptedError(received, step)
 
 
 @contextmanager
-def noticed_interrupts() -> Iterator[Interrupts]:
+def noticed_interrupts(strategy: tf.distribute.Strategy) -> Iterator[Interrupts]:
     """Notes the first signal that asks to stop, and lets a second one end the process at once.
 
     In threads, where Python gives no signals, nothing is noted.
     """
-    interrupts = Interrupts()
+    interrupts = Interrupts(strategy)
     if threading.current_thread() is not threading.main_thread():
         yield interrupts
         return

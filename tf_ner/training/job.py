@@ -83,7 +83,7 @@ def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
     evaluation = MetricsCallback(corpus[validation], task, **how)
     plan = make_plan(encoded, evaluation.scorer.encoded, config, num_replicas=strategy.num_replicas_in_sync)
     if resume_point is not None:
-        resume_point.require_plan(plan)
+        resume_point.require_same(plan, model.config)
     _require_same_elsewhere(strategy, plan, resume_point)
     recipe = make_recipe(config, model, task, encoded)
     scorers = {validation: evaluation.scorer}

@@ -4,9 +4,12 @@ import dataclasses
 import json
 import logging
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from transformers import CONFIG_NAME, PretrainedConfig
 
 from tf_ner.config import HUB, RUN_CONFIG, TrainConfig
 from tf_ner.errors import ConfigError, OutputError
@@ -20,10 +23,20 @@ logger = logging.getLogger(__name__)
 
 # What these say is in the state already, or would make another training of the rest.
 _MUST_AGREE = (
-    "task", "epochs", "learning_rate", "schedule", "warmup_ratio", "layer_decay", "freeze_embeddings", "freeze_layers",
+    "model", "task", "epochs", "learning_rate", "schedule", "warmup_ratio", "layer_decay", "freeze_embeddings",
+    "freeze_layers",
     "weight_decay", "max_grad_norm", "label_smoothing", "class_weights", "seed", "precision", "max_eval_examples",
     "eval_every", "log_every", "best_metric", "early_stopping_patience",
 )  # fmt: skip
+
+# What a finished run's results do not follow from.
+_MAY_DIFFER = (
+    "output_dir", "overwrite", "resume", "resume_from", "save_every", "keep_checkpoints", "deterministic", "strategy",
+    "tpu", "tpu_name", "logical_devices", "jit_compile", "eval_batch_size", "push_to_hub", "hub_model_id",
+    "hub_private", "push_checkpoints",
+)  # fmt: skip
+
+_NOT_SETTINGS = ("_name_or_path", "architectures", "torch_dtype", "transformers_version")
 
 PINNED = ("model_revision", "dataset_revision")
 """The options in which a run notes the commits that it used."""
@@ -36,12 +49,20 @@ class ResumePoint:
     checkpoint: Path
     state: TrainingState
 
-    def require_plan(self, plan: Plan) -> None:
-        """Makes sure that the training goes on with the same data in the same order.
+    def require_same(self, plan: Plan, model_config: PretrainedConfig) -> None:
+        """Makes sure that the training goes on with the same data in the same order, and the same kind of encoder.
 
         Raises:
             OutputError: It would not.
         """
+        saved = _settings(json.loads((self.checkpoint / CONFIG_NAME).read_text(encoding="utf-8")))
+        own = _settings(json.loads(model_config.to_json_string()))
+        if saved != own:
+            names = sorted(name for name in saved.keys() | own.keys() if saved.get(name) != own.get(name))
+            raise OutputError(
+                f"Received {self.checkpoint}, written by a training of another encoder ({', '.join(names)} differ); "
+                "expected that of --model. Change --model, or resume from another one."
+            )
         if self.state.plan != plan.digest:
             raise OutputError(
                 f"Received {self.checkpoint}, written by a training on other sentences or with other batches; expected "
@@ -69,21 +90,20 @@ def find_resume_point(config: TrainConfig) -> ResumePoint | None:
         OutputError: What they name is no whole checkpoint.
         HubError: The repository has none, or cannot be reached.
     """
-    if config.resume_from is not None:
+    point = None
+    if config.resume and (config.run_dir / RUN_CONFIG).exists():
+        _require_agreement(config, config.run_dir / RUN_CONFIG, _MUST_AGREE)
+        newest = newest_checkpoint(config.run_dir)
+        point = ResumePoint(*newest) if newest else None
+        if newest is None and config.resume_from is None:
+            logger.info("%s has no checkpoint yet: the training begins", config.run_dir)
+    if point is None and config.resume_from is not None:
         is_on_hub = config.resume_from == HUB
         checkpoint = download_checkpoint(config.hub_name) if is_on_hub else Path(config.resume_from)
         point = ResumePoint(checkpoint, TrainingState.read(checkpoint))
-    elif config.resume and (config.run_dir / RUN_CONFIG).exists():
-        _require_agreement(config, config.run_dir / RUN_CONFIG)
-        newest = newest_checkpoint(config.run_dir)
-        if newest is None:
-            logger.info("%s has no checkpoint yet: the training begins", config.run_dir)
-            return None
-        point = ResumePoint(*newest)
-    else:
-        return None
-    _require_agreement(config, point.checkpoint / RUN_CONFIG)
-    logger.info("going on after step %d (%s)", point.state.step, point.checkpoint)
+    if point is not None:
+        _require_agreement(config, point.checkpoint / RUN_CONFIG, _MUST_AGREE)
+        logger.info("going on after step %d (%s)", point.state.step, point.checkpoint)
     return point
 
 
@@ -98,25 +118,35 @@ def with_pinned_revisions(config: TrainConfig) -> TrainConfig:
     return dataclasses.replace(config, **pinned) if same else config
 
 
-def is_finished(run_dir: Path) -> bool:
-    """Whether a run has come to its end: the card is what it writes last."""
-    return (run_dir / "README.md").exists()
-
-
 def finished_metrics(config: TrainConfig) -> dict[str, Any] | None:
     """What `metrics.json` holds, if there is nothing to resume since the run is finished."""
-    if not config.resume or config.resume_from is not None or not is_finished(config.run_dir):
+    # The card is what a run writes last.
+    if not config.resume or not (config.run_dir / "README.md").exists():
         return None
-    _require_agreement(config, config.run_dir / RUN_CONFIG)
+    options = [field.name for field in dataclasses.fields(config) if field.name not in _MAY_DIFFER]
+    _require_agreement(config, config.run_dir / RUN_CONFIG, options)
     logger.info("%s holds its finished run: there is nothing to resume", config.run_dir)
     metrics: dict[str, Any] = json.loads((config.run_dir / "metrics.json").read_text(encoding="utf-8"))
     return metrics
 
 
-def _require_agreement(config: TrainConfig, saved: Path) -> None:
+def _settings(model_config: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a model's `config.json` says what it computes."""
+    return {name: value for name, value in model_config.items() if name not in _NOT_SETTINGS}
+
+
+def _differ(name: str, found: Any, wanted: Any) -> bool:
+    # An encoder may lie in another folder on another machine.
+    return bool(Path(found).name != Path(wanted).name if name == "model" else found != wanted)
+
+
+def _require_agreement(config: TrainConfig, saved: Path, names: Sequence[str]) -> None:
     found = TrainConfig.load(saved)
-    for name in _MUST_AGREE:
-        if getattr(found, name) != getattr(config, name):
+    for name in names:
+        if name in PINNED and getattr(config, name) is None:
+            # The commits that a run notes, asked for or not.
+            continue
+        if _differ(name, getattr(found, name), getattr(config, name)):
             option = "--" + name.replace("_", "-")
             raise ConfigError(
                 f"Received {option} {getattr(config, name)} to go on with {saved.parent}, which was begun with "

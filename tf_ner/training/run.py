@@ -45,12 +45,14 @@ class TrainResult:
         metrics: What `metrics.json` holds.
         history: A row an evaluation, what `history.csv` holds.
         commit_url: The commit on the Hub that holds the finished run; None if it was not pushed.
+        is_kept: Whether the folder was written here; of several machines only by the first.
     """
 
     output_dir: Path
     metrics: dict[str, Any]
     history: list[dict[str, Any]]
     commit_url: str | None = None
+    is_kept: bool = True
 
 
 def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] = (), verbose: int = 1) -> TrainResult:
@@ -91,7 +93,8 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
             job = dataclasses.replace(job, config=dataclasses.replace(job.config, output_dir=folder))
         prepare_folder(job.config.run_dir, job.config, resume_point=job.resume_point)
         training, history = _train(job, uploader, callbacks=list(callbacks), verbose=verbose, keeps=is_chief(strategy))
-        return _finish(job, uploader, training, history)
+        result = _finish(job, uploader, training, history)
+        return dataclasses.replace(result, output_dir=config.run_dir, is_kept=is_chief(strategy))
 
 
 def _finished_result(config: TrainConfig, metrics: dict[str, Any], *, pushes: bool) -> TrainResult:
@@ -128,7 +131,7 @@ def _train(
     checkpoints = CheckpointWriter(folder, tokenizer, job.config) if keeps else None
     # A state that is pushed with its checkpoint must wait until that is written.
     push = [PushRun(folder, uploader)] if uploader and not job.config.push_checkpoints else []
-    with _ended(uploader, checkpoints), noticed_interrupts() as interrupts:
+    with _ended(uploader, checkpoints), noticed_interrupts(job.model.distribute_strategy) as interrupts:
         watchers = make_watchers(
             job,
             writers=[save_best, history, *push],

@@ -8,10 +8,10 @@ from typing import Any
 import tf_keras as keras
 from transformers import PreTrainedTokenizerBase
 
-from tf_ner.errors import TrainingError
+from tf_ner.errors import TrainingError, TrainingInterruptedError
 from tf_ner.training.checkpoints import CheckpointWriter, TrainingState
 from tf_ner.training.interrupts import Interrupts
-from tf_ner.training.pace import EverySteps, Logs, Stateful
+from tf_ner.training.pace import EverySteps, Logs
 from tf_ner.training.plan import Plan
 
 _MOST_SENTENCES = 20
@@ -45,7 +45,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
         *,
         plan: Plan,
         evaluations: EverySteps,
-        stateful: Mapping[str, Stateful],
+        stateful: Mapping[str, EverySteps],
         interrupts: Interrupts,
         every: int | None = None,
         before: TrainingState | None = None,
@@ -84,11 +84,13 @@ class SaveCheckpoints(keras.callbacks.Callback):
         self._stop_if_asked()
 
     def _save_if_due(self) -> None:
-        step, step_of_evaluation = self._position()
+        step = self._position()[0]
         is_due = self._every is not None and step % self._every == 0
-        if is_due or step == step_of_evaluation or self._interrupts.received is not None:
+        is_asked_to_stop = step % self._interrupts.told_every == 0 and self._interrupts.of_all() is not None
+        if is_due or step == self._evaluations.last_told or is_asked_to_stop:
             self._save()
-        self._stop_if_asked()
+        if is_asked_to_stop:
+            self._stop_if_asked()
 
     def _save(self) -> None:
         position = self._position()
@@ -107,13 +109,17 @@ class SaveCheckpoints(keras.callbacks.Callback):
             self._after_writing(f"Step {state.step}")
 
     def _stop_if_asked(self) -> None:
-        if self._interrupts.received is not None and self._writer is not None:
-            self._writer.wait()
-        self._interrupts.stop(self._position()[0])
+        try:
+            self._interrupts.stop(self._position()[0])
+        except TrainingInterruptedError:
+            if self._writer is not None:
+                self._writer.wait()
+            raise
 
-    def _position(self) -> tuple[int, int]:
-        """The steps taken, and those at the last evaluation."""
-        return int(self.model.optimizer.iterations.numpy()), self._evaluations.last_told
+    def _position(self) -> tuple[int, ...]:
+        """The steps taken, and those after which each of the stateful callbacks was last told."""
+        last_told = [callback.last_told for callback in self._stateful.values()]
+        return int(self.model.optimizer.iterations.numpy()), *last_told
 
 
 class StopAtNoNumber(keras.callbacks.Callback):

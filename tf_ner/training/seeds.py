@@ -1,19 +1,19 @@
 """The same run with several seeds: how much of a score is chance."""
 
 import dataclasses
-import json
 import logging
 import math
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tf_keras as keras
 
 from tf_ner.config import RUN_CONFIG, TrainConfig
 from tf_ner.errors import ConfigError, OutputError
 from tf_ner.files import write_json
-from tf_ner.training.resume import PINNED, is_finished
+from tf_ner.training.resume import PINNED
 from tf_ner.training.run import train
 
 logger = logging.getLogger(__name__)
@@ -55,9 +55,6 @@ def _metrics_of(config: TrainConfig, seed: int, *, verbose: int) -> dict[str, An
     repository = f"{config.hub_name}-seed-{seed}" if config.push_to_hub else config.hub_model_id
     config = dataclasses.replace(config, seed=seed, output_dir=folder, hub_model_id=repository)
     if not config.overwrite and _is_run_of(config):
-        if is_finished(folder):
-            logger.info("seed %d: %s holds its finished run, which is kept", seed, folder)
-            return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         config = dataclasses.replace(config, resume=True)
     logger.info("seed %d: training in %s", seed, folder)
     metrics = train(config, verbose=verbose).metrics
@@ -98,6 +95,7 @@ def _spread(values: list[float | None]) -> dict[str, Any]:
     numbers = [math.nan if value is None else value for value in values]
     return {
         "mean": statistics.fmean(numbers),
-        "std": statistics.stdev(numbers) if len(numbers) > 1 else None,
+        # That of the standard library stumbles over what is no number.
+        "std": float(np.std(numbers, ddof=1)) if len(numbers) > 1 else None,
         "values": numbers,
     }

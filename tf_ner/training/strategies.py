@@ -126,6 +126,12 @@ def _multiworker(tf_config: str) -> tf.distribute.Strategy:
             f"Received several machines in a process where TensorFlow has begun ({error}); expected them before "
             "anything else of TensorFlow. Start a new process."
         ) from None
+    except tf.errors.OpError as error:
+        raise ConfigError(
+            f"Received TF_CONFIG, whose machines cannot be joined ({' '.join(str(error).split())[:200]}); expected "
+            "that this one's port is free and that all others answer. Check the addresses, and that each machine has "
+            "an index of its own and one process."
+        ) from None
 
 
 def _workers_of(tf_config: str) -> list[str]:
