@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -51,6 +52,7 @@ def fails(arguments, capsys):
         ("train --modle x", "Unrecognized options: --modle"),
         ("train --label-alignment none", "invalid choice 'none' for argument '--label-alignment'"),
         ("train --epochs many", "Error parsing --epochs"),
+        ("train --demo=True", "Unrecognized options: True"),
         ("train --epochs 0", "Received --epochs 0; expected at least 1"),
         ("train --warmup-ratio 2", "Received --warmup-ratio 2.0; expected 0 to 1"),
         ("train --language en English", "Received --language en English; expected ISO 639 codes"),
@@ -243,6 +245,39 @@ def run_cli(*arguments, stdin=None):
     """Runs a command in a process of its own."""
     command = [sys.executable, "-c", "from tf_ner.cli import main; main()", *map(str, arguments)]
     return subprocess.run(command, input=stdin, capture_output=True, check=False)
+
+
+def test_an_output_that_cannot_say_every_letter_shows_escapes(tmp_path):
+    (tmp_path / "train.conll").write_text("গর\u200b O\nAda B-PER\n", encoding="utf-8")
+    code = "from tf_ner.cli import main; main()"
+    command = [sys.executable, "-c", code, "check-data", "--train-file", str(tmp_path / "train.conll")]
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert rb"\u0997\u09b0" in done.stdout
+
+
+def test_nothing_in_the_data_steers_the_terminal(tmp_path):
+    (tmp_path / "a.conll").write_text("a\tB\x1b[31mP\nb\tX\x1b]0;x\x07\nc\tB\u2028\n", encoding="utf-8")
+    done = run_cli("convert", tmp_path / "a.conll", tmp_path / "a.jsonl")
+    assert done.returncode == 2
+    assert done.stderr.decode().count("\n") == len(done.stderr.decode().splitlines()) == 1
+    assert b"\x1b" not in done.stderr
+
+
+def test_ctrl_c_is_one_line():
+    code = """
+import signal
+from tf_ner import cli
+# Shells let what runs in the background ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+cli._COMMANDS[cli.PredictConfig] = lambda config: signal.raise_signal(signal.SIGINT)
+cli.main(["predict", "anything"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 128 + signal.SIGINT
+    assert done.stderr.startswith("error: Received SIGINT; expected no end yet.")
+    assert done.stderr.count("\n") == 1
 
 
 def test_from_the_shell_to_entities(tmp_path, tiny_bert):

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tf_ner import TrainConfig
+from tf_ner import EvaluateConfig, TrainConfig
 from tf_ner.errors import ConfigError, OutputError
 from tf_ner.files import folder_filled_whole, replaced_whole
 
@@ -145,6 +145,11 @@ def test_the_published_recipe_is_the_default():
     assert (config.learning_rate, config.weight_decay, config.warmup_ratio) == (2e-5, 0.01, 0.0)
     assert (config.max_grad_norm, config.label_alignment, config.group_by_length) == (1.0, "all", False)
     assert (config.seed, config.stride, config.max_length, config.eval_batch_size) == (42, 64, None, 32)
+
+
+def test_options_of_commands_may_be_strings():
+    config = EvaluateConfig(model="runs/first", output="scores.json", splits="test")
+    assert (config.output, config.splits) == (Path("scores.json"), ("test",))
 
 
 def test_paths_may_be_strings():

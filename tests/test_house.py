@@ -70,20 +70,24 @@ def test_only_one_file_loads_models(loads, files):
     assert found == files
 
 
+def read_of_configs(file: Path) -> set[str]:
+    """Which attributes of what is called `config` a file reads; what defines them does not count."""
+    if file.name in ("config.py", "commands.py"):
+        return set()
+    attributes = [node for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Attribute)]
+    return {node.attr for node in attributes if ast.unparse(node.value).split(".")[-1].endswith("config")}
+
+
 @pytest.mark.parametrize(
     "config", [TrainConfig, EvaluateConfig, PredictConfig, PushConfig, CompareConfig, ConvertConfig, CheckConfig]
 )
 def test_every_option_is_read(config):
-    code = "".join(
-        file.read_text(encoding="utf-8")
-        for file in PACKAGE.rglob("*.py")
-        if file.name not in ("config.py", "commands.py")
-    )
+    read = set().union(*(read_of_configs(file) for file in PACKAGE.rglob("*.py")))
     files = dict.fromkeys(("train_file", "validation_file", "test_file"), "files")
     labels = dict.fromkeys(("map_label", "ignore_label"), "new_labels")
     through_properties = {**files, **labels, "output_dir": "run_dir", "pad_to_length": "fixed_length"}
     for field in dataclasses.fields(config):
-        assert f"config.{through_properties.get(field.name, field.name)}" in code, field.name
+        assert through_properties.get(field.name, field.name) in read, field.name
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -8,7 +8,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 from transformers import AutoTokenizer, BertConfig, TFBertModel
 
 from tests.hub import Hub
-from tf_ner import load_corpus
+from tf_ner import TrainConfig, load_corpus, load_untrained
 from tf_ner.hub.weights import save_model
 
 ROOT = Path(__file__).parents[1]
@@ -117,6 +117,23 @@ def test_the_course_from_the_hub_and_back(hub, run, tmp_path):
     assert hub.requests == []
     for output in (done, found, scored, again):
         assert "hf_ada" not in output.stdout + output.stderr
+
+
+def test_a_model_by_its_name_reads_as_it_was_trained(hub, run, tiny_bert, task, tmp_path):
+    save_model(load_untrained(str(tiny_bert), tag_names=task.tag_names), task.tokenizer, tmp_path / "model")
+    TrainConfig(max_length=12, stride=3).save(tmp_path / "model" / "run_config.json")
+    hub.add_repo("model", "lab/short", {file.name: file.read_bytes() for file in (tmp_path / "model").iterdir()})
+    (tmp_path / "model" / "run_config.json").unlink()
+    hub.add_repo("model", "lab/long", {file.name: file.read_bytes() for file in (tmp_path / "model").iterdir()})
+    code = """
+from tf_ner import load_trained
+for name in ("lab/short", "lab/long"):
+    _, task = load_trained(name)
+    print(task.max_length, task.stride)
+"""
+    done = run("-c", code)
+    assert done.stdout.splitlines() == ["12 3", "64 64"], done.stderr
+    assert run("-c", code, HF_HUB_OFFLINE="1").stdout == done.stdout
 
 
 def test_a_configuration_of_a_data_set(hub, run, tmp_path):

@@ -21,6 +21,10 @@ def test_the_first_example_prints_what_it_says(tmp_path, monkeypatch, capsys):
     assert score == pytest.approx(expected, abs=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", OTHERS)
-def test_the_others_are_python(example):
-    compile(example, "README.md", "exec")
+def test_the_others_run(example, corpus_dir, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_corpus").symlink_to(corpus_dir)
+    exec(example, {})
+    assert "val_f1" in capsys.readouterr().out

@@ -1,5 +1,7 @@
 """Loss, optimizer, weights and models, each by itself."""
 
+import math
+import os
 import subprocess
 import sys
 
@@ -8,7 +10,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 from safetensors.numpy import load_file
-from transformers import TFAutoModelForTokenClassification
+from transformers import TFAutoModelForTokenClassification, create_optimizer
 
 from tf_ner import (
     SaveBest,
@@ -22,6 +24,7 @@ from tf_ner import (
 from tf_ner.errors import ConfigError, ModelError
 from tf_ner.hub.weights import load_weights, save_model, save_weights
 from tf_ner.tasks.tokenizers import window_length
+from tf_ner.training.callbacks import HistoryWriter, read_history
 
 TAGS = ("O", "B-X", "I-X")
 
@@ -205,8 +208,29 @@ def test_weights_of_another_model_are_refused_and_change_nothing(tiny_bert, tmp_
     before = [weight.numpy() for weight in model.weights]
     with pytest.raises(ModelError, match=r"without .*classifier"):
         load_weights(model, tmp_path / "other.safetensors")
+    save_weights(load_untrained(str(tiny_bert), tag_names=(*TAGS, "B-X")), tmp_path / "more.safetensors")
+    with pytest.raises(ModelError, match=r"more.safetensors, whose classifier.* has the shape"):
+        load_weights(model, tmp_path / "more.safetensors")
+    os.truncate(tmp_path / "more.safetensors", 1000)
+    for name in ("more", "nothing"):
+        with pytest.raises(ModelError, match=f"{name}.safetensors .*; expected whole safetensors"):
+            load_weights(model, tmp_path / f"{name}.safetensors")
     for weight, expected in zip(model.weights, before, strict=True):
         np.testing.assert_array_equal(weight.numpy(), expected)
+
+
+def test_a_table_takes_what_a_fit_of_ones_own_gives_it(tmp_path):
+    """An optimizer of older Keras, as transformers makes it, and epochs without an evaluation."""
+    model = keras.Sequential([keras.layers.Dense(1)])
+    optimizer, _ = create_optimizer(1e-3, num_train_steps=4, num_warmup_steps=0, weight_decay_rate=0.01)
+    model.compile(optimizer, loss="mse")
+    rows = (np.ones((2, 3)), np.ones((2, 1)))
+    history = HistoryWriter(tmp_path / "history.csv")
+    model.fit(*rows, epochs=4, validation_data=rows, validation_freq=2, callbacks=[history], verbose=0)
+    found = read_history(tmp_path / "history.csv")
+    assert [row["epoch"] for row in found] == [1, 2, 3, 4]
+    assert [math.isnan(row["val_loss"]) for row in found] == [True, False, True, False]
+    assert [row["learning_rate"] for row in found] == pytest.approx([0.001, 0.00075, 0.0005, 0.00025])
 
 
 @pytest.fixture

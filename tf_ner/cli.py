@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ from tf_ner.commands import (
     TrainCommand,
 )
 from tf_ner.config import TrainConfig
-from tf_ner.errors import DataError, TfNerError
+from tf_ner.errors import DataError, TfNerError, printable
 
 _FAILED = 2
 _ERRORS_IN_DATA = 1
@@ -48,12 +49,21 @@ What to try next:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with 0, with 2 after one line that says what is wrong, or with 1 for bad data."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # What an output's encoding cannot say is written as an escape, not a reason to stop.
+            stream.reconfigure(errors="backslashreplace")
     try:
         config = _parse(sys.argv[1:] if arguments is None else arguments)
         _quiet_libraries()
         _COMMANDS[type(config)](config)
     except TfNerError as error:
         _fail(str(error), exit_code=error.exit_code)
+    except KeyboardInterrupt:
+        _fail(
+            "Received SIGINT; expected no end yet. Give the same command again; a run goes on with --resume.",
+            exit_code=128 + signal.SIGINT,
+        )
     except BrokenPipeError:
         # The reader of our output has gone, as `head` does; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -72,6 +82,8 @@ def _train(command: TrainCommand) -> None:
         _train_seeds(command.config, command.seeds, verbose=verbose)
         return
     result = train(command.config, verbose=verbose)
+    if not result.is_kept:
+        return
     print_scores(result.metrics)
     shows_entities = command.demo and command.config.task == "ner"
     if shows_entities:
@@ -187,10 +199,13 @@ _COMMANDS: dict[type, Callable[[Any], None]] = {
 
 def _parse(arguments: Sequence[str]) -> Any:
     """Reads the command line; a preset and a file of options take the place of the defaults."""
-    known = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    known = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     known.add_argument("--demo", action="store_true")
     known.add_argument("--config", type=Path, nargs="?")
-    found, _ = known.parse_known_args(arguments) if arguments[:1] == ["train"] else (None, None)
+    found = None
+    # What is wrong with them is said by the parser of all options.
+    with contextlib.suppress(argparse.ArgumentError):
+        found, _ = known.parse_known_args(arguments) if arguments[:1] == ["train"] else (None, None)
     config = DEMO if found and found.demo else TrainConfig()
     if found and found.config is not None:
         config = config.with_file(found.config)
@@ -237,11 +252,20 @@ def _fail(message: str, *, exit_code: int = _FAILED) -> NoReturn:
     raise SystemExit(exit_code)
 
 
+class _OneLine(logging.Formatter):
+    """Messages in one line each, whatever the data in them."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        return printable(super().formatMessage(record))
+
+
 def _quiet_libraries() -> None:
     """Leaves the terminal to this program's own messages and to the progress bar."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-    logging.basicConfig(format="%(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OneLine())
+    logging.basicConfig(handlers=[handler])
     logging.getLogger("tf_ner").setLevel(logging.INFO)
 
 

@@ -77,6 +77,11 @@ class EvaluateConfig(TaskConfig):
     output: Path | None = None
     """Where to write the scores as JSON."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        make_path(self, "output")
+        make_tuple(self, "splits")
+
 
 @dataclass(frozen=True, kw_only=True)
 class CheckConfig(CorpusConfig):

@@ -221,12 +221,16 @@ class HistoryWriter(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         optimizer = self.model.optimizer
+        rate = optimizer.learning_rate
+        if callable(rate):
+            # Older Keras gives the schedule itself; the rate of the last step is meant.
+            rate = rate(optimizer.iterations - 1)
         self.rows.append(
             {
                 "epoch": epoch + 1,
                 "step": int(optimizer.iterations.numpy()),
                 "seconds": round(self._seconds(), 3),
-                "learning_rate": float(optimizer.learning_rate.numpy()),
+                "learning_rate": float(rate),
                 **{name: float(value) for name, value in (logs or {}).items()},
             }
         )
@@ -238,7 +242,8 @@ class HistoryWriter(keras.callbacks.Callback):
     def _write(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with replaced_whole(self._path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, fieldnames=list(self.rows[-1]))
+            # Some epochs may have had no evaluation.
+            table = csv.DictWriter(file, fieldnames=list(dict.fromkeys(name for row in self.rows for name in row)))
             table.writeheader()
             table.writerows(self.rows)
 
@@ -248,4 +253,6 @@ def read_history(path: Path) -> list[dict[str, Any]]:
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     whole = ("epoch", "step")
-    return [{name: int(value) if name in whole else float(value) for name, value in row.items()} for row in rows]
+    return [
+        {name: int(value) if name in whole else float(value or math.nan) for name, value in row.items()} for row in rows
+    ]

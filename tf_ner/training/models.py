@@ -1,12 +1,14 @@
 """Models from the model library; nothing else in tf_ner loads one."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tf_keras as keras
 import transformers
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import EntryNotFoundError
 from transformers import AutoConfig, PretrainedConfig, PreTrainedTokenizerBase, TFPreTrainedModel
 
 from tf_ner.config import RUN_CONFIG, TrainConfig
@@ -72,10 +74,22 @@ def load_trained(model: str, *, revision: str | None = None) -> tuple[TFPreTrain
         loaded = _model_class(kind).from_pretrained(**location)
     tokenizer = load_tokenizer(model, for_words=kind.reads_words, revision=revision)
     name_inputs(tokenizer, loaded)
-    run_config = Path(model) / RUN_CONFIG
-    run = TrainConfig.load(run_config) if run_config.is_file() else TrainConfig()
+    run = _options_of_run(location)
     max_length = longest_input(tokenizer, config, run)
     return loaded, kind.of_model(tokenizer, config, max_length=max_length, config=run)
+
+
+def _options_of_run(location: Mapping[str, str]) -> TrainConfig:
+    """How a model was trained, if its folder or repository says so."""
+    folder, revision = location["pretrained_model_name_or_path"], location["revision"]
+    if Path(folder).is_dir():
+        path = Path(folder) / RUN_CONFIG
+        return TrainConfig.load(path) if path.is_file() else TrainConfig()
+    with model_errors(folder):
+        try:
+            return TrainConfig.load(Path(hf_hub_download(folder, RUN_CONFIG, revision=revision)))
+        except EntryNotFoundError:
+            return TrainConfig()
 
 
 def longest_input(tokenizer: PreTrainedTokenizerBase, model_config: PretrainedConfig, config: TrainConfig) -> int:
