@@ -188,6 +188,7 @@ BAD_SPANS = {
     "another text": ({"text": "A", "tokens": [{"start": 0, "end": 1, "text": "B"}], "spans": []}, "bad-token"),
     "half a character in the text": ({"text": "\ud800", "spans": []}, "bad-record"),
     "spans by label": ({"text": "Ada saw Rome", "entities": {"PER": [[0, 3]], "LOC": [[8, 12]]}}, "bad-record"),
+    "labels of the whole text": ({"text": "Ada saw Rome", "labels": ["positive"]}, "bad-span"),
     "a label of the whole text": ({"text": "Ada saw Rome", "label": "positive"}, "bad-record"),
     "two lists of spans": ({"text": "Ada", "spans": [[0, 3, "PER"]], "entities": [[0, 3, "LOC"]]}, "bad-record"),
 }

@@ -133,7 +133,13 @@ for name in ("lab/short", "lab/long"):
 """
     done = run("-c", code)
     assert done.stdout.splitlines() == ["12 3", "64 64"], done.stderr
-    assert run("-c", code, HF_HUB_OFFLINE="1").stdout == done.stdout
+    offline = run("-c", code, HF_HUB_OFFLINE="1")
+    assert (offline.stdout, "not known how it was trained" in offline.stderr) == (done.stdout, False)
+    [path] = (tmp_path / "home").glob("**/snapshots/*/run_config.json")
+    path.unlink()
+    offline = run("-c", code, HF_HUB_OFFLINE="1")
+    assert offline.stdout.splitlines() == ["64 64", "64 64"]
+    assert "not known how it was trained (the Hub cannot be reached)" in offline.stderr
 
 
 def test_a_configuration_of_a_data_set(hub, run, tmp_path):

@@ -238,14 +238,20 @@ def test_a_finished_run_is_that_of_the_same_options_only(cut_short, tmp_path):
     metrics = train(cut_short, verbose=0).metrics
     same = replace(cut_short, eval_batch_size=2, save_every=None)
     assert train(same, verbose=0).metrics == metrics
-    for options in ({"model": "minilm"}, {"batch_size": 4}, {"train_file": tmp_path / "a.conll"}, {"bootstrap": 500}):
+    # A branch may be named again; of commits only the one that was used.
+    assert train(replace(same, model_revision="main"), verbose=0).metrics == metrics
+    shutil.copytree(cut_short.model, tmp_path / "bert")
+    for options in (
+        {"model": str(tmp_path / "bert")}, {"batch_size": 4}, {"train_file": tmp_path / "a.conll"}, {"bootstrap": 500},
+        {"dataset_revision": "0" * 40},
+    ):  # fmt: skip
         [option] = options
         with pytest.raises(ConfigError, match=f"Received --{option.replace('_', '-')} .* to go on with .*run"):
             train(replace(cut_short, **options), verbose=0)
 
 
 def test_a_checkpoint_from_elsewhere_never_replaces_later_ones_of_the_run(cut_short, tmp_path):
-    """The same command can be given again and again, as a cluster does."""
+    """The same command can be given again and again, as a cluster does, and an earlier state needs a new folder."""
     shutil.copytree(tmp_path / "run" / "checkpoints" / "step-3", tmp_path / "elsewhere" / "step-3")
     both = replace(cut_short, resume_from=str(tmp_path / "elsewhere" / "step-3"))
     new = replace(both, output_dir=tmp_path / "new")
@@ -253,6 +259,14 @@ def test_a_checkpoint_from_elsewhere_never_replaces_later_ones_of_the_run(cut_sh
         with pytest.raises(KilledError):
             train(config, callbacks=[KillAt(first_steps[-1] + 1)], verbose=0)
         assert steps_in(config.run_dir)[-1] == first_steps[-1]
+    # A later one from elsewhere is gone on from.
+    shutil.copytree(tmp_path / "run" / "checkpoints" / "step-6", tmp_path / "elsewhere" / "step-6")
+    later = replace(new, resume_from=str(tmp_path / "elsewhere" / "step-6"))
+    with pytest.raises(KilledError):
+        train(later, callbacks=[KillAt(8)], verbose=0)
+    assert steps_in(later.run_dir)[-1] == 7
+    # One that is gone is no reason to stop.
+    shutil.rmtree(tmp_path / "elsewhere")
     result = train(new, verbose=0)
     assert train(new, verbose=0).metrics == result.metrics
 
@@ -266,7 +280,7 @@ def test_a_copy_that_somebody_made_of_a_checkpoint_is_none(cut_short, tmp_path):
     assert (checkpoints / "step-99.before").exists()
 
 
-def test_from_a_folder_into_another_one_and_back_to_an_earlier_state(config, cut_short, tmp_path):
+def test_from_a_folder_into_another_one(config, cut_short, tmp_path):
     train(replace(config, output_dir=tmp_path / "whole"), verbose=0)
     moved = tmp_path / "elsewhere" / "step-4"
     shutil.copytree(tmp_path / "run" / "checkpoints" / "step-4", moved)

@@ -176,6 +176,10 @@ def test_two_machines_take_the_steps_of_one(config, expected, tmp_path):
     # The other one has nothing to show.
     assert ["Saved in" in log.read_text() for log in logs] == [True, False]
     assert_equal_runs(run_left_in(tmp_path / "run"), expected)
+    workers, logs = start_workers(replace(config, batch_size=2, resume=True), tmp_path)
+    for worker, log in zip(workers, logs, strict=True):
+        finished(worker, log)
+    assert ["Saved in" in log.read_text() for log in logs] == [True, False]
 
 
 @pytest.mark.slow

@@ -240,7 +240,7 @@ def test_what_a_model_cannot_read_is_refused(kind, result, tmp_path, capsys):
         predictor.find_entities(["a"])
     with pytest.raises(ConfigError, match="Received --words"):
         list(predictor.answer_lines(["a"], words=True))
-    for line in ('{"sentence": "a"}', "{}"):
+    for line in ('{"sentence": "a"}', "{}", '{"text": null, "text_pair": "a"}'):
         with pytest.raises(DataError, match=r"line 1: .* an object without a text; expected it under the key text"):
             list(predictor.answer_lines([line]))
     if kind == "singles":

@@ -101,7 +101,8 @@ def _train_seeds(config: TrainConfig, seeds: Sequence[int], *, verbose: int) -> 
     from tf_ner.training.seeds import train_seeds
 
     print_spread(train_seeds(config, seeds, verbose=verbose))
-    print(f"Saved in {config.run_dir}: a folder for each seed, and seeds.json.")
+    if (config.run_dir / "seeds.json").exists():
+        print(f"Saved in {config.run_dir}: a folder for each seed, and seeds.json.")
 
 
 def _show_entities(run_dir: Path) -> None:

@@ -260,7 +260,7 @@ class TrainConfig(TaskConfig):
     run is finished."""
     resume_from: str | None = None
     """Go on from this checkpoint: a folder such as runs/first/checkpoints/step-500, or `hub`, the one that
-    --push-checkpoints left in the repository. With --resume only as long as the output folder has none of its own."""
+    --push-checkpoints left in the repository. With --resume the output folder's own, if it is later."""
     deterministic: bool = False
     """Repeat a run to the last bit, at the price of some speed."""
     strategy: StrategyName = "auto"

@@ -84,6 +84,8 @@ def folder_replaced_whole(folder: Path) -> Iterator[Path]:
             os.replace(folder, aside)
         os.replace(temporary, folder)
     finally:
+        if aside.exists() and not folder.exists():
+            os.replace(aside, folder)
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(aside, ignore_errors=True)
 

@@ -38,22 +38,22 @@ def read_conll(path: Path, layout: Layout | None = None, *, report: Report = rai
         if layout.comments and line.startswith("#"):
             continue
         row = [] if line.isspace() or not line else _split_row(line)
-        if not row or _begins_document(row, word_place, layout):
+        if not row or (_DOCUMENT_START in line and _begins_document(row, word_place, layout)):
             if sentence.words:
                 yield sentence
                 sentence = Sentence([], [], [])
             continue
-        num_columns = num_columns or max(len(row), least_columns)
-        if word_place % num_columns == tag_place % num_columns:
-            raise_same_column(path, layout)
+        if is_first:
+            num_columns = num_columns or max(len(row), least_columns)
+            if word_place % num_columns == tag_place % num_columns:
+                raise_same_column(path, layout)
         if len(row) != num_columns:
             report(Finding("ragged-row", path, number, _ragged_row(row, num_columns)))
             continue
-        if is_first and is_header(row):
-            is_first = False
+        was_first, is_first = is_first, False
+        if was_first and is_header(row):
             report(Finding("header", path, number, _HEADER.format(row=" ".join(row)[:60])))
             continue
-        is_first = False
         word, tag = row[word_place], row[tag_place]
         if layout.word_prefix:
             word = layout.without_prefix(word)

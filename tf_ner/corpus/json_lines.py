@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tf_ner.corpus.annotated_text import SpanError, tag_text
-from tf_ner.corpus.columns import NO_WORD, TAG_NAMES, WORD_NAMES, raise_same_column, what_is_wrong
+from tf_ner.corpus.columns import NO_WORD, TAG_NAMES, WORD_NAMES, what_is_wrong
 from tf_ner.corpus.findings import Finding, Report, raise_error
 from tf_ner.corpus.lines import numbered_lines
 from tf_ner.corpus.schemes import spans_to_tags
@@ -41,8 +41,6 @@ def read_json_lines(path: Path, layout: Layout | None = None, *, report: Report 
         DataError: The file is missing, or the keys are given as numbers.
     """
     layout = layout or Layout()
-    if layout.word_column is not None and layout.word_column == layout.tag_column:
-        raise_same_column(path, layout)
     if isinstance(layout.word_column, int) or isinstance(layout.tag_column, int):
         raise DataError(
             f"Received the number of a column for {path}, whose records have keys; expected names. "
@@ -127,6 +125,9 @@ def _words_and_tags(record: Record, layout: Layout, tell: _Tell) -> tuple[list[s
             f"({' or '.join(tag_names)}), or text and spans. Name the keys with --word-column and --tag-column.",
         )
         return [], []
+    if word_key == tag_key:
+        tell("bad-record", f"received {word_key!r} for words and tags; expected two keys. Change --tag-column.")
+        return [], []
     words, tags = record[word_key], record[tag_key]
     if problem := what_is_wrong(words, tags):
         tell("bad-record", problem)
@@ -143,13 +144,15 @@ def _from_text(record: Record, text: str, layout: Layout, tell: _Tell) -> tuple[
     if layout.tag_column is not None:
         spans = record.get(str(layout.tag_column))
     else:
-        # Some tools write an empty list, or null, under one name beside the spans under another.
+        # Some tools write an empty list, null or a label of the whole under one name beside the spans under another.
         full = [name for name in _SPAN_NAMES if record.get(name) not in (None, [])]
-        lists = [name for name in full if isinstance(record[name], list)]
-        if len(lists) > 1 or (full and not lists):
-            tell("bad-record", f"received {' and '.join(full)} beside the text; expected one list of spans. {_NAME_IT}")
+        found = [name for name in full if _is_list_of_spans(record[name])] or full
+        if len(found) > 1 or (found and not isinstance(record[found[0]], list)):
+            tell(
+                "bad-record", f"received {' and '.join(found)} beside the text; expected one list of spans. {_NAME_IT}"
+            )
             return [], []
-        spans = record[lists[0]] if lists else [] if [] in map(record.get, _SPAN_NAMES) else None
+        spans = record[found[0]] if found else [] if [] in map(record.get, _SPAN_NAMES) else None
     if spans is None:
         tell("no-spans", "received text without spans; it is read as a sentence without entities.", is_error=False)
     try:
@@ -165,6 +168,10 @@ def _from_text(record: Record, text: str, layout: Layout, tell: _Tell) -> tuple[
 
 def _tell(path: Path, number: int, report: Report, kind: str, message: str, *, is_error: bool = True) -> None:
     report(Finding(kind, path, number, message, is_error))
+
+
+def _is_list_of_spans(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, list | dict) for item in value)
 
 
 def _is_list_of_objects(value: Any) -> bool:

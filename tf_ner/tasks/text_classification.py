@@ -207,11 +207,12 @@ class TextClassification(TextEncoder, Task):
         except (ValueError, RecursionError):
             record = None
         if isinstance(record, dict):
-            return [record[name] for name in ("text", "text_pair") if record.get(name) is not None]
+            texts = [record.get("text"), record.get("text_pair")]
+            return texts if texts[1] is not None else texts[:1]
         return [line] if self.num_texts == 1 else line.split("\t")
 
     def _what_is_wrong(self, texts: Sequence[Any]) -> str | None:
-        if not texts:
+        if texts[0] is None:
             return "an object without a text; expected it under the key text"
         allowed = (self.num_texts,) if self.num_texts else (1, 2)
         if len(texts) not in allowed:

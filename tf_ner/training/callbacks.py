@@ -230,7 +230,7 @@ class HistoryWriter(keras.callbacks.Callback):
                 "epoch": epoch + 1,
                 "step": int(optimizer.iterations.numpy()),
                 "seconds": round(self._seconds(), 3),
-                "learning_rate": float(rate),
+                "learning_rate": float(rate.numpy()),
                 **{name: float(value) for name, value in (logs or {}).items()},
             }
         )

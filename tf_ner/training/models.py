@@ -1,14 +1,15 @@
 """Models from the model library; nothing else in tf_ner loads one."""
 
 import inspect
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tf_keras as keras
 import transformers
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError
+from huggingface_hub import hf_hub_download, try_to_load_from_cache
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from transformers import AutoConfig, PretrainedConfig, PreTrainedTokenizerBase, TFPreTrainedModel
 
 from tf_ner.config import RUN_CONFIG, TrainConfig
@@ -16,6 +17,8 @@ from tf_ner.errors import ConfigError, ModelError
 from tf_ner.tasks import task_class, task_classes
 from tf_ner.tasks.task import Task
 from tf_ner.tasks.tokenizers import load_tokenizer, location_of, model_errors, window_length
+
+logger = logging.getLogger(__name__)
 
 
 def load_untrained(
@@ -88,8 +91,20 @@ def _options_of_run(location: Mapping[str, str]) -> TrainConfig:
     with model_errors(folder):
         try:
             return TrainConfig.load(Path(hf_hub_download(folder, RUN_CONFIG, revision=revision)))
+        except LocalEntryNotFoundError:
+            known = try_to_load_from_cache(folder, RUN_CONFIG, revision=revision)
+            reason = "the Hub cannot be reached" if known is None else None
         except EntryNotFoundError:
-            return TrainConfig()
+            reason = None
+        except ConfigError as error:
+            reason = str(error)
+    if reason is not None:
+        logger.warning(
+            "Received model %r, of which it is not known how it was trained (%s): it reads as much as the encoder can",
+            folder,
+            reason,
+        )
+    return TrainConfig()
 
 
 def longest_input(tokenizer: PreTrainedTokenizerBase, model_config: PretrainedConfig, config: TrainConfig) -> int:

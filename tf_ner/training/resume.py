@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 from transformers import CONFIG_NAME, PretrainedConfig
 
 from tf_ner.config import HUB, RUN_CONFIG, TrainConfig
-from tf_ner.errors import ConfigError, OutputError
+from tf_ner.errors import ConfigError, HubError, OutputError
 from tf_ner.files import replaced_whole
 from tf_ner.hub.upload import download_checkpoint
 from tf_ner.hub.weights import MODEL
@@ -23,10 +24,10 @@ logger = logging.getLogger(__name__)
 
 # What these say is in the state already, or would make another training of the rest.
 _MUST_AGREE = (
-    "model", "task", "epochs", "learning_rate", "schedule", "warmup_ratio", "layer_decay", "freeze_embeddings",
-    "freeze_layers",
-    "weight_decay", "max_grad_norm", "label_smoothing", "class_weights", "seed", "precision", "max_eval_examples",
-    "eval_every", "log_every", "best_metric", "early_stopping_patience",
+    "model", "model_revision", "dataset_revision", "task", "epochs", "learning_rate", "schedule", "warmup_ratio",
+    "layer_decay", "freeze_embeddings", "freeze_layers", "weight_decay", "max_grad_norm", "label_smoothing",
+    "class_weights", "seed", "precision", "max_eval_examples", "eval_every", "log_every", "best_metric",
+    "early_stopping_patience",
 )  # fmt: skip
 
 # What a finished run's results do not follow from.
@@ -36,6 +37,7 @@ _MAY_DIFFER = (
     "hub_private", "push_checkpoints",
 )  # fmt: skip
 
+_COMMIT = re.compile("[0-9a-f]{40}")
 _NOT_SETTINGS = ("_name_or_path", "architectures", "torch_dtype", "transformers_version")
 
 PINNED = ("model_revision", "dataset_revision")
@@ -83,38 +85,45 @@ class ResumePoint:
 
 
 def find_resume_point(config: TrainConfig) -> ResumePoint | None:
-    """Finds the checkpoint that the options name; None where a training begins.
+    """Finds the checkpoint that the options name, the later one of two; None where a training begins.
 
     Raises:
         ConfigError: The run was begun with other options.
         OutputError: What they name is no whole checkpoint.
         HubError: The repository has none, or cannot be reached.
     """
-    point = None
+    points = []
     if config.resume and (config.run_dir / RUN_CONFIG).exists():
         _require_agreement(config, config.run_dir / RUN_CONFIG, _MUST_AGREE)
         newest = newest_checkpoint(config.run_dir)
-        point = ResumePoint(*newest) if newest else None
+        points += [ResumePoint(*newest)] if newest else []
         if newest is None and config.resume_from is None:
             logger.info("%s has no checkpoint yet: the training begins", config.run_dir)
-    if point is None and config.resume_from is not None:
-        is_on_hub = config.resume_from == HUB
-        checkpoint = download_checkpoint(config.hub_name) if is_on_hub else Path(config.resume_from)
-        point = ResumePoint(checkpoint, TrainingState.read(checkpoint))
-    if point is not None:
-        _require_agreement(config, point.checkpoint / RUN_CONFIG, _MUST_AGREE)
-        logger.info("going on after step %d (%s)", point.state.step, point.checkpoint)
+    if config.resume_from is not None:
+        try:
+            is_on_hub = config.resume_from == HUB
+            checkpoint = download_checkpoint(config.hub_name) if is_on_hub else Path(config.resume_from)
+            points.append(ResumePoint(checkpoint, TrainingState.read(checkpoint)))
+        except (HubError, OutputError) as error:
+            if not points:
+                raise
+            logger.warning("%s The run's own checkpoint is used.", error)
+    if not points:
+        return None
+    point = max(points, key=lambda point: point.state.step)
+    _require_agreement(config, point.checkpoint / RUN_CONFIG, _MUST_AGREE)
+    logger.info("going on after step %d (%s)", point.state.step, point.checkpoint)
     return point
 
 
 def with_pinned_revisions(config: TrainConfig) -> TrainConfig:
-    """The options with the commits that the run began with, where none are named."""
+    """The options with the commits that the run began with, whatever a branch or tag names now."""
     path = config.run_dir / RUN_CONFIG
     if not config.resume or not path.exists():
         return config
     found = TrainConfig.load(path)
     same = found.model == config.model and found.dataset == config.dataset
-    pinned = {name: getattr(config, name) or getattr(found, name) for name in PINNED}
+    pinned = {name: getattr(found, name) or getattr(config, name) for name in PINNED}
     return dataclasses.replace(config, **pinned) if same else config
 
 
@@ -124,7 +133,7 @@ def finished_metrics(config: TrainConfig) -> dict[str, Any] | None:
     if not config.resume or not (config.run_dir / "README.md").exists():
         return None
     options = [field.name for field in dataclasses.fields(config) if field.name not in _MAY_DIFFER]
-    _require_agreement(config, config.run_dir / RUN_CONFIG, options)
+    _require_agreement(config, config.run_dir / RUN_CONFIG, options, may_move=False)
     logger.info("%s holds its finished run: there is nothing to resume", config.run_dir)
     metrics: dict[str, Any] = json.loads((config.run_dir / "metrics.json").read_text(encoding="utf-8"))
     return metrics
@@ -135,18 +144,26 @@ def _settings(model_config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in model_config.items() if name not in _NOT_SETTINGS}
 
 
-def _differ(name: str, found: Any, wanted: Any) -> bool:
-    # An encoder may lie in another folder on another machine.
-    return bool(Path(found).name != Path(wanted).name if name == "model" else found != wanted)
+def _require_agreement(config: TrainConfig, saved: Path, names: Sequence[str], *, may_move: bool = True) -> None:
+    """Makes sure that options are those of the run that wrote `saved`.
 
+    Args:
+        config: The options.
+        saved: The options then.
+        names: Which of them.
+        may_move: The encoder may lie in another folder of the same name, as on another machine.
 
-def _require_agreement(config: TrainConfig, saved: Path, names: Sequence[str]) -> None:
+    Raises:
+        ConfigError: They are not.
+    """
     found = TrainConfig.load(saved)
     for name in names:
-        if name in PINNED and getattr(config, name) is None:
-            # The commits that a run notes, asked for or not.
-            continue
-        if _differ(name, getattr(found, name), getattr(config, name)):
+        before, now = getattr(found, name), getattr(config, name)
+        # A run notes the commits that it used; branches and tags move on.
+        is_other = now is not None and bool(_COMMIT.fullmatch(now)) if name in PINNED else True
+        if name == "model" and may_move and Path(now).is_dir():
+            before, now = Path(before).name, Path(now).name
+        if is_other and before != now:
             option = "--" + name.replace("_", "-")
             raise ConfigError(
                 f"Received {option} {getattr(config, name)} to go on with {saved.parent}, which was begun with "

@@ -80,7 +80,7 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
             stack.enter_context(locked_folder(config.run_dir))
             check_folder(config.run_dir, config)
         if (metrics := finished_metrics(config)) is not None:
-            return _finished_result(config, metrics, pushes=is_chief(strategy))
+            return _finished_result(config, metrics, is_kept=is_chief(strategy))
         stack.enter_context(computing_in(config.precision, deterministic=config.deterministic))
         stack.enter_context(lost_workers_named(strategy))
         job = prepare_job(config, strategy)
@@ -97,15 +97,15 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
         return dataclasses.replace(result, output_dir=config.run_dir, is_kept=is_chief(strategy))
 
 
-def _finished_result(config: TrainConfig, metrics: dict[str, Any], *, pushes: bool) -> TrainResult:
+def _finished_result(config: TrainConfig, metrics: dict[str, Any], *, is_kept: bool) -> TrainResult:
     """The result of a run that was finished before, but perhaps not tidied up and not pushed."""
     folder = config.run_dir
     if config.keep_checkpoints is None:
         remove_checkpoints(folder)
-    uploader = _make_uploader(config) if pushes else None
+    uploader = _make_uploader(config) if is_kept else None
     commit_url = uploader.finish(folder, "The finished run") if uploader else None
     history = read_history(folder / "history.csv")
-    return TrainResult(output_dir=folder, metrics=metrics, history=history, commit_url=commit_url)
+    return TrainResult(output_dir=folder, metrics=metrics, history=history, commit_url=commit_url, is_kept=is_kept)
 
 
 def _train(

@@ -14,7 +14,7 @@ from tf_ner.config import RUN_CONFIG, TrainConfig
 from tf_ner.errors import ConfigError, OutputError
 from tf_ner.files import write_json
 from tf_ner.training.resume import PINNED
-from tf_ner.training.run import train
+from tf_ner.training.run import TrainResult, train
 
 logger = logging.getLogger(__name__)
 
@@ -44,23 +44,26 @@ def train_seeds(config: TrainConfig, seeds: Sequence[int], *, verbose: int = 1) 
             f"Received --output-dir {config.run_dir}, which holds a run; expected a folder for the runs of several "
             "seeds. Choose another one."
         )
-    summary = _summarize({seed: _metrics_of(config, seed, verbose=verbose) for seed in seeds})
-    write_json(config.run_dir / "seeds.json", summary)
+    results = {seed: _result_of(config, seed, verbose=verbose) for seed in seeds}
+    summary = _summarize({seed: result.metrics for seed, result in results.items()})
+    # Of several machines the first one writes.
+    if all(result.is_kept for result in results.values()):
+        write_json(config.run_dir / "seeds.json", summary)
     return summary
 
 
-def _metrics_of(config: TrainConfig, seed: int, *, verbose: int) -> dict[str, Any]:
-    """What `metrics.json` holds of the run with this seed, after making it if it is not there."""
+def _result_of(config: TrainConfig, seed: int, *, verbose: int) -> TrainResult:
+    """The run with this seed, which is made if it is not there."""
     folder = config.run_dir / f"seed-{seed}"
     repository = f"{config.hub_name}-seed-{seed}" if config.push_to_hub else config.hub_model_id
     config = dataclasses.replace(config, seed=seed, output_dir=folder, hub_model_id=repository)
     if not config.overwrite and _is_run_of(config):
         config = dataclasses.replace(config, resume=True)
     logger.info("seed %d: training in %s", seed, folder)
-    metrics = train(config, verbose=verbose).metrics
+    result = train(config, verbose=verbose)
     # The next run needs the memory of this one's model.
     keras.backend.clear_session()
-    return metrics
+    return result
 
 
 def _is_run_of(config: TrainConfig) -> bool:
