@@ -9,8 +9,9 @@ BIN := .venv/bin
 demo: .venv/installed
 	$(BIN)/python train_keras.py --demo --output-dir runs/demo --overwrite
 
-# Files side by side: the tests of one share what it takes long to make, and hardly any uses two processors.
-PYTEST := $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile
+# Files side by side, in their order, since those with few tests are not the short ones: the tests of one share what it
+# takes long to make, and hardly any uses two processors.
+PYTEST := $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test: check
 	$(PYTEST) -m "not slow"

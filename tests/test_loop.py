@@ -190,8 +190,8 @@ class Losses(keras.callbacks.Callback):
     ("one", "other", "num_steps", "tolerance"),
     [
         ({"loop": "fit"}, {"loop": "custom"}, 200, 1e-6),
-        ({"batch_size": 16}, {"batch_size": 4, "accumulate": 4}, 25, 1e-5),
-        ({"batch_size": 16}, {"batch_size": 4, "accumulate": 4, "loop": "custom"}, 25, 1e-5),
+        ({"batch_size": 16}, {"batch_size": 4, "accumulate": 4}, 10, 1e-5),
+        ({"batch_size": 16}, {"batch_size": 4, "accumulate": 4, "loop": "custom"}, 10, 1e-5),
     ],
     ids=["fit and custom", "16 and 4 x 4 with fit", "16 and 4 x 4 with custom"],
 )

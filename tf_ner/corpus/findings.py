@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tf_ner.errors import DataError
+from tf_ner.errors import DataError, printable
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Finding:
     is_error: bool = True
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.message}"
+        return printable(f"{self.path}:{self.line}: {self.message}")
 
 
 Report = Callable[[Finding], None]
