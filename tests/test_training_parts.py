@@ -22,7 +22,7 @@ from tf_ner import (
     make_optimizer,
 )
 from tf_ner.errors import ConfigError, ModelError
-from tf_ner.hub.weights import load_weights, save_model, save_weights
+from tf_ner.hub.weights import Copies, load_weights, pytorch_weights, save_model, save_weights
 from tf_ner.tasks.tokenizers import window_length
 from tf_ner.training.callbacks import HistoryWriter, read_history
 
@@ -217,6 +217,17 @@ def test_weights_of_another_model_are_refused_and_change_nothing(tiny_bert, tmp_
             load_weights(model, tmp_path / f"{name}.safetensors")
     for weight, expected in zip(model.weights, before, strict=True):
         np.testing.assert_array_equal(weight.numpy(), expected)
+
+
+def test_copies_are_not_what_a_step_changes_and_use_their_memory_again(tiny_bert):
+    model, copies = load_untrained(str(tiny_bert), tag_names=TAGS), Copies()
+    before = model.classifier.kernel.numpy()
+    first = copies.of(pytorch_weights(model))
+    model.classifier.kernel.assign_add(tf.ones_like(before))
+    np.testing.assert_array_equal(first["classifier.weight"], before.T)
+    second = copies.of(pytorch_weights(model))
+    np.testing.assert_array_equal(second["classifier.weight"], before.T + 1)
+    assert all(np.shares_memory(first[name], second[name]) for name in first)
 
 
 def test_a_table_takes_what_a_fit_of_ones_own_gives_it(tmp_path):

@@ -74,9 +74,9 @@ def save_weights(model: TFPreTrainedModel, path: Path) -> None:
 
 
 def pytorch_weights(model: TFPreTrainedModel) -> dict[str, NDArray[Any]]:
-    """A copy of a model's weights as PyTorch names and turns them."""
+    """A model's weights as PyTorch names and turns them; a later step may change them."""
     return {
-        name: apply_transpose(transpose, variable.numpy(), pt_to_tf=False)
+        name: apply_transpose(transpose, _array_of(variable), pt_to_tf=False)
         for variable, name, transpose in _pytorch_names(model)
     }
 
@@ -134,8 +134,34 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def optimizer_values(optimizer: keras.optimizers.Optimizer) -> dict[str, NDArray[Any]]:
-    """A copy of an optimizer's variables, by their number: names depend on what else the process has made."""
-    return {f"{number:05d}": variable.numpy() for number, variable in enumerate(_variables_of(optimizer))}
+    """An optimizer's variables by their number, for names depend on what else the process has made.
+
+    A later step may change them.
+    """
+    return {f"{number:05d}": _array_of(variable) for number, variable in enumerate(_variables_of(optimizer))}
+
+
+def _array_of(variable: tf.Variable) -> NDArray[Any]:
+    """The value of a variable, without a copy where it is in the memory of this machine."""
+    return np.asarray(memoryview(variable.read_value()))
+
+
+class Copies:
+    """Copies of arrays in memory that is kept for the next ones: to get it takes longer than to fill it."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, NDArray[Any]] = {}
+
+    def of(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Copies; those of the time before change, and must not be needed any more."""
+        copies = {}
+        for name, array in arrays.items():
+            kept = self._kept.get(name)
+            if kept is None or (kept.shape, kept.dtype, kept.strides) != (array.shape, array.dtype, array.strides):
+                kept = self._kept[name] = np.empty_like(array)
+            np.copyto(kept, array)
+            copies[name] = kept
+        return copies
 
 
 def load_optimizer(optimizer: keras.optimizers.Optimizer, path: Path) -> None:

@@ -26,6 +26,7 @@ from tf_ner.files import write_json
 from tf_ner.hub.weights import (
     MODEL,
     OPTIMIZER,
+    Copies,
     load_optimizer,
     load_weights,
     optimizer_values,
@@ -146,6 +147,7 @@ class CheckpointWriter:
         self._config = config
         self._keep = config.keep_checkpoints or _KEPT
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tf_ner checkpoint")
+        self._weights, self._optimizer = Copies(), Copies()
         self._writing: Future[None] | None = None
         self.newest: Path | None = None
 
@@ -157,8 +159,8 @@ class CheckpointWriter:
         """
         self.wait()
         self.newest = self._folder / _NAME.format(state.step)
-        weights = pytorch_weights(model)
-        optimizer = optimizer_values(model.optimizer)
+        weights = self._weights.of(pytorch_weights(model))
+        optimizer = self._optimizer.of(optimizer_values(model.optimizer))
         temporary = self._folder / f".partial.{_NAME.format(state.step)}"
         try:
             self._folder.mkdir(exist_ok=True)
