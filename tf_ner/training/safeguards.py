@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping
+from signal import Signals
 from typing import Any
 
 import tf_keras as keras
@@ -81,16 +82,15 @@ class SaveCheckpoints(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self._save()
-        self._stop_if_asked()
+        self._stop_at(self._interrupts.of_all())
 
     def _save_if_due(self) -> None:
         step = self._position()[0]
         is_due = self._every is not None and step % self._every == 0
-        is_asked_to_stop = step % self._interrupts.told_every == 0 and self._interrupts.of_all() is not None
-        if is_due or step == self._evaluations.last_told or is_asked_to_stop:
+        received = self._interrupts.of_all() if step % self._interrupts.told_every == 0 else None
+        if is_due or step == self._evaluations.last_told or received is not None:
             self._save()
-        if is_asked_to_stop:
-            self._stop_if_asked()
+        self._stop_at(received)
 
     def _save(self) -> None:
         position = self._position()
@@ -108,13 +108,12 @@ class SaveCheckpoints(keras.callbacks.Callback):
         if self._after_writing is not None:
             self._after_writing(f"Step {state.step}")
 
-    def _stop_if_asked(self) -> None:
-        try:
-            self._interrupts.stop(self._position()[0])
-        except TrainingInterruptedError:
-            if self._writer is not None:
-                self._writer.wait()
-            raise
+    def _stop_at(self, received: Signals | None) -> None:
+        if received is None:
+            return
+        if self._writer is not None:
+            self._writer.wait()
+        raise TrainingInterruptedError(received, self._position()[0])
 
     def _position(self) -> tuple[int, ...]:
         """The steps taken, and those after which each of the stateful callbacks was last told."""
