@@ -189,7 +189,7 @@ class Losses(keras.callbacks.Callback):
 @pytest.mark.parametrize(
     ("one", "other", "num_steps", "tolerance"),
     [
-        ({"loop": "fit"}, {"loop": "custom"}, 200, 1e-6),
+        ({"loop": "fit", "batch_size": 4}, {"loop": "custom", "batch_size": 4}, 200, 1e-6),
         ({"batch_size": 16}, {"batch_size": 4, "accumulate": 4}, 10, 1e-5),
         ({"batch_size": 16}, {"batch_size": 4, "accumulate": 4, "loop": "custom"}, 10, 1e-5),
     ],
@@ -201,7 +201,7 @@ def test_the_same_losses_step_by_step(minilm_without_dropout, shared, tmp_path, 
         model=str(minilm_without_dropout),
         dataset=str(data),
         epochs=1,
-        max_train_examples=num_steps * one.get("batch_size", 8),
+        max_train_examples=num_steps * one["batch_size"],
         max_eval_examples=100,
         learning_rate=1e-4,
     )

@@ -14,8 +14,8 @@ def test_a_short_run_on_conll2003_learns(shared, tmp_path):
         output_dir=tmp_path / "run",
         epochs=1,
         learning_rate=3e-4,
-        max_train_examples=600,
-        max_eval_examples=150,
+        max_train_examples=1000,
+        max_eval_examples=300,
     )
     metrics = train(config, verbose=2).metrics
     # Tagging everything O scores 0, and so does the untrained head; a loss or label gone wrong stays near it.

@@ -93,12 +93,11 @@ class Connection(BaseHTTPRequestHandler):
     def serve(self) -> None:
         """Answers one request, in the way that the faults have it."""
         path, _, query = self.path.partition("?")
-        faults = self.server.faults
-        plan = faults.plan(self.command, path)
+        plan = self.server.faults.plan(self.command, path)
         body = bytearray()
         answer = None
         if self._receive(body, path, plan):
-            faults.wait(plan.seconds)
+            plan.wait(plan.seconds)
             answer = _failure(plan) if plan.status else self._answer(path, query, bytes(body))
         if plan.lost:
             answer = None
@@ -202,7 +201,7 @@ class Connection(BaseHTTPRequestHandler):
 
     def _pause(self, num_bytes: int, plan: Plan) -> None:
         if plan.bytes_per_second:
-            self.server.faults.wait(num_bytes / plan.bytes_per_second)
+            plan.wait(num_bytes / plan.bytes_per_second)
 
 
 # The methods that a handler knows are those that it has an attribute for.

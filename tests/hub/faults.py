@@ -16,6 +16,7 @@ class Plan:
         seconds: To wait before the answer.
         bytes_per_second: In either direction; 0 for no limit.
         lost: The request is carried out, and the connection is dropped in place of the answer.
+        over: Set when nothing waits any longer.
     """
 
     status: int = 0
@@ -23,6 +24,11 @@ class Plan:
     seconds: float = 0.0
     bytes_per_second: int = 0
     lost: bool = False
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def wait(self, seconds: float) -> None:
+        if seconds > 0:
+            self.over.wait(seconds)
 
 
 @dataclass
@@ -60,7 +66,7 @@ class Faults:
     def __init__(self) -> None:
         self._rules: list[_Rule] = []
         self._lock = threading.Lock()
-        self._closed = threading.Event()
+        self._over = threading.Event()
 
     def fail(
         self,
@@ -102,18 +108,17 @@ class Faults:
         self._add(_Rule(Plan(bytes_per_second=bytes_per_second), path, method, times))
 
     def clear(self) -> None:
-        """Ends all faults; requests already struck see theirs through."""
+        """Ends all faults, and the waiting of requests already struck."""
         with self._lock:
             self._rules.clear()
-
-    def close(self) -> None:
-        """Ends all waiting."""
-        self._closed.set()
+            self._over.set()
+            self._over = threading.Event()
 
     def plan(self, method: str, path: str) -> Plan:
         """What goes wrong with a request: the first status, the sum of the delays, the slowest rate."""
         with self._lock:
             struck = [rule.fault for rule in self._rules if rule.fault and rule.strikes(method, path)]
+            over = self._over
         failure = next((fault for fault in struck if fault.status), Plan())
         return Plan(
             status=failure.status,
@@ -121,6 +126,7 @@ class Faults:
             seconds=sum(fault.seconds for fault in struck),
             bytes_per_second=min((fault.bytes_per_second for fault in struck if fault.bytes_per_second), default=0),
             lost=any(fault.lost for fault in struck),
+            over=over,
         )
 
     def cut_point(self, method: str, path: str, length: float) -> float:
@@ -134,10 +140,6 @@ class Faults:
                 if rule.fault is None and length > rule.after_bytes and rule.strikes(method, path):
                     return rule.after_bytes
         return float("inf")
-
-    def wait(self, seconds: float) -> None:
-        if seconds > 0:
-            self._closed.wait(seconds)
 
     def _add(self, rule: _Rule) -> None:
         with self._lock:

@@ -81,7 +81,7 @@ class Hub:
 
     def close(self) -> None:
         """Ends the answering, and drops all connections."""
-        self.faults.close()
+        self.faults.clear()
         self._listener.close()
 
     def environment(self, home: Path, token: str | None = None) -> dict[str, str]:
