@@ -84,6 +84,15 @@ SPANS = {
         ("🦜|পদ্মা|e\u0301|EU", "O B-LOC O O"),
     ),
     "right to left": ({"text": "גר בחיפה", "label": [[3, 8, "LOC"]]}, ("גר|בחיפה", "O B-LOC")),
+    "keys without a value beside the spans": (
+        {"text": "EU", "tokens": None, "label": [[0, 2, "ORG"]], "tags": None},
+        ("EU", "B-ORG"),
+    ),
+    "tags of the whole beside spans and words": (
+        {"text": "EU x", "words": ["EU", "x"], "label": [[0, 2, "ORG"]]},
+        ("EU|x", "B-ORG O"),
+    ),
+    "a list of one label": ({"text": "EU", "label": [{"start": 0, "end": 2, "labels": ["ORG"]}]}, ("EU", "B-ORG")),
     "an empty list beside the spans": ({"text": "EU", "spans": [], "entities": [[0, 2, "ORG"]]}, ("EU", "B-ORG")),
     "no entity": ({"text": "Nobody came", "spans": []}, ("Nobody|came", "O O")),
 }

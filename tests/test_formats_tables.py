@@ -113,6 +113,9 @@ BAD_ROWS = {
     ),
     "not UTF-8": (b"word,tag\na,O\n\xe9,O\nb,O\n", [("a|b", "O O")], [("encoding", 3)]),
     "NUL": (b"word,tag\na,O\n\0,O\n", [("a", "O")], [("encoding", 3)]),
+    "a sentence in a row": ("word,tag\na,O\nthe EU,O B-ORG\n", [("a", "O")], [("bad-record", 3)]),
+    "a list in a row": ("word,tag\na,O\n\"['a']\",\"['O']\"\n", [("a", "O")], [("bad-record", 3)]),
+    "a word and a label with a space": ("word,tag\nthe EU,B-a b\n\xff", [("the EU", "B-a b")], [("ragged-row", 3)]),
     "a quote as a word": ('word,tag\na,O\n",O\nb,O\n', [("a", "O")], [("bad-quotes", 3)]),
     "a quote that swallows": ('word,tag\na,O\n"b,O\nc,O\n"d",O\n', [("a", "O")], [("bad-quotes", 3)]),
     "a quote opened late": ('word,tag\n"a\nb","O\nc,O\n', [], [("bad-quotes", 3)]),
@@ -135,6 +138,31 @@ def test_bad_rows_of_csv_are_left_out_and_told(tmp_path, text, sentences, findin
 
 def test_a_row_without_a_word_is_told(tmp_path):
     assert read(write(tmp_path, "words,tags\n['a'],['O']\n[],[]\n")) == ([("a", "O")], [("no-word", 3)])
+
+
+@pytest.mark.parametrize(
+    ("header", "blank", "options", "num_sentences", "kinds"),
+    [
+        ("n,word,tag", "", {}, 1, ["one-sentence"]),
+        ("n,word,tag", "", {"sentence_column": "n"}, 60, []),
+        ("n,word,tag", "", {"sentence_column": 0}, 60, []),
+        ("sent,word,tag", "", {}, 60, []),
+        ("n,word,tag", "\n", {}, 2, []),
+    ],
+)
+def test_a_long_table_says_where_sentences_begin(tmp_path, header, blank, options, num_sentences, kinds):
+    rows = [f"{number // 2},w{number},O\n" for number in range(120)]
+    path = write(tmp_path, "".join([f"{header}\n", *rows[:60], blank, *rows[60:]]))
+    findings = []
+    sentences = list(read_corpus_file(path, Layout(**options), report=findings.append))
+    assert len(sentences) == num_sentences
+    assert sum(len(sentence.words) for sentence in sentences) == 120
+    assert [finding.kind for finding in findings] == kinds
+
+
+def test_a_column_of_sentences_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(DataError, match="and 'n' of sentences, each once"):
+        list(read_corpus_file(write(tmp_path, "word,tag\na,O\n"), Layout(sentence_column="n")))
 
 
 HEADERS = {

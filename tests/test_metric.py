@@ -107,8 +107,13 @@ def test_a_failure_leaves_nothing_behind():
     failures = [
         ({"predictions": [["O"]], "references": [["B-X", "O"]]}, "gold and predicted tags differ in number"),
         ({"predictions": [["O"]], "references": [["O"], ["B-X"]]}, "Mismatch in the number of predictions"),
-        ({"predictions": PREDICTED, "references": GOLD, "mode": "loose"}, "Received mode='loose' and scheme=None"),
-        ({"predictions": PREDICTED, "references": GOLD, "scheme": "IOBES"}, "mode=None and scheme='IOBES'; expected"),
+        ({"predictions": PREDICTED, "references": GOLD, "mode": "loose"}, "Received mode='loose', scheme=None and"),
+        (
+            {"predictions": PREDICTED, "references": GOLD, "scheme": "IOBES"},
+            "mode=None, scheme='IOBES' and zero_division=0; expected",
+        ),
+        ({"predictions": [["O"]], "references": [["E-X"]]}, "Received the tag 'E-X'; expected O, B-LABEL and I-LABEL"),
+        ({"predictions": PREDICTED, "references": GOLD, "suffix": True}, "Received suffix; expected mode, scheme and"),
         ({}, "Received no tags; expected some"),
     ]
     for arguments, message in failures:

@@ -39,6 +39,11 @@ CASES = {
         [(1, "'a b '", "'a b'"), (1, "'I-X'", "'B-X'")],
     ),
     "a zero-width space at the end": ("a\u200b O\n", "a O\n", [(1, "'a\\u200b'", "'a'")]),
+    "a space after a tag": (
+        "a B-X\u00a0\nb I-X\u200b\n",
+        "a B-X\nb I-X\n",
+        [(1, "'B-X\\xa0'", "'B-X'"), (2, "'I-X\\u200b'", "'I-X'")],
+    ),
     "no space inside": ("a\u200bb O\n1\u00a0000 O\n", "a\u200bb O\n1\u00a0000 O\n", []),
     "line ends": ("a O\r\n\r\nb O\rc O\n", "a O\n\nb O\nc O\n", [(1, "3 line ends CR LF or CR", "LF")]),
     "no line end": ("a\u00ad O", "a O", [(1, "'a\\xad'", "'a'")]),

@@ -1,5 +1,5 @@
 import pytest
-from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
+from datasets import ClassLabel, Dataset, DatasetDict, Features, LargeList, List, Value
 
 from tf_ner.corpus.findings import raise_error
 from tf_ner.corpus.hub_sets import read_hub_splits, with_usual_names, words_and_tags
@@ -63,6 +63,29 @@ def write(folder, text, name="train.conll"):
 def test_bad_splits(tmp_path, text, message):
     with pytest.raises(DataError, match=message):
         load_corpus(write(tmp_path, text))
+
+
+def test_files_that_are_passed_over_are_told(tmp_path, caplog):
+    for name in ("train.conll", "testing.conll", "emerging.dev.annotated", "notes.md", "training.log"):
+        write(tmp_path, "a O\nb B-X\n", name)
+    assert list(load_corpus(tmp_path)) == ["train"]
+    told = [record.getMessage() for record in caplog.records if "which is not read" in record.getMessage()]
+    assert len(told) == 2
+    assert "testing.conll, which is not read; expected a name such as test.conll for the test split" in caplog.text
+    assert "emerging.dev.annotated, which is not read" in caplog.text
+    assert "--validation-file if it is that." in caplog.text
+
+
+def test_a_tag_that_looks_like_another_is_told(tmp_path, caplog):
+    corpus = load_corpus(write(tmp_path, "a B-X\nb O\nc B-X\u00a0\n\nd B-X\u00a0\n"))
+    assert len(corpus["train"].features["tags"].feature.names) == 5
+    assert "train.conll:3: received the tag 'B-X\\xa0' with U+00A0 NO-BREAK SPACE" in caplog.text
+    assert "(2 such places: `tf-ner check-data` lists them.)" in caplog.text
+
+
+def test_a_file_that_cannot_be_read_is_told_once(tmp_path):
+    with pytest.raises(DataError, match=r"train.jsonl:1: received a list; .* ends in \.json\.$"):
+        load_corpus(write(tmp_path, '[{"words": ["a"], "tags": ["O"]}]', "train.jsonl"))
 
 
 def test_a_folder_without_splits_lists_what_it_holds(tmp_path):
@@ -187,6 +210,18 @@ HUB_SETS = {
         ("EU", "B-ORG"),
     ),
     "ids before strings": ({"text": [["EU"]], "fine": [[3]]}, {"fine": IDS}, {"task": "chunk"}, ("EU", "B-ORG")),
+    "a usual name before the only ids": (
+        {"tokens": [["EU"]], "ner_tags": [["B-X"]], "chunk_tags": [[3]]},
+        {"chunk_tags": IDS},
+        {},
+        ("EU", "B-X"),
+    ),
+    "large lists": (
+        {"tokens": [["EU"]], "ner_tags": [["B-X"]]},
+        dict.fromkeys(("tokens", "ner_tags"), LargeList(Value("large_string"))),
+        {},
+        ("EU", "B-X"),
+    ),
     "named": (
         {"a": [["EU"]], "b": [["B-X"]], "c": [["B-Y"]]},
         {},
@@ -230,6 +265,8 @@ def test_splits_of_the_hub_get_their_usual_names(names, expected):
         ),
         ({"a": [["a"]], "b": [["O"]], "c": [["O"]]}, {}, "a, b, c; expected words"),
         ({"tokens": [["a"]], "x": [[0]], "y": [[0]]}, {"x": IDS, "y": IDS}, "--tag-column"),
+        ({"tokens": [["a"]], "pos_tags": [["DT"]]}, {}, "columns tokens, pos_tags; expected words"),
+        ({"tokens": [["a"]], "chunk_tags": [[0]]}, {"chunk_tags": IDS}, "columns tokens, chunk_tags; expected words"),
         ({"tokens": [], "ner_tags": []}, {}, r"hub/set\[train\]:1: received an empty split"),
         ({"tokens": [["a", "b"]], "ner_tags": [["O", None]]}, {}, r"hub/set\[train\]:1: received words without a tag"),
         ({"tokens": [["EU"]], "ner_tags": [[-1]]}, {"ner_tags": IDS}, "words without a tag"),

@@ -127,6 +127,12 @@ BAD = {
     "no text": ("a.jsonl", '{"text": null, "label": 1}\n{"text": "c", "label": 1}\n', 1, "received 'None' as text"),
     "a number": ("a.jsonl", '{"text": "c", "label": 1}\n{"text": 3, "label": 1}\n', 2, "received '3' as text"),
     "a list": ("a.jsonl", '{"text": "c", "label": 1}\n{"text": "a", "label": [1]}', 2, r"received '\[1\]' as label"),
+    "a new key": (
+        "a.jsonl",
+        '{"text": "c", "label": 1}\n{"text": "a", "text_pair": "b", "label": 1}\n',
+        2,
+        "received 'text_pair' too; expected the keys of the first record",
+    ),
     "no key": ("a.jsonl", '{"text": "c", "label": 1}\n{"text": "a"}\n', 2, "received 'text'; expected 'label' too"),
     "no object": ("a.jsonl", '{"text": "c", "label": 1}\n[1]\n', 2, "received no object; expected 'text', 'label'"),
     "no JSON": ("a.jsonl", '{"text": "c", "label": 1}\n{"text"\n', 2, "received what is no JSON"),
@@ -167,6 +173,20 @@ def test_a_label_column_that_a_file_does_not_have_is_told(tmp_path, caplog):
     corpus = load_texts(tmp_path, label_column="gold")
     assert corpus["test"]["label"] == [-1]
     assert "test.tsv:1: received no 'gold' among the columns 'text', 'label'; its rows are predicted" in caplog.text
+
+
+def test_a_label_that_comes_late_is_told(tmp_path):
+    path = write(tmp_path / "a.jsonl", '{"text": "a"}\n{"text": "b", "label": 1, "id": 3}\n')
+    with pytest.raises(DataError, match=r"a.jsonl:2: received 'label' too; expected the keys of the first record"):
+        list(read_texts(path, TextLayout(may_lack_labels=True)))
+
+
+@pytest.mark.parametrize(("train", "test", "hidden"), [((0, 1), (-1, -1), True), ((-1, 1), (-1, -1), False)])
+def test_minus_one_hides_a_label_unless_it_is_one(tmp_path, train, test, hidden):
+    for split, labels in (("train", train), ("test", test)):
+        write(tmp_path / f"{split}.csv", "text,label\n" + "".join(f"a,{label}\n" for label in labels))
+    corpus = load_texts(tmp_path)
+    assert corpus["test"]["label"] == ([-1, -1] if hidden else [0, 0])
 
 
 def test_two_bad_rows_are_counted(tmp_path):

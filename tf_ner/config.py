@@ -89,6 +89,8 @@ class ReadingConfig:
     """The column or key of the words: a name, or a number from 0 (negative from the right)."""
     tag_column: str | None = None
     """The column or key of the tags: a name, or a number from 0 (negative from the right)."""
+    sentence_column: str | None = None
+    """In a table of a word a row, the column whose next value begins a sentence: a name, or a number from 0."""
     word_prefix: str = ""
     """What stands before every word of CoNLL files and is no part of it, such as `en:`."""
     comments: bool = False

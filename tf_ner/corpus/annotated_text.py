@@ -14,6 +14,10 @@ Warn = Callable[[str, str], None]
 """Takes the kind of a warning and its message."""
 
 
+_LABEL_KEYS = ("label", "type", "entity", "entity_group", "labels")
+_KEYS = " or ".join(map(repr, _LABEL_KEYS))
+
+
 class TextSpan(NamedTuple):
     """An entity: half-open, in characters, so that `text[span.start:span.end]` is its text."""
 
@@ -39,7 +43,7 @@ def tag_text(text: str, spans: Any, tokens: Any, warn: Warn) -> tuple[list[str],
     Args:
         text: A sentence, or more.
         spans: A list of `[start, end, label]`, or of objects with `start` or `start_offset`, `end` or `end_offset`, and
-            `label`, `type` or `entity`; in characters.
+            `label`, `type`, `entity`, `entity_group` or `labels`; in characters.
         tokens: The words as objects with `start` and `end`; None if the text is to be split.
         warn: What to do with a warning.
 
@@ -124,7 +128,9 @@ def _read_span(text: str, span: Any) -> TextSpan:
     if isinstance(span, dict):
         start = span.get("start", span.get("start_offset"))
         end = span.get("end", span.get("end_offset"))
-        label = span.get("label", span.get("type", span.get("entity")))
+        label = next((span[key] for key in _LABEL_KEYS if key in span), None)
+        if isinstance(label, list) and len(label) == 1:
+            label = label[0]
     elif isinstance(span, list) and len(span) == 3:
         start, end, label = span
     else:
@@ -139,7 +145,8 @@ def _read_span(text: str, span: Any) -> TextSpan:
         )
     if not isinstance(label, str) or not label or what_is_no_text(label):
         raise SpanError(
-            "bad-span", f"received a span from {start} to {end} without a label; expected a name. Mend the span."
+            "bad-span",
+            f"received a span from {start} to {end} without a label; expected one name under {_KEYS}. Mend the span.",
         )
     if not 0 <= start < end <= len(text):
         raise SpanError(

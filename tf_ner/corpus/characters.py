@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable
+from itertools import chain
 
 _SPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 
@@ -60,6 +61,13 @@ def repaired(word: str) -> str:
     """
     rest = _FAULT.sub(lambda match: "" if _is_superfluous(match) else match.group(), word)
     return rest.strip(_AT_ENDS) or word
+
+
+def faults_of_tag(tag: str) -> list[str]:
+    """Names of the characters that make a tag look like another one: those of `faults`, but plain spaces inside it."""
+    inside = tag.strip(" ")
+    found = faults(tag if inside != tag else inside.replace(" ", ""))
+    return list(chain.from_iterable(found.values()))
 
 
 def _is_superfluous(match: re.Match[str]) -> bool:

@@ -11,7 +11,7 @@ from tf_ner.config import SchemeName
 from tf_ner.corpus.characters import faults, repaired, suspects
 from tf_ner.corpus.entities import EntityReader, ReadSentence
 from tf_ner.corpus.findings import Finding
-from tf_ner.corpus.labels import check_tags
+from tf_ner.corpus.labels import check_tag_characters, check_tags
 from tf_ner.corpus.repeats import Repeats, find_repeats
 from tf_ner.corpus.slips import Slip, likely_slips
 from tf_ner.corpus.splits import SPLIT_FILE_WORDS, Split
@@ -93,6 +93,7 @@ def check_corpus(
     labels = {name: _count_labels(sentences) for name, sentences in corpus.items()}
     repeats = find_repeats(corpus)
     findings = [*reported, *repeats.findings, *_label_findings(corpus, labels)]
+    check_tag_characters(splits, findings.append)
     if scheme is not None:
         check_tags(splits, scheme, findings.append)
     for name, split in splits.items():

@@ -17,7 +17,7 @@ TAG_NAMES: dict[TaggingTask, tuple[str, ...]] = {
     "pos": ("pos_tags", "upos", "pos", *_ANY_TAGS),
     "chunk": ("chunk_tags", "chunk", *_ANY_TAGS),
 }
-_SENTENCE_NAMES = ("sentence #", "sentence_id", "sentence_idx", "sent_id", "sentence")
+_SENTENCE_NAMES = ("sentence #", "sentence_id", "sentence id", "sentence_idx", "sent_id", "sent", "sentence")
 
 NO_WORD = "received a sentence without a word; it is left out."
 
@@ -36,7 +36,10 @@ def find_columns(names: Sequence[str], layout: Layout) -> Columns | None:
     tag = _find(names, layout.tag_column, TAG_NAMES[layout.task])
     if word is None or tag is None or word == tag:
         return None
-    return Columns(word, tag, _find(names, None, _SENTENCE_NAMES))
+    sentence = _find(names, layout.sentence_column, _SENTENCE_NAMES)
+    if layout.sentence_column is not None and sentence in (None, word, tag):
+        return None
+    return Columns(word, tag, sentence)
 
 
 def is_header(names: Sequence[str]) -> bool:
@@ -54,9 +57,10 @@ def require_columns(names: Sequence[str], layout: Layout, path: Path) -> Columns
     columns = find_columns(names, layout)
     if columns is None:
         received = ", ".join(map(repr, names[:10])) or "no columns"
+        sentences = f", and {layout.sentence_column!r} of sentences" if layout.sentence_column is not None else ""
         raise DataError(
             f"{path}:1: received the header {received}; expected a column of words ({_wanted(layout, 'word')}) and one "
-            f"of tags ({_wanted(layout, 'tag')}), each once. Name them with --word-column and --tag-column."
+            f"of tags ({_wanted(layout, 'tag')}){sentences}, each once. Name them with --word-column and --tag-column."
         )
     return columns
 

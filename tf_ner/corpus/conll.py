@@ -43,12 +43,15 @@ def read_conll(path: Path, layout: Layout | None = None, *, report: Report = rai
                 yield sentence
                 sentence = Sentence([], [], [])
             continue
+        if is_first and not num_columns and len(row) < least_columns:
+            report(Finding("ragged-row", path, number, _ragged_row(line, row, least_columns)))
+            continue
         if is_first:
-            num_columns = num_columns or max(len(row), least_columns)
+            num_columns = num_columns or len(row)
             if word_place % num_columns == tag_place % num_columns:
                 raise_same_column(path, layout)
         if len(row) != num_columns:
-            report(Finding("ragged-row", path, number, _ragged_row(row, num_columns)))
+            report(Finding("ragged-row", path, number, _ragged_row(line, row, num_columns)))
             continue
         was_first, is_first = is_first, False
         if was_first and is_header(row):
@@ -88,8 +91,8 @@ def what_conll_cannot_hold(word: str, tag: str) -> str | None:
 
 
 _HEADER = (
-    "received the names of columns ({row!r}); expected words. Remove the line; a .tsv or .csv file with such a first "
-    "line is read by its names, without --columns."
+    "received the names of columns ({row!r}); expected words. Remove the line; a .tsv or .csv file that begins with "
+    "such a line is read by its names, without --columns."
 )
 _CELL_BREAK = re.compile(r"[\t\r\n]")
 _SPACES = re.compile(" +")
@@ -111,13 +114,14 @@ def _columns_needed(column: int) -> int:
     return column + 1 if column >= 0 else -column
 
 
-def _ragged_row(row: list[str], num_columns: int) -> str:
+def _ragged_row(line: str, row: list[str], num_columns: int) -> str:
     columns = f"{len(row)} column{'s' if len(row) != 1 else ''}"
-    fix = (
-        "Add what is missing, or a blank line between sentences."
-        if len(row) < num_columns
-        else "Remove what is too much; use tabs between columns if words hold spaces."
-    )
+    if len(row) > num_columns:
+        fix = "Remove what is too much; use tabs between columns if words hold spaces."
+    elif "\t" in line and len(line.split()) >= num_columns:
+        fix = "Put tabs between all columns, or no tab in the line: where there is one, spaces do not divide."
+    else:
+        fix = "Add what is missing, or a blank line between sentences."
     return f"received {columns} ({' '.join(row)!r}); expected {num_columns}. {fix}"
 
 

@@ -3,10 +3,11 @@
 import logging
 import re
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from datasets import ClassLabel, DatasetDict, List, Value, load_dataset
+from datasets import ClassLabel, DatasetDict, LargeList, List, Value, load_dataset
 from datasets.exceptions import DatasetsError
 
 from tf_ner.config import ReadingConfig
@@ -82,7 +83,7 @@ def words_and_tags(loaded: DatasetDict, name: str, layout: Layout) -> DatasetDic
     """Finds the columns of words and of the task's tags, and calls them `words` and `tags`.
 
     Columns are told by `layout`, by their usual names, or by their type: a list of strings, and a list of
-    `ClassLabel` (or a second one of strings), if there is only one.
+    `ClassLabel` (or a second one of strings), if there is only one, and its name is not usual for another task.
 
     Args:
         loaded: As it comes from the Hub.
@@ -96,14 +97,20 @@ def words_and_tags(loaded: DatasetDict, name: str, layout: Layout) -> DatasetDic
     strings = [column for column, feature in columns.items() if _is_list_of(feature, _is_string)]
     ids = [column for column, feature in columns.items() if _is_list_of(feature, _is_class_label)]
     word_column = _choose(layout.word_column, WORD_NAMES, strings)
+    tag_names = TAG_NAMES[layout.task]
+    others_names = set(chain.from_iterable(TAG_NAMES.values())) - set(tag_names)
+    named = [column for column in (*ids, *strings) if column in tag_names and column != word_column]
     others = ids or [column for column in strings if column != word_column]
-    tag_column = _choose(layout.tag_column, TAG_NAMES[layout.task], others)
+    by_type = [column for column in others if column not in others_names]
+    tag_column = _choose(layout.tag_column, tag_names, named or by_type)
     if word_column not in strings or tag_column not in {*ids, *strings} - {word_column}:
         raise DataError(
             f"Received data set {name!r} with the columns {', '.join(columns)}; expected words "
-            f"({' or '.join(WORD_NAMES)}) and tags ({' or '.join(TAG_NAMES[layout.task])}). "
+            f"({' or '.join(WORD_NAMES)}) and tags ({' or '.join(tag_names)}). "
             "Use a token-classification set, or name its columns with --word-column and --tag-column."
         )
+    if layout.tag_column is None and tag_column not in tag_names:
+        logger.info("the tags are those of the column %r of %s", tag_column, name)
     chosen = loaded.select_columns([word_column, tag_column])
     return chosen.rename_columns({word_column: "words", tag_column: "tags"})
 
@@ -165,7 +172,7 @@ def _choose(named: int | str | None, usual: Sequence[str], fitting: Sequence[str
 
 
 def _is_list_of(feature: Any, is_kind: Callable[[Any], bool]) -> bool:
-    return isinstance(feature, List) and is_kind(feature.feature)
+    return isinstance(feature, List | LargeList) and is_kind(feature.feature)
 
 
 def _is_string(feature: Any) -> bool:

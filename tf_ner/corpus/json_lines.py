@@ -49,7 +49,7 @@ def read_json_lines(path: Path, layout: Layout | None = None, *, report: Report 
     for number, record in records_of(path, report):
         tell = partial(_tell, path, number, report)
         if not isinstance(record, dict):
-            tell("bad-record", "received JSON that is no object; expected an object for each sentence. Mend the line.")
+            tell("bad-record", _NO_OBJECT if not isinstance(record, list) else _A_LIST)
         elif record.get("answer") in ("reject", "ignore"):
             tell("refused-record", "received a record that an annotator refused; it is left out.", is_error=False)
         else:
@@ -112,17 +112,21 @@ def _words_and_tags(record: Record, layout: Layout, tell: _Tell) -> tuple[list[s
     """The words and tags of a record; none where they cannot be read, which is told."""
     word_names = WORD_NAMES if layout.word_column is None else (str(layout.word_column),)
     tag_names = TAG_NAMES[layout.task] if layout.tag_column is None else (str(layout.tag_column),)
-    word_key = next((name for name in word_names if name in record and not _is_list_of_objects(record[name])), None)
-    tag_key = next((name for name in tag_names if name in record), None)
     text = record.get(str(layout.word_column or "text"))
+    has_text = isinstance(text, str)
+    # Beside a text, tools leave keys empty, and call spans what elsewhere are tags.
+    empty = {key for key, value in record.items() if has_text and (value is None or _is_list_of_spans(value))}
+    keys = record.keys() - empty
+    word_key = next((name for name in word_names if name in keys and not _is_list_of_objects(record[name])), None)
+    tag_key = next((name for name in tag_names if name in keys), None)
     if isinstance(text, str) and (layout.word_column or word_key is None or tag_key is None):
         return _from_text(record, text, layout, tell)
     if word_key is None or tag_key is None:
-        keys = ", ".join(repr(key[:40]) for key in list(record)[:10])
+        received = ", ".join(repr(key[:40]) for key in list(record)[:10])
         tell(
             "bad-record",
-            f"received an object with the keys {keys or 'none'}; expected words ({' or '.join(word_names)}) and tags "
-            f"({' or '.join(tag_names)}), or text and spans. Name the keys with --word-column and --tag-column.",
+            f"received an object with the keys {received or 'none'}; expected words ({' or '.join(word_names)}) and "
+            f"tags ({' or '.join(tag_names)}), or text and spans. Name the keys with --word-column and --tag-column.",
         )
         return [], []
     if word_key == tag_key:
@@ -243,5 +247,7 @@ def _object(pairs: list[tuple[str, Any]]) -> Record:
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
 _SPACES = re.compile(r"\s*")
 _NAME_IT = "Name its key with --tag-column."
+_NO_OBJECT = "received JSON that is no object; expected an object for each sentence. Mend the line."
+_A_LIST = "received a list; expected an object for each sentence. A file that is one list of records ends in .json."
 _NO_JSON = "received what is no JSON ({reason}); expected an object on each line. Write one record a line."
 _NO_LIST = "received what is no JSON ({reason}); expected a list of objects. Mend it: the rest of the file is not read."

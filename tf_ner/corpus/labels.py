@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
 from tf_ner.config import SchemeName
+from tf_ner.corpus.characters import faults_of_tag, repaired, suspects
 from tf_ner.corpus.findings import Finding, Report
 from tf_ner.corpus.schemes import detect_scheme, illegal_positions, label_of, relabel, to_iob2, what_is_wrong
 from tf_ner.corpus.splits import Split
@@ -101,6 +102,28 @@ def check_tags(splits: Mapping[str, Split], scheme: SchemeName, report: Report) 
             sentences.append(sentence._replace(tags=tags))
         checked[name] = Split(split.path, sentences)
     return checked
+
+
+def check_tag_characters(splits: Mapping[str, Split], report: Report) -> None:
+    """Warns of tags with characters that nobody sees: they are other tags than those they look like."""
+    used = set(chain.from_iterable(_all_tags(splits)))
+    odd = {tag: names for tag in suspects(used) if (names := faults_of_tag(tag))}
+    if not odd:
+        return
+    for split in splits.values():
+        for sentence in split.sentences:
+            if odd.keys().isdisjoint(sentence.tags):
+                continue
+            for tag, line in zip(sentence.tags, sentence.lines, strict=True):
+                if tag in odd:
+                    message = _ODD_TAG.format(tag=tag, names=", ".join(odd[tag]), clean=repaired(tag))
+                    report(Finding("character-in-tag", split.path, line, message, is_error=False))
+
+
+_ODD_TAG = (
+    "received the tag {tag!r} with {names}; expected only characters that are seen, for it is another tag than "
+    "{clean!r}. Correct the tag; --fix does so in column files."
+)
 
 
 def to_training_tags(

@@ -185,7 +185,7 @@ def _values(array: "pa.Array") -> list[Any]:
 def _is_text(kind: "pa.DataType") -> bool:
     from pyarrow import types
 
-    return types.is_string(kind) or types.is_large_string(kind)
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
 
 
 def _as_text(cell: Any) -> str:

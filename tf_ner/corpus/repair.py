@@ -46,8 +46,8 @@ def write_repaired(
     """Writes a copy of each file, with the same name and lines, and tells what was changed.
 
     Changed are: tags that do not follow each other as the scheme says, into the spelling of the entities they are read
-    as (not beside a tag that is not of the scheme); words, as `characters.repaired` says; line ends that are no line
-    feeds; and a byte order mark at the beginning.
+    as (not beside a tag that is not of the scheme); words and tags, as `characters.repaired` says; line ends that are
+    no line feeds; and a byte order mark at the beginning.
 
     Args:
         splits: As read from CoNLL or CoNLL-U files.
@@ -103,8 +103,10 @@ def _repairs(split: Split, reader: EntityReader | None) -> dict[int, _Repair]:
     """What to change, by line."""
     repairs = {}
     new_words = {word: repaired(word) for word in suspects({word for row in split.sentences for word in row.words})}
+    clean_tags = {tag: repaired(tag) for tag in suspects({tag for row in split.sentences for tag in row.tags})}
     for words, tags, lines in split.sentences:
-        new_tags = reader.repaired(tags) if reader is not None else tags
+        new_tags = [clean_tags.get(tag, tag) for tag in tags] if clean_tags else tags
+        new_tags = reader.repaired(new_tags) if reader is not None else new_tags
         for word, tag, new_tag, line in zip(words, tags, new_tags, lines, strict=True):
             new_word = new_words.get(word, word)
             if (new_word, new_tag) != (word, tag):

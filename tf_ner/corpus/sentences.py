@@ -43,6 +43,7 @@ class Layout:
         word_column: The column, or the key of a record, that holds words; a name, or a number from 0, negative from
             the right. Found by its usual names, or by its place, if not given.
         tag_column: The same for the tags.
+        sentence_column: In a table of a word a row, the column whose next value begins a sentence; the same.
         word_prefix: What stands before every word and is no part of it, such as `en:`.
         comments: Lines that begin with `#` are comments.
     """
@@ -51,11 +52,12 @@ class Layout:
     columns: tuple[str, ...] | None = None
     word_column: int | str | None = None
     tag_column: int | str | None = None
+    sentence_column: int | str | None = None
     word_prefix: str = ""
     comments: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("word_column", "tag_column"):
+        for name in ("word_column", "tag_column", "sentence_column"):
             column = getattr(self, name)
             if isinstance(column, str) and re.fullmatch(r"-?\d+", column):
                 object.__setattr__(self, name, int(column))
@@ -71,6 +73,7 @@ class Layout:
             columns=config.columns,
             word_column=config.word_column,
             tag_column=config.tag_column,
+            sentence_column=config.sentence_column,
             word_prefix=config.word_prefix,
             comments=config.comments,
         )

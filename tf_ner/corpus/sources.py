@@ -1,6 +1,7 @@
 """Where a corpus comes from: the Hub, a folder, files named one by one, or the package."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
@@ -10,7 +11,14 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 from tf_ner.config import DataConfig, SchemeName, TaggingTask
 from tf_ner.corpus.findings import Finding, raise_errors
 from tf_ner.corpus.hub_sets import load_from_hub, read_hub_splits, words_and_tags
-from tf_ner.corpus.labels import check_tags, find_scheme, remarks, to_training_tags, warn_of_unused_names
+from tf_ner.corpus.labels import (
+    check_tag_characters,
+    check_tags,
+    find_scheme,
+    remarks,
+    to_training_tags,
+    warn_of_unused_names,
+)
 from tf_ner.corpus.sentences import Layout
 from tf_ner.corpus.splits import Split, find_corpus_files, read_splits
 from tf_ner.corpus.tags import iob2_tag_names, is_iob
@@ -26,6 +34,7 @@ def load_corpus(
     columns: Sequence[str] | None = None,
     word_column: int | str | None = None,
     tag_column: int | str | None = None,
+    sentence_column: int | str | None = None,
     word_prefix: str = "",
     comments: bool = False,
     scheme: SchemeName | None = None,
@@ -45,6 +54,7 @@ def load_corpus(
             word, and for `ner` the last is the tag, if nothing is said.
         word_column: The column or key of the words, by name or by number (from 0, negative from the right).
         tag_column: The same for the tags.
+        sentence_column: In a table of a word a row, the column whose next value begins a sentence; the same.
         word_prefix: What stands before every word and is no part of it, such as `en:`.
         comments: Lines of CoNLL files that begin with `#` are comments.
         scheme: How the tags spell entities: `iob1`, `iob2`, `bioes`, `bilou`, `io` or `plain`. Told from the tags if
@@ -67,6 +77,7 @@ def load_corpus(
         columns=None if columns is None else tuple(columns),
         word_column=word_column,
         tag_column=tag_column,
+        sentence_column=sentence_column,
         word_prefix=word_prefix,
         comments=comments,
     )
@@ -88,8 +99,10 @@ def load_corpus(
         scheme = scheme or find_scheme(splits)
         splits = check_tags(splits, scheme, findings.append)
     raise_errors(findings)
-    if findings:
-        logger.warning("%s (%d such places: `tf-ner check-data` lists them.)", findings[0], len(findings))
+    check_tag_characters(splits, findings.append)
+    for kind, count in Counter(finding.kind for finding in findings).items():
+        first = next(finding for finding in findings if finding.kind == kind)
+        logger.warning("%s (%d such places: `tf-ner check-data` lists them.)", first, count)
     scheme = None if task == "pos" else scheme
     warn_of_unused_names(splits, scheme, new_labels or {})
     return _to_datasets(splits, rows, scheme, new_labels or {})
@@ -103,6 +116,7 @@ def load_configured(config: DataConfig) -> DatasetDict:
         columns=config.columns,
         word_column=config.word_column,
         tag_column=config.tag_column,
+        sentence_column=config.sentence_column,
         word_prefix=config.word_prefix,
         comments=config.comments,
         scheme=config.scheme,

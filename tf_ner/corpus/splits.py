@@ -1,5 +1,6 @@
 """The files of a corpus: which file is which split, and all their sentences."""
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -10,6 +11,8 @@ from tf_ner.corpus.findings import Finding, Report, raise_error
 from tf_ner.corpus.formats import EXTENSIONS, read_corpus_file
 from tf_ner.corpus.sentences import WORD, Layout, Sentence
 from tf_ner.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 # The names of each split, as words of a file's name.
 SPLIT_FILE_WORDS = {
@@ -135,6 +138,8 @@ def find_split_files(folder: Path, *, extensions: frozenset[str] = EXTENSIONS) -
             )
         if candidates:
             found[split] = candidates[0]
+    if found:
+        _warn_of_files_passed_over(folder, found, extensions)
     for split, file in found.items():
         if others := [other for other, found_there in found.items() if found_there == file and other != split]:
             raise DataError(
@@ -150,9 +155,27 @@ def find_split_files(folder: Path, *, extensions: frozenset[str] = EXTENSIONS) -
     return found
 
 
+def _warn_of_files_passed_over(folder: Path, found: Mapping[str, Path], extensions: frozenset[str]) -> None:
+    """Says which files are none of the splits, though the beginning of a word in their names says one not found."""
+    for split in SPLIT_FILE_WORDS.keys() - found.keys():
+        begins = tuple(SPLIT_FILE_WORDS[split])
+        for file in sorted(folder.iterdir()):
+            words = re.findall("[a-z]+", file.name.lower())
+            if file.is_file() and file not in found.values() and any(word.startswith(begins) for word in words):
+                logger.warning(
+                    "Received %s, which is not read; expected a name such as %s for the %s split. Rename it or name it "
+                    "with --%s-file if it is that.",
+                    file, f"{split}{_extension_of(extensions)}", split, split,
+                )  # fmt: skip
+
+
 def _examples_of(extensions: frozenset[str]) -> str:
-    extension = ".conll" if ".conll" in extensions else min(extensions)
+    extension = _extension_of(extensions)
     return f"train{extension}, valid{extension} and test{extension}"
+
+
+def _extension_of(extensions: frozenset[str]) -> str:
+    return ".conll" if ".conll" in extensions else min(extensions)
 
 
 def read_splits(files: Mapping[str, Path], layout: Layout, *, report: Report = raise_error) -> dict[str, Split]:
@@ -161,12 +184,21 @@ def read_splits(files: Mapping[str, Path], layout: Layout, *, report: Report = r
     Raises:
         DataError: A file is missing, its columns cannot be told, or what `report` raises.
     """
-    splits = {}
-    for split, path in files.items():
-        splits[split] = Split(path, list(read_corpus_file(path, layout, report=report)))
-        if not splits[split].sentences:
-            report(Finding("no-sentence", path, 1, _NO_SENTENCE))
-    return splits
+    return {split: _read_split(path, layout, report) for split, path in files.items()}
+
+
+def _read_split(path: Path, layout: Layout, report: Report) -> Split:
+    has_errors = False
+
+    def tell(finding: Finding) -> None:
+        nonlocal has_errors
+        has_errors |= finding.is_error
+        report(finding)
+
+    sentences = list(read_corpus_file(path, layout, report=tell))
+    if not sentences and not has_errors:
+        report(Finding("no-sentence", path, 1, _NO_SENTENCE))
+    return Split(path, sentences)
 
 
 _NO_SENTENCE = "received no sentence; expected at least one. Check that it is the right file."

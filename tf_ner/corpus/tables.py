@@ -23,6 +23,9 @@ HEADER = ("sentence", "word", "tag")
 _LARGEST_CELL = 16_000_000
 _LARGEST_HEADER = 10_000
 
+# In words. A file of one sentence may be meant; one that long hardly is.
+_UNLIKELY_LENGTH = 100
+
 
 def read_csv(path: Path, layout: Layout | None = None, *, report: Report = raise_error) -> Iterator[Sentence]:
     """Reads a CSV file with a header.
@@ -62,8 +65,8 @@ def write_tsv(path: Path, sentences: Iterable[Sentence]) -> None:
 
 def what_tables_cannot_hold(word: str, tag: str) -> str | None:
     """Says why a word with its tag cannot be written as a row, beyond its characters; None if it can."""
-    if _is_list(word) and _is_list(tag):
-        return f"received {word!r} with the tag {tag!r}; expected no brackets around both, for they mark lists"
+    if _holds_several(word, tag):
+        return f"received {word!r} with the tag {tag!r}; expected cells that cannot be taken for lists of both"
     return None
 
 
@@ -182,8 +185,9 @@ def sentences_of_words(
     path: Path, rows: Iterable[tuple[int, Row]], columns: Columns, report: Report
 ) -> Iterator[Sentence]:
     """Puts rows of one word each together to sentences."""
-    sentence, current = Sentence([], [], []), ""
+    sentence, current, is_divided = Sentence([], [], []), "", columns.sentence is not None
     for number, row in rows:
+        is_divided |= not row
         name = row[columns.sentence] if row and columns.sentence is not None else ""
         if (name and name != current) or (not row and columns.sentence is None):
             if sentence.words:
@@ -198,9 +202,23 @@ def sentences_of_words(
             message = f"{received}; expected a word and a tag. Fill the cell in or remove the row."
             report(Finding(f"empty-{cell}", path, number, message))
             continue
+        if _holds_several(word, tag):
+            report(Finding("bad-record", path, number, _SEVERAL.format(word=word[:40], tag=tag[:40])))
+            continue
         sentence.add(word, tag, number)
+    if len(sentence.words) > _UNLIKELY_LENGTH and not is_divided:
+        report(Finding("one-sentence", path, sentence.lines[0], _ONE_SENTENCE, is_error=False))
     if sentence.words:
         yield sentence
+
+
+def _holds_several(word: str, tag: str) -> bool:
+    """Whether cells of a word and its tag hold a whole sentence: two lists, or as many tags as words between spaces."""
+    if " " in tag:
+        tags = tag.split()
+        if len(tags) == len(word.split()) > 1 and all(map(_TAG.fullmatch, tags)):
+            return True
+    return "[" in word and _is_list(word) and _is_list(tag)
 
 
 def _sentences_of_lists(
@@ -226,6 +244,16 @@ def parse_list(cell: str) -> Any:
         # Only what stands between commas: Python would join strings without one, as numpy prints arrays.
         return ast.literal_eval(cell.strip()) if _PYTHON_LIST.fullmatch(cell) else cell
 
+
+_TAG = re.compile("O|[BIELSU]-.+")
+_SEVERAL = (
+    "received the word {word!r} with the tag {tag!r}; expected one word and one tag in each row, or in each row lists "
+    "of both in JSON. Mend the row; if all rows are so, write lists."
+)
+_ONE_SENTENCE = (
+    "received no column that tells sentences apart, and no blank row: the whole file is read as one sentence. Name the "
+    "column with --sentence-column if there is one."
+)
 
 _ESCAPE = r"""\\(?:[\\'"abfnrtv]|x[0-9a-f]{2}|u[0-9a-f]{4}|U000[0-9a-f]{5}|U0010[0-9a-f]{4})"""
 _PYTHON_ITEM = rf"""(?:'(?:[^'\\\r\n]|{_ESCAPE})*+'|"(?:[^"\\\r\n]|{_ESCAPE})*+"|-?(?:0|[1-9][0-9]{{0,18}}))"""

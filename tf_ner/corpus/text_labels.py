@@ -50,7 +50,7 @@ def read_labels(
     """Tells what kind of labels there are.
 
     If nothing is said, labels are numbers where all are, and not all are whole; otherwise names, in the order of
-    numbers if all are. A split whose labels are all -1 hides them.
+    numbers if all are. A split whose labels are all -1 hides them, if -1 stands beside no other label elsewhere.
 
     Args:
         splits: The labels of each split, row by row.
@@ -61,7 +61,7 @@ def read_labels(
     Raises:
         DataError: There is no label, or nearly every row has one of its own, or it is no number and should be.
     """
-    told = {split: _without_hidden(labels) for split, labels in splits.items()}
+    told = _without_hidden(splits, names)
     used = {_spell(label) for label in chain.from_iterable(told.values()) if label is not None}
     if not used:
         raise DataError(
@@ -104,9 +104,14 @@ def is_hidden(label: int | float) -> bool:
     return math.isnan(label) if isinstance(label, float) else label == HIDDEN
 
 
-def _without_hidden(labels: Sequence[Label]) -> Sequence[Label]:
-    are_hidden = all(label is None or _spell(label) == "-1" for label in labels)
-    return [None] * len(labels) if are_hidden else labels
+def _without_hidden(splits: Mapping[str, Sequence[Label]], names: Sequence[str] | None) -> dict[str, Sequence[Label]]:
+    """The labels, None for each of a split that says -1 only; unless -1 is a label, as another split shows."""
+    used = {split: {"-1" if label is None else _spell(label) for label in labels} for split, labels in splits.items()}
+    is_label = "-1" in names if names is not None else any({"-1"} < labels for labels in used.values())
+    return {
+        split: [None] * len(labels) if used[split] == {"-1"} and not is_label else labels
+        for split, labels in splits.items()
+    }
 
 
 def _spell(label: Any) -> str:

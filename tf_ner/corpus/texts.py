@@ -175,14 +175,22 @@ def _read_records(
     if first is None:
         return
     keys = choose(list(first[1]) if isinstance(first[1], dict) else [])
+    read_alike: set[tuple[str, ...]] = set()
     for line, record in chain([first], records):
         missing = [key for key in keys if not isinstance(record, dict) or key not in record]
         if missing:
             received = ", ".join(map(repr, list(record)[:10])) if isinstance(record, dict) else "no object"
             message = f"received {received}; expected {', '.join(map(repr, missing))} too. Mend the line."
             report(Finding("bad-record", path, line, message))
-        else:
-            yield line, [record[key] for key in keys]
+            continue
+        if (names := tuple(record)) not in read_alike:
+            if others := [name for name in layout.choose(names, f"{path}:{line}").all if name not in keys]:
+                listed = " and ".join(map(repr, others))
+                message = f"received {listed} too; expected the keys of the first record. Give all records the same."
+                report(Finding("bad-record", path, line, message))
+                continue
+            read_alike.add(names)
+        yield line, [record[key] for key in keys]
 
 
 def _read_parquet(

@@ -1,11 +1,12 @@
 """The scores of entities as a metric of the `evaluate` library."""
 
+from itertools import chain
 from typing import Any
 
 import datasets
 import evaluate
 
-from tf_ner.corpus.tags import tags_to_spans
+from tf_ner.corpus.tags import is_iob, tags_to_spans
 from tf_ner.evaluation.scores import Sentences, count_entities, count_right_words
 
 _INPUTS = """
@@ -14,6 +15,7 @@ Args:
     references: The gold tags, as many for as many sentences.
     mode: `strict` where only B- may begin an entity; if it is not given, an I- may too.
     scheme: `IOB2`, which it is too if it is not given.
+    zero_division: 0, the score where nothing was to be found.
 """
 
 
@@ -28,7 +30,8 @@ class Seqeval(evaluate.Metric):
     `mode="strict"` only B- begins an entity; seqeval's then needs `scheme="IOB2"` too, the one scheme taken here.
 
     Raises:
-        ValueError: In `compute`: nothing was added, the two differ in shape, or mode or scheme is another one.
+        ValueError: In `compute`: nothing was added, the two differ in shape, a tag is none of IOB, or an option is one
+            that is not taken here.
     """
 
     def __init__(self) -> None:
@@ -53,13 +56,25 @@ class Seqeval(evaluate.Metric):
         super()._finalize()
 
     def _compute(
-        self, *, predictions: Sentences, references: Sentences, mode: str | None = None, scheme: str | None = None
+        self,
+        *,
+        predictions: Sentences,
+        references: Sentences,
+        mode: str | None = None,
+        scheme: str | None = None,
+        zero_division: str | int = 0,
+        **others: Any,
     ) -> dict[str, Any]:
-        if mode not in (None, "strict") or scheme not in (None, "IOB2"):
+        if mode not in (None, "strict") or scheme not in (None, "IOB2") or zero_division not in (0, "warn"):
             raise ValueError(
-                f"Received mode={mode!r} and scheme={scheme!r}; expected mode='strict' or none, and scheme='IOB2' or "
-                "none. Turn other tags into IOB2."
+                f"Received mode={mode!r}, scheme={scheme!r} and zero_division={zero_division!r}; expected "
+                "mode='strict' or none, scheme='IOB2' or none, and zero_division=0. Turn other tags into IOB2."
             )
+        if given := [name for name, value in others.items() if value]:
+            raise ValueError(f"Received {', '.join(given)}; expected mode, scheme and zero_division. Leave it out.")
+        tags = set(chain.from_iterable(chain(predictions, references)))
+        if other := next((tag for tag in sorted(tags) if not is_iob(tag)), None):
+            raise ValueError(f"Received the tag {other!r}; expected O, B-LABEL and I-LABEL. Turn other tags into IOB2.")
         num_right, num_words = count_right_words(references, predictions)
         is_strict = mode == "strict"
         counts = count_entities(

@@ -43,8 +43,8 @@ class TokenClassification(WordEncoder, Task):
     reads_words = True
     own_options = frozenset(
         {
-            "columns", "word_column", "tag_column", "word_prefix", "comments", "scheme", "ignore_label", "stride",
-            "label_alignment",
+            "columns", "word_column", "tag_column", "sentence_column", "word_prefix", "comments", "scheme",
+            "ignore_label", "stride", "label_alignment",
         }
     )  # fmt: skip
     outputs_word = "tags"

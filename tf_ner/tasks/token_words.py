@@ -85,13 +85,13 @@ class TokenWords:
     def how_it_was_scored(self, splits: Sequence[Mapping[str, Any]], limit: int | None) -> list[str]:
         """Says what the scores mean, what the column *words scored* means, and what the figures do not cover."""
         how = _HOW_ENTITIES_ARE_SCORED if self.has_entities else _HOW_TAGS_ARE_SCORED
-        meaning = "*Words scored* are the words of which the model was asked for a tag"
+        meaning = "*Words scored* are the words that the model could reach"
         missing = sum(scores["words"] - scores["words_scored"] for scores in splits)
         if missing:
             return [how, f"{meaning}; {missing} could not be reached and count as `O`."]
         note = (
-            f"{meaning}: all of them, also in sentences of more than {self.max_length} subwords. A word that the "
-            "tokenizer makes nothing of counts as `O`."
+            f"{meaning}: all of them, also in sentences of more than {self.max_length} subwords. Of these, a word that "
+            "the tokenizer makes nothing of counts as `O`."
         )
         if limit is not None:
             note += f" Of each split no more than the first {limit} sentences were taken."
