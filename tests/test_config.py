@@ -60,6 +60,8 @@ def test_a_card_that_the_hub_would_refuse(options):
         ({"class_weights": ("O",)}, "`balanced`, or NAME=WEIGHT"),
         ({"class_weights": ("O=-1",)}, "`balanced`, or NAME=WEIGHT"),
         ({"class_weights": ("O=nan",)}, "`balanced`, or NAME=WEIGHT"),
+        ({"class_weights": ("O=1e999",)}, "`balanced`, or NAME=WEIGHT"),
+        ({"class_weights": (f"O={10**400}",)}, "`balanced`, or NAME=WEIGHT"),
         ({"class_weights": ("balanced", "O=1")}, "`balanced`, or NAME=WEIGHT"),
     ],
     ids=repr,

@@ -4,6 +4,7 @@ import copy
 import platform
 import re
 import shlex
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -203,6 +204,24 @@ def test_the_command_repeats_the_run(options):
     program, *arguments = shlex.split(shell_command(config))
     assert program == "tf-ner"
     assert cli._parse(arguments) == TrainCommand(config=config)
+
+
+def test_the_command_is_one_line_for_a_shell_and_pushes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lab").mkdir()
+    widget = ("Same: Ada's\t\\ She\u00a0lived", "a  b")
+    config = TrainConfig(
+        widget=widget,
+        license="lab",
+        push_to_hub=True,
+        hub_model_id="lab/towns",
+        hub_private=True,
+        push_checkpoints=True,
+    )
+    command = shell_command(config)
+    assert command.isprintable()
+    shell = subprocess.run(["bash", "-c", f"printf '%s\n' {command}"], capture_output=True, text=True, check=True)
+    assert shell.stdout.split("\n") == ["tf-ner", "train", "--license", "lab", "--widget", *widget, ""]
 
 
 def test_the_command_has_no_path(config, corpus_dir):

@@ -89,6 +89,7 @@ def test_the_checkpoint_of_a_signal_is_pushed_and_stays_until_the_run_is_finishe
     assert again.metrics == result.metrics
     assert again.commit_url.startswith(f"{hub.url}/lab/again/commit/")
     assert remote(hub, "lab/again") == local(tmp_path / "run")
+    assert '"lab/again"' in (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_repository_without_a_checkpoint_is_told(hub, config, tmp_path):

@@ -121,9 +121,9 @@ def test_datasets_loads_the_parquet_branch_of_a_script(hub, tmp_path):
     assert "Dataset scripts are no longer supported" in refused
     assert loaded == [{split: [words] for split, words in splits.items()}] * 2
 
-    listed = requests.get(f"{hub.url}/api/datasets/conll2003/parquet", timeout=5).json()["conll2003"]
+    listed = requests.get(f"{hub.url}/api/datasets/conll2003/parquet", timeout=60).json()["conll2003"]
     assert listed.keys() == splits.keys()
-    assert requests.get(listed["test"][0], timeout=5).content == files["conll2003/test/0000.parquet"]
+    assert requests.get(listed["test"][0], timeout=60).content == files["conll2003/test/0000.parquet"]
 
 
 def test_datasets_loads_one_of_several_configurations(hub, tmp_path):

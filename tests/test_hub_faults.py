@@ -67,7 +67,7 @@ def upload_address(hub: Hub, oid: str, size: int) -> str:
         f"{hub.url}/ada/tiny.git/info/lfs/objects/batch",
         json=asked,
         headers={"Authorization": "Bearer hf_ada"},
-        timeout=5,
+        timeout=60,
     )
     return answer.json()["objects"][0]["actions"]["upload"]["href"]
 
@@ -75,7 +75,7 @@ def upload_address(hub: Hub, oid: str, size: int) -> str:
 def test_a_cut_upload_leaves_no_half_object(tiny, api):
     tiny.faults.cut(path="/lfs/", after_bytes=1000, times=2)
     with pytest.raises(requests.ConnectionError):
-        requests.put(upload_address(tiny, sha256(WEIGHTS).hexdigest(), len(WEIGHTS)), data=WEIGHTS, timeout=5)
+        requests.put(upload_address(tiny, sha256(WEIGHTS).hexdigest(), len(WEIGHTS)), data=WEIGHTS, timeout=60)
     assert tiny.objects("model", "ada/tiny") == {}
     upload(api)
     assert puts(tiny) == [(0, 1000), (0, 1000), (200, len(WEIGHTS))]
@@ -85,14 +85,14 @@ def test_a_cut_upload_leaves_no_half_object(tiny, api):
 @pytest.mark.parametrize("data", [b"other bytes", b"too few"])
 def test_an_object_is_refused_if_it_is_not_what_it_says(tiny, data):
     address = upload_address(tiny, sha256(b"these bytes").hexdigest(), 11)
-    assert requests.put(address, data=data, timeout=5).status_code == 400
-    assert requests.put(f"{address}0", data=b"these bytes", timeout=5).status_code == 403
+    assert requests.put(address, data=data, timeout=60).status_code == 400
+    assert requests.put(f"{address}0", data=b"these bytes", timeout=60).status_code == 403
     authorization = {"Authorization": "Bearer hf_ada"}
-    assert requests.put(address, data=b"these bytes", headers=authorization, timeout=5).status_code == 400
+    assert requests.put(address, data=b"these bytes", headers=authorization, timeout=60).status_code == 400
     other_size = upload_address(tiny, sha256(b"these bytes").hexdigest(), 12)
-    assert requests.put(other_size, data=b"these bytes", timeout=5).status_code == 400
+    assert requests.put(other_size, data=b"these bytes", timeout=60).status_code == 400
     assert tiny.objects("model", "ada/tiny") == {}
-    assert requests.put(address, data=iter([b"these ", b"bytes"]), timeout=5).status_code == 200
+    assert requests.put(address, data=iter([b"these ", b"bytes"]), timeout=60).status_code == 200
     assert list(tiny.objects("model", "ada/tiny").values()) == [b"these bytes"]
 
 
@@ -135,7 +135,7 @@ def test_late_answers(tiny, api):
     tiny.faults.delay(seconds=30, path="/api/models/", times=1)
     with pytest.raises(requests.Timeout):
         api.model_info("ada/tiny", timeout=0.2)
-    assert api.model_info("ada/tiny", timeout=5).id == "ada/tiny"
+    assert api.model_info("ada/tiny", timeout=60).id == "ada/tiny"
 
 
 def test_what_waits_is_answered_when_the_faults_are_over(tiny):
@@ -159,7 +159,7 @@ def test_the_same_requests_fail_whatever_their_order():
     def answers(seed: int, paths: list[str]) -> dict[str, list[int]]:
         with Hub() as hub, ThreadPoolExecutor(8) as pool:
             hub.faults.fail(share=0.5, seed=seed)
-            list(pool.map(lambda path: requests.get(hub.url + path, timeout=5), paths))
+            list(pool.map(lambda path: requests.get(hub.url + path, timeout=60), paths))
             return {path: [request.status for request in hub.requests if request.path == path] for path in paths}
 
     paths = [f"/api/models/ada/{number % 20}" for number in range(60)]
@@ -176,9 +176,9 @@ def test_closing_ends_what_waits():
         waiting = pool.submit(requests.get, hub.url, timeout=30)
         time.sleep(0.1)
         hub.close()
-        assert wait([waiting], timeout=5).done
+        assert wait([waiting], timeout=60).done
     with pytest.raises(requests.ConnectionError):
-        requests.get(hub.url, timeout=5)
+        requests.get(hub.url, timeout=60)
 
 
 def test_many_clients_at_once(tiny):

@@ -133,7 +133,7 @@ def test_a_commit_may_change_nothing(hub):
         f"{hub.url}/api/models/ada/tiny/commit/main",
         data=b'{"key": "header", "value": {"summary": "Nothing"}}\n',
         headers={"Authorization": "Bearer hf_ada"},
-        timeout=5,
+        timeout=60,
     ).json()
     assert hub.commits("model", "ada/tiny") == [("Nothing", answer["commitOid"]), ("initial commit", sha)]
 
@@ -216,7 +216,7 @@ def test_an_old_name_leads_to_the_new_one(hub, api, tmp_path):
 @pytest.mark.parametrize("name", ["digits.txt", "digits.bin"])
 def test_ranges(hub, name, asked, status, data):
     hub.add_repo("model", "ada/tiny", {name: b"0123456789"})
-    answer = requests.get(f"{hub.url}/ada/tiny/resolve/main/{name}", headers={"Range": asked}, timeout=5)
+    answer = requests.get(f"{hub.url}/ada/tiny/resolve/main/{name}", headers={"Range": asked}, timeout=60)
     assert answer.status_code == status
     if status == 206:
         first = int(data[:1])

@@ -345,11 +345,20 @@ class _Sequence(keras.callbacks.CallbackList, keras.callbacks.Callback):
         keras.callbacks.CallbackList.__init__(self, list(callbacks))
 
 
+def test_what_a_killed_process_left_half_pushed_goes(hub, tmp_path):
+    left = tmp_path / "model" / ".partial.push.killed"
+    left.mkdir(parents=True)
+    (left / "model.safetensors").write_bytes(b"half")
+    PushToHubCallback(tmp_path / "model")
+    assert not left.exists()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"save_strategy": "sometimes"}, "expected no, epoch or steps"),
         ({"save_strategy": "steps"}, "save_steps None"),
+        ({"hub_private": True, "save_stategy": "no"}, "Received hub_private, save_stategy; expected arguments of"),
     ],
 )
 def test_arguments_that_cannot_be_used(hub, tmp_path, options, message):
@@ -408,8 +417,9 @@ def test_three_epochs_arrive_whole_over_a_bad_line(
         assert line.commits == [0, 0, 0], "an epoch had to wait"
     written = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
     logged = capfd.readouterr()
-    assert TOKEN not in caplog.text + logged.out + logged.err
-    assert TOKEN.encode() not in written
+    for secret in (TOKEN, "signature="):
+        assert secret not in caplog.text + logged.out + logged.err
+        assert secret.encode() not in written
 
 
 def test_push_lists_and_sends_from_the_shell(hub, run, capsys):
@@ -422,6 +432,26 @@ def test_push_lists_and_sends_from_the_shell(hub, run, capsys):
     main(["push", str(run.output_dir), "--hub-model-id", "ada/elsewhere"])
     assert "/ada/elsewhere/commit/" in capsys.readouterr().out
     assert remote(hub, "ada/elsewhere") == local(run.output_dir)
+    card = (run.output_dir / "README.md").read_text(encoding="utf-8")
+    assert card.count('"ada/elsewhere"') == 3
+    assert '"lab/towns"' not in card
+
+
+@pytest.mark.parametrize(("asked", "private"), [([], True), (["--hub-public"], False), (["--hub-private"], True)])
+def test_private_as_the_run_was_told_or_as_asked(hub, run, asked, private):
+    main(["push", str(run.output_dir), "--hub-model-id", "ada/other", *asked])
+    assert HfApi(token=TOKEN).model_info("ada/other").private is private
+
+
+def test_what_is_no_run_leaves_the_results_of_others(hub, folder):
+    written = {"README.md": "---\nlicense: mit\n---\n# By hand\n", "metrics.json": "{}", "predictions.csv": "a"}
+    api = HfApi(token=TOKEN)
+    api.create_repo("ada/model")
+    for name, text in written.items():
+        api.upload_file(path_or_fileobj=text.encode(), path_in_repo=name, repo_id="ada/model")
+    (folder / "run_config.json").rename(folder / "config.json")
+    push_folder(folder, HubTarget("ada/model"), message="Weights")
+    assert remote(hub, "ada/model") == local(folder) | {name: text.encode() for name, text in written.items()}
 
 
 def test_offline_is_told_before_the_work(hub, folder, monkeypatch):
@@ -434,7 +464,22 @@ def test_offline_is_told_before_the_work(hub, folder, monkeypatch):
 def test_a_fault_never_shows_a_token():
     target = HubTarget("run", token="hf_given")
     assert upload.reason(OSError("bad hf_given\n  here"), target) == "bad hf_… here"
+    assert HubTarget("run", token=" hf_given\n") == target
     assert "hf_given" not in repr(target)
+
+
+@pytest.mark.parametrize("token", ["hf_sec…ret", "hf_two hf_three", "hf_\x1b"])
+def test_a_token_that_is_none_is_told_and_not_shown(hub, folder, token):
+    with pytest.raises(HubError, match=r"Received a token with characters that no token has.*expected one such as hf_"):
+        push_folder(folder, HubTarget("ada/run", token=token), message="m")
+    assert hub.requests == []
+
+
+def test_what_the_client_logs_shows_no_signature(hub, folder, caplog):
+    hub.faults.cut(after_bytes=1000, path="/lfs/", method="PUT", times=1)
+    push_folder(folder, HubTarget("ada/run"), message="m")
+    assert "/lfs/" in caplog.text
+    assert "signature" not in caplog.text
 
 
 def test_push_wants_a_run(hub, tmp_path, capsys):
@@ -449,17 +494,16 @@ def test_killed_during_an_upload_and_pushed_again(hub, folder, tmp_path, moment)
     """Nothing is lost, and nothing that had arrived whole is sent again."""
     (folder / "second.safetensors").write_bytes(b"second" * 100_000)
     if moment == "commit":
-        hub.faults.delay(seconds=30, path="/commit/")
+        hub.faults.delay(seconds=600, path="/commit/")
     else:
-        hub.faults.throttle(bytes_per_second=100_000, path="/lfs/", method="PUT")
+        hub.faults.cut(after_bytes=1000, path="/lfs/", method="PUT")
     code = "import sys; from tf_ner.cli import main; main(['push', sys.argv[1], '--hub-model-id', 'ada/run'])"
     push = [sys.executable, "-c", code, str(folder)]
     process = subprocess.Popen(push, env=hub.environment(tmp_path / "home", token=TOKEN), stderr=subprocess.PIPE)
     if moment == "commit":
         wait_for(lambda: len(sent_objects(hub)) == 2)
     else:
-        wait_for(lambda: any(request.path.endswith("/objects/batch") for request in hub.requests))
-        time.sleep(1)
+        wait_for(lambda: any((request.method, request.status) == ("PUT", 0) for request in hub.requests))
     process.kill()
     process.communicate()
     hub.faults.clear()

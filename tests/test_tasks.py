@@ -8,7 +8,7 @@ from huggingface_hub import ModelCard
 
 from tests.test_card import codes, sentences, table_with
 from tf_ner import EvaluateConfig, Predictor, TrainConfig, cli, evaluate, train
-from tf_ner.errors import DataError, ModelError
+from tf_ner.errors import ConfigError, DataError, ModelError
 from tf_ner.terminal import print_scores
 
 ROWS = [
@@ -67,6 +67,13 @@ def test_a_run_is_scored_again(config, result):
 
 def test_a_run_tags_new_words(config, result, tmp_path, capsys):
     predictor = Predictor.from_pretrained(str(result.output_dir))
+    # Their letters would be taken for texts and words.
+    with pytest.raises(ConfigError, match=r"Received one text \('Ada'\); expected a list of texts\. Write \[text\]\."):
+        list(predictor.answer_lines("Ada"))
+    with pytest.raises(ConfigError, match="Received one sentence .*expected a list of words"):
+        list(predictor.tag_words(["Ada"]))
+    with pytest.raises(ConfigError, match="Received batch_size 0"):
+        Predictor.from_pretrained(str(result.output_dir), batch_size=0)
     words, column = ["The", "Danish", "shop", "opened", "."], 2 if config.task == "chunk" else 1
     [tagged] = predictor.tag_words([words])
     assert tagged.tags == [row.split()[column] for row in ROWS[2]]

@@ -28,13 +28,16 @@ class PushConfig:
     """A run's output folder."""
     hub_model_id: str | None = None
     """Where to push: name, user/name or organisation/name. As the run was told, or the folder's name, if not given."""
-    hub_private: bool = False
-    """Make a new repository private."""
+    hub_private: FlagCreatePairsOff[bool] = False
+    """Make a new repository private, and push to no public one; a run that was told so need not be told again."""
+    hub_public: FlagCreatePairsOff[bool] = False
+    """Push to a public repository though the run was told --hub-private."""
     dry_run: bool = False
     """Only list the files and their sizes."""
 
     def __post_init__(self) -> None:
         make_path(self, "run")
+        require(self, "hub_public", not (self.hub_public and self.hub_private), "no --hub-private beside it")
 
 
 DEMO = TrainConfig(model="minilm", dataset="sample", epochs=4, learning_rate=3e-4, group_by_length=True)

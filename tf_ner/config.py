@@ -63,7 +63,7 @@ ScheduleName = Literal["linear", "cosine", "constant"]
 BALANCED = ("balanced",)
 """What `--class-weights` says instead of weights, to have them worked out."""
 
-_NAMED_WEIGHT = re.compile(r".+=(\d+\.?\d*|\.\d+)(e-?\d+)?")
+_NAMED_WEIGHT = re.compile(r".+=(\d{1,9}\.?\d*|\.\d+)(e-?\d)?")
 
 # What the Hub takes for `language` and for `license`; its list of licences grows, so only their form is known here.
 _LANGUAGE = re.compile("[a-z]{2,3}|code|multilingual")
@@ -286,7 +286,8 @@ class TrainConfig(TaskConfig):
     early_stopping_patience: int | None = None
     """Stop after so many evaluations that are no better than the best before."""
     push_to_hub: bool = False
-    """Push the run to the Hub after each evaluation and at the end; log in first with `huggingface-cli login`."""
+    """Push the run to the Hub after each evaluation and at the end, predictions for the test split with its words
+    included; log in first with `huggingface-cli login`."""
     hub_model_id: str | None = None
     """Where to push: name, user/name or organisation/name. The name of the output folder if not given."""
     hub_private: bool = False
@@ -299,7 +300,7 @@ class TrainConfig(TaskConfig):
     """For the model card: the licence you give the model, as the Hub writes it, such as `apache-2.0`."""
     widget: tuple[str, ...] | None = None
     """For the model card: texts to try, each `title: text` or without a title (then no colon and space in it).
-    Three sentences of validation are published if not given, and none if no text follows."""
+    Three sentences of validation stand in it if not given, and none if no text follows."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

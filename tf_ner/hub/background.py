@@ -1,6 +1,7 @@
 """Pushing while training goes on."""
 
 import logging
+import shlex
 import shutil
 import threading
 from collections.abc import Iterator
@@ -79,7 +80,7 @@ class BackgroundUploader:
             logger.warning(
                 "Could not push to %s (%s). Nothing is lost: the files are in %s; send them later with "
                 "`tf-ner push %s --hub-model-id %s`.",
-                self.target.repo_id, self.fault, folder, folder, self.target.repo_id,
+                self.target.repo_id, self.fault, folder, shlex.quote(str(folder)), self.target.repo_id,
             )  # fmt: skip
             return None
         return self.commit_url

@@ -1,6 +1,7 @@
 """The README.md of a run: a model card."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from huggingface_hub import ModelCard
 from tf_ner.evaluation.measures import MEASURES
 from tf_ner.hub.card_facts import CardFacts, Origin, WidgetExample
 from tf_ner.hub.card_metadata import card_data
-from tf_ner.hub.markdown import fenced, literal, plain, table
+from tf_ner.hub.markdown import fenced, literal, plain, seen, table
 
 _HISTORY = {
     "epoch": "epoch",
@@ -119,7 +120,18 @@ def _usage(facts: CardFacts) -> str:
     example = facts.widget[0] if facts.widget else WidgetExample(title="", text="YOUR TEXT", text_pair="ITS PAIR")
     texts = map(_python_string, (example.text, example.text_pair))
     codes = (fenced(code, "python") for code in facts.task.codes(model, *texts))
-    return "\n\n".join(["## How to use it", *codes, facts.task.note])
+    return "\n\n".join([_USAGE.rstrip(), *codes, facts.task.note])
+
+
+def with_model_name(card: str, repo_id: str) -> str:
+    """The card of a run with another repository in its programs."""
+    before, heading, usage = card.partition(_USAGE)
+    named = _MODEL_IN_PIPELINE.search(usage)
+    return before + heading + (usage.replace(named[1], _python_string(repo_id)) if named else usage)
+
+
+_USAGE = "## How to use it\n"
+_MODEL_IN_PIPELINE = re.compile(r'pipeline\(\s*"[a-z-]+", model=("[^"\n]*")')
 
 
 def _python_string(text: str) -> str:
@@ -167,7 +179,7 @@ def _training(facts: CardFacts) -> str:
         [
             "## Training",
             "With AdamW. This repeats the run; folders and files are given by their last name only:",
-            fenced(plain(facts.command), "bash"),
+            fenced(seen(facts.command), "bash"),
             table(["option", "value"], options),
             "How it went:",
             table(["measure", "value"], [[name, str(value)] for name, value in measured.items()]),

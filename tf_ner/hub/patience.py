@@ -1,5 +1,8 @@
 """The Hub's client on bad lines: each request is tried again, and none waits for ever."""
 
+import logging
+import re
+
 import requests
 from huggingface_hub import configure_http_backend
 from urllib3 import Retry
@@ -13,13 +16,29 @@ PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers that the same request may not get again."""
 
 
+_LOGGERS = ("huggingface_hub.utils._http", "urllib3.connectionpool", "urllib3.util.retry")
+"""What the client and what is below it say of addresses."""
+
+
 def make_client_patient() -> None:
     """Sets how the client of this process makes its requests, from now on and in all threads.
 
-    By itself it gives up a push at the first fault, although a push takes many requests; and it sends large files
-    without a time limit, so that it hangs on a line that is dead.
+    By itself it gives up a push at the first fault, although a push takes many requests; it sends large files without
+    a time limit, so that it hangs on a line that is dead; and it logs addresses whose query is a right to write there.
     """
     configure_http_backend(_make_session)
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_log_without_queries)
+
+
+def without_queries(text: str) -> str:
+    """Text with each address in it cut before its query, which may hold a signature."""
+    return re.sub(r"(?<=[^\s?])\?[^\s?'\")>]*=[^\s'\")>]*", "", text)
+
+
+def _log_without_queries(record: logging.LogRecord) -> bool:
+    record.msg, record.args = without_queries(record.getMessage()), None
+    return True
 
 
 def _make_session() -> requests.Session:

@@ -1,5 +1,6 @@
 """The Keras callback that pushes a model to the Hub while it learns."""
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from transformers.modelcard import TrainingSummary
 from transformers.trainer_utils import IntervalStrategy
 
 from tf_ner.errors import ConfigError, ModelError
-from tf_ner.files import folder_replaced_whole, write_json, write_text
+from tf_ner.files import folder_replaced_whole, remove_partial, write_json, write_text
 from tf_ner.hub.background import BackgroundUploader
 from tf_ner.hub.upload import LAST_CHECKPOINT, HubTarget, open_or_warn
 from tf_ner.hub.weights import (
@@ -26,6 +27,7 @@ from tf_ner.hub.weights import (
 )
 
 _STATE = "state.json"
+_SET_BY_CALLBACK = {"model", "model_name", "keras_history"}
 
 
 class PushToHubCallback(TransformersPushToHubCallback):
@@ -77,6 +79,12 @@ class PushToHubCallback(TransformersPushToHubCallback):
             raise ConfigError(
                 f"Received save_steps {save_steps!r}; expected a number of steps, since save_strategy is steps."
             )
+        known = inspect.signature(TrainingSummary.from_keras).parameters.keys() - _SET_BY_CALLBACK
+        if others := sorted(model_card_args.keys() - known):
+            raise ConfigError(
+                f"Received {', '.join(others)}; expected arguments of PushToHubCallback, or of the card: "
+                f"{', '.join(sorted(known))}. Correct the name."
+            )
         self.save_steps = save_steps or 0
         self.output_dir = Path(output_dir)
         self.tokenizer = tokenizer
@@ -86,6 +94,8 @@ class PushToHubCallback(TransformersPushToHubCallback):
         self._num_epochs = 0
         target = HubTarget(hub_model_id or self.output_dir.resolve().name, token=hub_token)
         self.hub_model_id = open_or_warn(target)
+        if self.output_dir.is_dir():
+            remove_partial(self.output_dir)
         self._uploader = BackgroundUploader(target)
         self._num_steps = 0
         self._is_within_epoch = False

@@ -7,7 +7,6 @@ import fnmatch
 import logging
 import os
 import random
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +19,9 @@ from huggingface_hub.errors import HFValidationError, LocalTokenNotFoundError
 from tf_ner.commands import PushConfig
 from tf_ner.config import RUN_CONFIG, TrainConfig
 from tf_ner.errors import HubError
-from tf_ner.hub.patience import PASSING_STATUSES, make_client_patient
+from tf_ner.files import write_text
+from tf_ner.hub.card import with_model_name
+from tf_ner.hub.patience import PASSING_STATUSES, make_client_patient, without_queries
 
 CommitOperation = CommitOperationAdd | CommitOperationCopy | CommitOperationDelete
 
@@ -36,7 +37,7 @@ _DEADLINE = 600.0
 _PASSING = PASSING_STATUSES | {409, 412}
 
 # What a run writes and may have held before: gone from the folder, it goes from the repository too.
-_RESULTS = ("README.md", "metrics.json", "history.csv", "losses.csv", "predictions.*")
+_RESULTS = ("README.md", "metrics.json", "history.csv", "losses.csv", "predictions.*.conll", "predictions.*.jsonl")
 
 LAST_CHECKPOINT = "last-checkpoint"
 """The folder of a repository that holds the newest checkpoint of a run that is not finished."""
@@ -49,12 +50,16 @@ class HubTarget:
     Attributes:
         repo_id: `name`, `user/name` or `organisation/name`.
         private: Whether it must be private; a new one follows the Hub's own default if None.
-        token: For the Hub; the one of `huggingface-cli login` or `HF_TOKEN` if None. Never written anywhere.
+        token: For the Hub; the one of `huggingface-cli login` or `HF_TOKEN` if None. Never written anywhere. White
+            space around it, as at the end of a file, is no part of it.
     """
 
     repo_id: str
     private: bool | None = None
     token: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "token", (self.token or "").strip() or None)
 
     def __repr__(self) -> str:
         return f"HubTarget(repo_id={self.repo_id!r}, private={self.private!r})"
@@ -138,14 +143,27 @@ def push_run(config: PushConfig) -> str:
     if not (config.run / "metrics.json").is_file():
         logger.warning("%s holds no metrics.json: it is not, or not yet, a finished run", config.run)
     name = config.hub_model_id or run.hub_model_id or config.run.resolve().name
-    target = HubTarget(name, private=config.hub_private or run.hub_private or None)
+    is_private = config.hub_private or (run.hub_private and not config.hub_public)
+    target = HubTarget(name, private=is_private or None)
     try:
+        name_in_card(config.run, open_or_warn(target))
         return push_folder(config.run, target, message="The run as it stands")
     except OSError as fault:
         raise HubError(
             f"Received no answer from the Hub for {name} that lasts ({reason(fault, target)}); expected a line that "
             "holds. What arrived will not be sent again: repeat the command later."
         ) from None
+
+
+def name_in_card(folder: Path, repo_id: str) -> None:
+    """Lets the programs in the card of a run load the model from where it is pushed to."""
+    path = folder / "README.md"
+    if not (folder / RUN_CONFIG).is_file() or not path.is_file():
+        return
+    card = path.read_text(encoding="utf-8")
+    named = with_model_name(card, repo_id)
+    if named != card:
+        write_text(path, named)
 
 
 def download_checkpoint(repo_id: str) -> Path:
@@ -200,7 +218,7 @@ def reason(fault: BaseException, target: HubTarget) -> str:
     text = " ".join(str(fault).split()) or type(fault).__name__
     for token in filter(None, (target.token, get_token())):
         text = text.replace(token, "hf_…")
-    return re.sub(r"(https?://[^\s?]+)\?\S+", r"\1", text)
+    return without_queries(text)
 
 
 def _connect(target: HubTarget) -> HfApi:
@@ -208,6 +226,12 @@ def _connect(target: HubTarget) -> HfApi:
         raise HubError(
             f"Received HF_HUB_OFFLINE and {target.repo_id} to reach; expected a line to the Hub. Unset HF_HUB_OFFLINE; "
             "what is to be pushed can also go later, with `tf-ner push FOLDER`."
+        )
+    token = target.token or get_token() or ""
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise HubError(
+            f"Received a token with characters that no token has, to reach {target.repo_id}; expected one such as "
+            "hf_…, whole and without anything around it. Copy it again, or log in with `huggingface-cli login`."
         )
     make_client_patient()
     return HfApi(token=target.token)
@@ -217,14 +241,16 @@ def _make_repository(api: HfApi, target: HubTarget) -> str:
     repo_id = api.create_repo(target.repo_id, private=target.private, exist_ok=True).repo_id
     if target.private and not api.model_info(repo_id).private:
         raise HubError(
-            f"Received --hub-private for {repo_id}, which is there and public; expected a private repository or a new "
-            "name. Change its visibility on the Hub, or --hub-model-id."
+            f"Received {repo_id}, which is there and public, for a run that is to be private (--hub-private); "
+            "expected a private repository or a new name. Change its visibility on the Hub, or --hub-model-id; `tf-ner "
+            "push --hub-public` pushes all the same."
         )
     return repo_id
 
 
 def _find_stale(remote: list[str], local: set[str]) -> list[str]:
-    patterns = list(_RESULTS)
+    # What is no run leaves the results of others alone.
+    patterns = list(_RESULTS) if RUN_CONFIG in local else []
     # The checkpoint of a run that is not finished is all that there may be of it elsewhere.
     if {"README.md", "metrics.json"} <= local or any(file.startswith(f"{LAST_CHECKPOINT}/") for file in local):
         patterns.append(f"{LAST_CHECKPOINT}/*")

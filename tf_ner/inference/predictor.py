@@ -9,7 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from transformers import TFPreTrainedModel
 
-from tf_ner.errors import ModelError
+from tf_ner.errors import ConfigError, ModelError
 from tf_ner.tasks.outputs import read_out, without_padding
 from tf_ner.tasks.tagged import AnnotatedText, Entity, TaggedWords
 from tf_ner.tasks.task import Outputs, Task
@@ -32,6 +32,8 @@ class Predictor:
     """
 
     def __init__(self, model: TFPreTrainedModel, task: Task, *, batch_size: int = 32):
+        if batch_size < 1:
+            raise ConfigError(f"Received batch_size {batch_size}; expected 1 or more. Change it.")
         self._task = task
         self._batch_size = batch_size
         spec = {name: tf.TensorSpec([None, None], tf.int32) for name in task.tokenizer.model_input_names}
@@ -77,7 +79,7 @@ class Predictor:
     def tag_words(self, sentences: Iterable[Sequence[str]]) -> Iterator[TaggedWords]:
         """Tags each word of each sentence, in constant memory however many there are."""
         self._require("token-classification")
-        return self._answer_all(sentences)
+        return self._answer_all(_refuse_text(sentence, "sentence", "words") for sentence in _several(sentences))
 
     def classify(self, texts: Iterable[str | tuple[str, str]]) -> Iterator[ClassifiedText]:
         """Gives each text, or each pair of texts, a label (or a number), in constant memory however many there are.
@@ -86,7 +88,7 @@ class Predictor:
             ModelError: The model is for words.
         """
         self._require("text-classification")
-        return self._answer_all(texts)
+        return self._answer_all(_several(texts))
 
     def answer_lines(self, lines: Iterable[str], *, words: bool = False) -> Iterator[Any]:
         """Answers each line of text as `tf-ner predict` does, in constant memory however many there are.
@@ -96,7 +98,7 @@ class Predictor:
             words: The lines are already split into words, with spaces between.
         """
         first_line = 1
-        for chunk in _chunks(lines):
+        for chunk in _chunks(_several(lines)):
             yield from self._task.answer_lines(chunk, self._answer, words=words, first_line=first_line)
             first_line += len(chunk)
 
@@ -133,6 +135,21 @@ class Predictor:
         inputs = {name: [columns[name][row] for row in rows] for name in tokenizer.model_input_names}
         padded = tokenizer.pad(inputs, return_tensors="np", verbose=False)
         return {name: tf.constant(array, tf.int32) for name, array in padded.items()}
+
+
+def _several(texts: Any) -> Any:
+    return _refuse_text(texts, "text", "texts")
+
+
+def _refuse_text(value: Any, name: str, several: str) -> Any:
+    """Stops where one text is given for several: its letters would be taken for them.
+
+    Raises:
+        ConfigError: It is one.
+    """
+    if isinstance(value, str):
+        raise ConfigError(f"Received one {name} ({value[:40]!r}); expected a list of {several}. Write [{name}].")
+    return value
 
 
 def _chunks(inputs: Iterable[Any]) -> Iterator[list[Any]]:

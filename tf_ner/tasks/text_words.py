@@ -77,7 +77,7 @@ class TextWords:
     def codes(self, model: str, text: str, text_pair: str) -> list[str]:
         in_pipeline = f'{{"text": {text}, "text_pair": {text_pair}}}' if self.are_pairs else text
         in_tf_ner = f"({text}, {text_pair})" if self.are_pairs else text
-        frameworks = {"TensorFlow, transformers 4": ', framework="tf"', "PyTorch": ""}
+        frameworks = {"TensorFlow, transformers 4.52": ', framework="tf"', "PyTorch": ""}
         return [
             *(
                 _PIPELINE.format(framework=framework, model=model, options=options, input=in_pipeline)

@@ -102,7 +102,7 @@ class TokenWords:
         in_tf_ner = _TF_NER_FOR_ENTITIES if self.has_entities else _TF_NER_FOR_TAGS
         return [
             in_pipeline.format(
-                framework="TensorFlow, transformers 4", model=model, options=', framework="tf"', text=text
+                framework="TensorFlow, transformers 4.52", model=model, options=', framework="tf"', text=text
             ),
             in_pipeline.format(framework="PyTorch", model=model, options="", text=text),
             in_tf_ner.format(model=model, text=text),

@@ -33,7 +33,11 @@ _HYPER_PARAMETERS = (
 )  # fmt: skip
 
 # Where a run is left says nothing of what it is.
-_NOT_IN_COMMAND = ("output_dir", "overwrite", "resume", "resume_from")
+_NOT_IN_COMMAND = (
+    "output_dir", "overwrite", "resume", "resume_from",
+    "push_to_hub", "hub_model_id", "hub_private", "push_checkpoints",
+)  # fmt: skip
+_PATHS = ("model", "dataset", "train_file", "validation_file", "test_file")
 
 _NUM_EXAMPLES = 3
 _MODERATE_LENGTH = range(8, 26)
@@ -86,8 +90,20 @@ def shell_command(config: TrainConfig) -> str:
         if isinstance(value, tuple):
             words += value
         elif value is not True:
-            words.append(_last_name(value) if isinstance(value, str | Path) and Path(value).exists() else str(value))
-    return shlex.join(words)
+            words.append(_last_name(value) if field.name in _PATHS and Path(value).exists() else str(value))
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    """A word for a shell, in one line and with every character seen, such as the tab of a pair."""
+    if word.isprintable():
+        return shlex.quote(word)
+    seen = {"\t": r"\t", "\n": r"\n", "'": r"\'", "\\": r"\\"}
+    characters = (
+        seen.get(character) or (character if character.isprintable() else f"\\U{ord(character):08x}")
+        for character in word
+    )
+    return f"$'{''.join(characters)}'"
 
 
 def _last_name(path: str | Path) -> str:

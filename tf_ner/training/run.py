@@ -17,7 +17,7 @@ from tf_ner.errors import HubError, TrainingInterruptedError
 from tf_ner.files import replaced_whole, write_json, write_text
 from tf_ner.hub.background import BackgroundUploader
 from tf_ner.hub.card import model_card
-from tf_ner.hub.upload import HubTarget, open_or_warn
+from tf_ner.hub.upload import HubTarget, name_in_card, open_or_warn
 from tf_ner.hub.weights import MODEL, load_weights
 from tf_ner.tasks.task import SplitScores, Task
 from tf_ner.training.callbacks import HistoryWriter, PushRun, SaveBest, read_history
@@ -103,6 +103,8 @@ def _finished_result(config: TrainConfig, metrics: dict[str, Any], *, is_kept: b
     if config.keep_checkpoints is None:
         remove_checkpoints(folder)
     uploader = _make_uploader(config) if is_kept else None
+    if uploader:
+        name_in_card(folder, _whole_name(uploader.target))
     commit_url = uploader.finish(folder, "The finished run") if uploader else None
     history = read_history(folder / "history.csv")
     return TrainResult(output_dir=folder, metrics=metrics, history=history, commit_url=commit_url, is_kept=is_kept)
