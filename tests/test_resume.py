@@ -23,6 +23,7 @@ from tf_ner import TrainConfig, cli, load_trained, train
 from tf_ner.errors import ConfigError, ModelError, OutputError, TrainingError, TrainingInterruptedError
 from tf_ner.training import checkpoints
 from tf_ner.training.checkpoints import TrainingState, newest_checkpoint
+from tf_ner.training.resume import ResumePoint, with_pinned_revisions
 
 ROOT = Path(__file__).parents[1]
 
@@ -164,7 +165,9 @@ def damaged(path):
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "training_state.json", "config.json"])
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "optimizer.safetensors", "training_state.json", "sha256.json", "config.json"]
+)
 @pytest.mark.parametrize("harm", ["cut", "gone", "turned"])
 def test_a_torn_checkpoint_is_named_and_the_one_before_it_is_used(cut_short, tmp_path, caplog, name, harm):
     torn = tmp_path / "run" / "checkpoints" / "step-5"
@@ -173,10 +176,8 @@ def test_a_torn_checkpoint_is_named_and_the_one_before_it_is_used(cut_short, tmp
         os.truncate(file, file.stat().st_size // 2)
     elif harm == "gone":
         file.unlink()
-    elif name != "training_state.json":
-        damaged(file)
     else:
-        file.write_text(file.read_text().replace('"step"', '"stop"'))
+        damaged(file)
     checkpoint, state = newest_checkpoint(tmp_path / "run")
     assert (checkpoint.name, state.step) == ("step-4", 4)
     assert f"Received {torn}" in caplog.text
@@ -208,6 +209,17 @@ def test_a_training_of_another_kind_does_not_go_on(cut_short, options, error, me
     with pytest.raises(error, match=message):
         train(replace(cut_short, **options), verbose=0)
     assert steps_in(cut_short.run_dir) == [3, 4, 5]
+
+
+def test_the_commits_of_the_checkpoint_are_gone_on_with(tmp_path):
+    """Also in another folder, whatever a branch names now."""
+    begun = TrainConfig(model="a/b", dataset="c/d", model_revision="0" * 40, dataset_revision="1" * 40)
+    begun.save(tmp_path / "run_config.json")
+    options = TrainConfig(model="a/b", dataset="c/d", model_revision="main", output_dir=tmp_path / "elsewhere")
+    pinned = with_pinned_revisions(options, ResumePoint(tmp_path, None))
+    assert (pinned.model_revision, pinned.dataset_revision) == ("0" * 40, "1" * 40)
+    assert with_pinned_revisions(options, None) == options
+    assert with_pinned_revisions(replace(options, dataset="e/f"), ResumePoint(tmp_path, None)).dataset_revision is None
 
 
 @pytest.mark.parametrize(
@@ -411,6 +423,42 @@ class Raise(keras.callbacks.Callback):
             os.kill(os.getpid(), self.number)
 
 
+class StopAndRaise(keras.callbacks.Callback):
+    """Stops a training after five steps, as a limit of time does, and sends this process a signal."""
+
+    def __init__(self, number=None):
+        super().__init__()
+        self.number = number
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.optimizer.iterations) == 5:
+            self.model.stop_training = True
+            if self.number is not None:
+                os.kill(os.getpid(), self.number)
+
+
+@pytest.mark.parametrize("loop", ["fit", "custom"])
+def test_a_signal_to_a_training_that_is_stopped_loses_no_evaluation(config, tmp_path, loop):
+    config = replace(config, loop=loop, save_every=None, eval_every=20, log_every=4)
+    train(replace(config, output_dir=tmp_path / "whole"), callbacks=[StopAndRaise()], verbose=0)
+    cut_short = replace(config, output_dir=tmp_path / "cut", resume=True)
+    with pytest.raises(TrainingInterruptedError):
+        train(cut_short, callbacks=[StopAndRaise(signal.SIGTERM)], verbose=0)
+    train(cut_short, verbose=0)
+    assert_same(tmp_path / "cut", tmp_path / "whole")
+
+
+def test_a_signal_that_the_process_ignores_is_left_alone(config, tmp_path):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        result = train(
+            replace(config, output_dir=tmp_path / "run", epochs=1), callbacks=[Raise(signal.SIGINT, step=2)], verbose=0
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert result.metrics["training"]["steps"] == 3
+
+
 @pytest.mark.parametrize(
     ("number", "step", "exit_code", "options"),
     [
@@ -524,6 +572,7 @@ def test_kills_change_nothing(tmp_path):
 
     assert start("whole").wait() == 0
     random_moment = random.Random(7)
+    num_killed = 0
     for number in range(num_kills):
         process, before = start("killed", "--resume"), newest_step()
         if number % 3 == 2:
@@ -533,10 +582,13 @@ def test_kills_change_nothing(tmp_path):
             while newest_step() <= before and process.poll() is None:
                 time.sleep(0.01)
             time.sleep(random_moment.uniform(0, 2))
-        assert process.poll() is None, "it was finished before it could be killed"
         process.kill()
-        process.wait()
+        if process.wait() == 0:
+            # A machine so fast that it was finished before.
+            break
+        num_killed += 1
         left = sorted(path.name for path in (tmp_path / "killed" / "checkpoints").glob("*"))
         print(f"kill {number + 1}: had {before} steps before, left {left}")
+    assert num_killed >= 2
     assert start("killed", "--resume").wait() == 0
     assert_same(tmp_path / "killed", tmp_path / "whole")

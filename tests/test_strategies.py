@@ -234,8 +234,9 @@ def test_an_address_that_is_taken_is_told(config, tmp_path):
 
 
 @pytest.mark.slow
-def test_machines_with_other_data_do_not_train_together(config, tmp_path):
-    workers, logs = start_workers(config, tmp_path, of_each=[{}, {"max_train_examples": 6}])
+@pytest.mark.parametrize("other", [{"max_train_examples": 6}, {"learning_rate": 1e-3}], ids=repr)
+def test_machines_with_other_data_or_options_do_not_train_together(config, tmp_path, other):
+    workers, logs = start_workers(config, tmp_path, of_each=[{}, other])
     assert [worker.wait(timeout=120) for worker in workers] == [2, 2]
     for log in logs:
         assert "error: Received other data, options or checkpoints than another machine of TF_CONFIG" in log.read_text()
@@ -366,6 +367,9 @@ def test_a_tf_config_that_is_wrong_is_told(tf_config, monkeypatch):
 
 
 def test_alone_in_tf_config_nobody_is_waited_for(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}')
+    with pytest.raises(ConfigError, match="Received --logical-devices and several machines; expected one of the two"):
+        choose_strategy(logical_devices=2)
     monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}')
     assert choose_strategy() is tf.distribute.get_strategy()
 

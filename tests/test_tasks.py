@@ -70,7 +70,7 @@ def test_a_run_tags_new_words(config, result, tmp_path, capsys):
     # Their letters would be taken for texts and words.
     with pytest.raises(ConfigError, match=r"Received one text \('Ada'\); expected a list of texts\. Write \[text\]\."):
         list(predictor.answer_lines("Ada"))
-    with pytest.raises(ConfigError, match="Received one sentence .*expected a list of words"):
+    with pytest.raises(ConfigError, match=r"Received one sentence .*expected a list of words"):
         list(predictor.tag_words(["Ada"]))
     with pytest.raises(ConfigError, match="Received batch_size 0"):
         Predictor.from_pretrained(str(result.output_dir), batch_size=0)

@@ -1,8 +1,9 @@
 """States of a training on disk, from which it goes on as if it had never stopped.
 
 A checkpoint is a folder `checkpoints/step-500` in that of the run. It can be loaded as a model; beside the model it
-holds the optimizer's variables, the best model so far and, in `training_state.json`, what the callbacks remember. The
-data needs no state: which rows make which step follows from the seed, and so does what dropout drops.
+holds the optimizer's variables, the best model so far, in `training_state.json` what the callbacks remember, and in
+`sha256.json` the digest of each file. The data needs no state: which rows make which step follows from the seed, and so
+does what dropout drops.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -45,11 +46,12 @@ BEST = "best.safetensors"
 """The best model so far, in a checkpoint."""
 
 _STATE = "training_state.json"
+_DIGESTS = "sha256.json"
 _NAME = "step-{}"
 _STEP = re.compile(r"step-\d+")
 _KEPT = 2
 
-NOT_OF_MODEL = (_STATE, MODEL, OPTIMIZER, RUN_CONFIG)
+NOT_OF_MODEL = (_STATE, _DIGESTS, MODEL, OPTIMIZER, RUN_CONFIG)
 """The files of a checkpoint that a folder with its best model does not have."""
 
 
@@ -63,7 +65,6 @@ class TrainingState:
         seconds: How long it took so far.
         is_stopped: Whether a callback has ended it early.
         callbacks: What each callback remembers, by its name.
-        digests: For each file of the checkpoint its SHA-256.
     """
 
     step: int
@@ -71,7 +72,6 @@ class TrainingState:
     seconds: float
     is_stopped: bool
     callbacks: Mapping[str, Any]
-    digests: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, checkpoint: Path) -> Self:
@@ -81,19 +81,20 @@ class TrainingState:
             OutputError: They are not, or this is no checkpoint.
         """
         try:
-            state = cls(**json.loads((checkpoint / _STATE).read_text(encoding="utf-8")))
-            broken = [name for name, digest in state.digests.items() if _digest(checkpoint / name) != digest]
-        except (OSError, ValueError, TypeError) as error:
+            digests = json.loads((checkpoint / _DIGESTS).read_text(encoding="utf-8"))
+            names = sorted({*digests, _STATE, MODEL, OPTIMIZER})
+            broken = [name for name in names if _digest(checkpoint / name) != digests.get(name)]
+            if not broken:
+                return cls(**json.loads((checkpoint / _STATE).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise OutputError(
                 f"Received {checkpoint}, which is no whole checkpoint ({' '.join(str(error).split())}); expected a "
                 f"folder as a run writes it in {CHECKPOINTS}. Resume from another one."
             ) from None
-        if broken:
-            raise OutputError(
-                f"Received {checkpoint}, whose {', '.join(broken)} is not what was written; expected a whole "
-                "checkpoint. Resume from another one."
-            )
-        return state
+        raise OutputError(
+            f"Received {checkpoint}, whose {', '.join(broken)} is not what was written; expected a whole checkpoint. "
+            "Resume from another one."
+        )
 
 
 def newest_checkpoint(run_dir: Path) -> tuple[Path, TrainingState] | None:
@@ -216,8 +217,8 @@ class CheckpointWriter:
             write_tensors(optimizer, temporary / OPTIMIZER)
             save_tokenizer(self._tokenizer, temporary)
             self._config.to_repeat().save(temporary / RUN_CONFIG)
-            digests = {file.name: _digest(file) for file in sorted(temporary.iterdir())}
-            write_json(temporary / _STATE, {**asdict(state), "digests": digests})
+            write_json(temporary / _STATE, asdict(state))
+            write_json(temporary / _DIGESTS, {file.name: _digest(file) for file in sorted(temporary.iterdir())})
             final = self._folder / _NAME.format(state.step)
             # There from before, if it was torn or an earlier one was resumed from.
             shutil.rmtree(final, ignore_errors=True)

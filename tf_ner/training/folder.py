@@ -14,7 +14,8 @@ from tf_ner.training.checkpoints import CHECKPOINTS, remove_checkpoints
 from tf_ner.training.resume import ResumePoint
 
 _LOCK = ".lock"
-_RESULT_FILES = (MODEL, "config.json", "README.md", "history.csv", "losses.csv", "metrics.json")
+# The card first: with it, a run counts as finished.
+_RESULT_FILES = ("README.md", MODEL, "config.json", "history.csv", "losses.csv", "metrics.json")
 
 
 @contextmanager

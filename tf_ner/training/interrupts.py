@@ -48,15 +48,16 @@ class Interrupts:
 
 @contextmanager
 def noticed_interrupts(strategy: tf.distribute.Strategy) -> Iterator[Interrupts]:
-    """Notes the first signal that asks to stop, and lets a second one end the process at once.
+    """Notes the first signal that asks to stop, and lets a second one do what it did before.
 
-    In threads, where Python gives no signals, nothing is noted.
+    In threads, where Python gives no signals, nothing is noted, and no signal that the process was started to ignore.
     """
     interrupts = Interrupts(strategy)
     if threading.current_thread() is not threading.main_thread():
         yield interrupts
         return
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: handler for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
 
     def note(number: int, frame: FrameType | None) -> None:
         interrupts.received = signal.Signals(number)
@@ -66,7 +67,7 @@ def noticed_interrupts(strategy: tf.distribute.Strategy) -> Iterator[Interrupts]
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    for number in _SIGNALS:
+    for number in before:
         signal.signal(number, note)
     try:
         yield interrupts

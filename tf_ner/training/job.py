@@ -1,6 +1,7 @@
 """What a run has before its first step: data, model, and the plan of its steps."""
 
 import dataclasses
+import hashlib
 import logging
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,13 @@ from tf_ner.training.scoring import Scorer, ScoringSteps
 from tf_ner.training.strategies import all_processes_have
 
 logger = logging.getLogger(__name__)
+
+
+# Options that may differ between the machines of a training: where things lie on each. What lies there is compared.
+_OF_A_MACHINE = (
+    "output_dir", "overwrite", "resume", "resume_from", "model", "model_revision", "dataset", "dataset_revision",
+    "train_file", "validation_file", "test_file",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +77,7 @@ def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
         TfNerError: An option, the data, the model or the checkpoint cannot be used.
     """
     resume_point = find_resume_point(config)
-    config = with_pinned_revisions(config)
+    config = with_pinned_revisions(config, resume_point)
     keras.utils.set_random_seed(config.seed)
     corpus, validation = _load_splits(config)
     with strategy.scope():
@@ -84,7 +92,7 @@ def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
     plan = make_plan(encoded, evaluation.scorer.encoded, config, num_replicas=strategy.num_replicas_in_sync)
     if resume_point is not None:
         resume_point.require_same(plan, model.config)
-    _require_same_elsewhere(strategy, plan, resume_point)
+    _require_same_elsewhere(strategy, config, plan, resume_point)
     recipe = make_recipe(config, model, task, encoded)
     scorers = {validation: evaluation.scorer}
     for split in evaluation_splits(corpus):
@@ -106,10 +114,14 @@ def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
     )
 
 
-def _require_same_elsewhere(strategy: tf.distribute.Strategy, plan: Plan, resume_point: ResumePoint | None) -> None:
+def _require_same_elsewhere(
+    strategy: tf.distribute.Strategy, config: TrainConfig, plan: Plan, resume_point: ResumePoint | None
+) -> None:
     """Stops where the machines of a training would not take the same steps."""
     num_taken = resume_point.state.step if resume_point else 0
-    if not all_processes_have(strategy, int(plan.digest[:10], 16) + num_taken):
+    options = {name: value for name, value in dataclasses.asdict(config).items() if name not in _OF_A_MACHINE}
+    same = hashlib.sha256(repr((plan.digest, num_taken, sorted(options.items()))).encode()).hexdigest()
+    if not all_processes_have(strategy, int(same[:12], 16)):
         raise DataError(
             f"Received other data, options or checkpoints than another machine of TF_CONFIG (here the first step is "
             f"{num_taken + 1}); expected the same on all. Give each the same command, data and --output-dir."

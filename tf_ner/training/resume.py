@@ -116,10 +116,10 @@ def find_resume_point(config: TrainConfig) -> ResumePoint | None:
     return point
 
 
-def with_pinned_revisions(config: TrainConfig) -> TrainConfig:
+def with_pinned_revisions(config: TrainConfig, resume_point: ResumePoint | None) -> TrainConfig:
     """The options with the commits that the run began with, whatever a branch or tag names now."""
-    path = config.run_dir / RUN_CONFIG
-    if not config.resume or not path.exists():
+    path = (resume_point.checkpoint if resume_point else config.run_dir) / RUN_CONFIG
+    if resume_point is None and not (config.resume and path.exists()):
         return config
     found = TrainConfig.load(path)
     same = found.model == config.model and found.dataset == config.dataset

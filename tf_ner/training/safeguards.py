@@ -78,7 +78,9 @@ class SaveCheckpoints(keras.callbacks.Callback):
             self._save_if_due()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        self._save_if_due()
+        # What is stopped has its last evaluation after this.
+        if not self.model.stop_training:
+            self._save_if_due()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self._save()

@@ -70,7 +70,7 @@ def choose_strategy(
 
 
 def _most_fitting(logical_devices: int | None) -> StrategyName:
-    if os.environ.get("TF_CONFIG") and logical_devices is None and len(_workers_of(os.environ["TF_CONFIG"])) > 1:
+    if os.environ.get("TF_CONFIG") and len(_workers_of(os.environ["TF_CONFIG"])) > 1:
         return "multiworker"
     has_several = logical_devices is not None or len(tf.config.list_physical_devices("GPU")) > 1
     return "mirrored" if has_several else "single"
