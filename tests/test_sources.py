@@ -80,6 +80,7 @@ def test_a_tag_that_looks_like_another_is_told(tmp_path, caplog):
     corpus = load_corpus(write(tmp_path, "a B-X\nb O\nc B-X\u00a0\n\nd B-X\u00a0\n"))
     assert len(corpus["train"].features["tags"].feature.names) == 5
     assert "train.conll:3: received the tag 'B-X\\xa0' with U+00A0 NO-BREAK SPACE" in caplog.text
+    assert "Correct the tag; --fix does so in column files. (2 such" in caplog.text
     assert "(2 such places: `tf-ner check-data` lists them.)" in caplog.text
 
 

@@ -98,10 +98,10 @@ def words_and_tags(loaded: DatasetDict, name: str, layout: Layout) -> DatasetDic
     ids = [column for column, feature in columns.items() if _is_list_of(feature, _is_class_label)]
     word_column = _choose(layout.word_column, WORD_NAMES, strings)
     tag_names = TAG_NAMES[layout.task]
-    others_names = set(chain.from_iterable(TAG_NAMES.values())) - set(tag_names)
+    names_of_others = set(chain.from_iterable(TAG_NAMES.values())) - set(tag_names)
     named = [column for column in (*ids, *strings) if column in tag_names and column != word_column]
     others = ids or [column for column in strings if column != word_column]
-    by_type = [column for column in others if column not in others_names]
+    by_type = [column for column in others if column not in names_of_others]
     tag_column = _choose(layout.tag_column, tag_names, named or by_type)
     if word_column not in strings or tag_column not in {*ids, *strings} - {word_column}:
         raise DataError(

@@ -116,13 +116,14 @@ def check_tag_characters(splits: Mapping[str, Split], report: Report) -> None:
                 continue
             for tag, line in zip(sentence.tags, sentence.lines, strict=True):
                 if tag in odd:
-                    message = _ODD_TAG.format(tag=tag, names=", ".join(odd[tag]), clean=repaired(tag))
+                    fix = "; --fix does so in column files" if repaired(tag) != tag else ""
+                    message = _ODD_TAG.format(tag=tag, names=", ".join(odd[tag]), fix=fix)
                     report(Finding("character-in-tag", split.path, line, message, is_error=False))
 
 
 _ODD_TAG = (
-    "received the tag {tag!r} with {names}; expected only characters that are seen, for it is another tag than "
-    "{clean!r}. Correct the tag; --fix does so in column files."
+    "received the tag {tag!r} with {names}; expected only characters that are seen, for it is another tag than the one "
+    "it looks like. Correct the tag{fix}."
 )
 
 

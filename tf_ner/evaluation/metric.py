@@ -70,7 +70,7 @@ class Seqeval(evaluate.Metric):
                 f"Received mode={mode!r}, scheme={scheme!r} and zero_division={zero_division!r}; expected "
                 "mode='strict' or none, scheme='IOB2' or none, and zero_division=0. Turn other tags into IOB2."
             )
-        if given := [name for name, value in others.items() if value]:
+        if given := [name for name, value in others.items() if value is not None and value is not False]:
             raise ValueError(f"Received {', '.join(given)}; expected mode, scheme and zero_division. Leave it out.")
         tags = set(chain.from_iterable(chain(predictions, references)))
         if other := next((tag for tag in sorted(tags) if not is_iob(tag)), None):

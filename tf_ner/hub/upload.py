@@ -156,9 +156,9 @@ def push_run(config: PushConfig) -> str:
 
 
 def name_in_card(folder: Path, repo_id: str) -> None:
-    """Lets the programs in the card of a run load the model from where it is pushed to."""
+    """Lets the programs in the card of a run load the model from where it is pushed to, if the owner is known."""
     path = folder / "README.md"
-    if not (folder / RUN_CONFIG).is_file() or not path.is_file():
+    if "/" not in repo_id or not (folder / RUN_CONFIG).is_file() or not path.is_file():
         return
     card = path.read_text(encoding="utf-8")
     named = with_model_name(card, repo_id)
