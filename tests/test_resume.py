@@ -505,7 +505,7 @@ def test_training_does_not_wait_for_the_disk(config, tmp_path, monkeypatch):
     write = checkpoints.write_tensors
 
     def when_allowed(tensors, path):
-        assert may_write.wait(timeout=60)
+        assert may_write.wait(timeout=600)
         write(tensors, path)
 
     class Watch(keras.callbacks.Callback):
