@@ -24,7 +24,7 @@ from tf_ner import (
     make_train_step,
     save_model,
 )
-from tf_ner.training.checkpoints import CheckpointWriter, TrainingState
+from tf_ner.training.checkpoints import BEST, CheckpointWriter, TrainingState
 
 MODEL = sys.argv[1] if len(sys.argv) > 1 else "minilm"
 NUM_CHECKPOINTS = int(sys.argv[2]) if len(sys.argv) > 2 else 10
@@ -73,7 +73,7 @@ with tempfile.TemporaryDirectory() as folder:
             beside.append(seconds_of(step))
         # Written last.
         writes.append((writer.newest / "sha256.json").stat().st_mtime - begin)
-    num_bytes = sum(file.stat().st_size for file in writer.newest.iterdir())
+    num_bytes = sum(file.stat().st_size for file in writer.newest.iterdir() if file.name != BEST)
 show("a step, nothing written", alone)
 show("a step, while a checkpoint is written", beside)
 show("a step waits for a checkpoint", waits)
