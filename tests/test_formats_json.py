@@ -135,6 +135,7 @@ WARNED = {
     "no spans": ({"text": "EU"}, ("EU", "O"), ["no-spans"]),
     "spans of null": ({"text": "EU", "spans": None}, ("EU", "O"), ["no-spans"]),
     "a text without a word": ({"text": " \n", "spans": []}, None, ["no-word"]),
+    "no words beside a text": ({"text": "EU x", "tokens": [], "ner_tags": []}, None, ["no-word"]),
     "no words": ({"words": [], "tags": []}, None, ["no-word"]),
     "a refused one": ({"text": "EU", "spans": [], "answer": "reject"}, None, ["refused-record"]),
     "an ignored one": ({"text": "EU", "spans": [], "answer": "ignore"}, None, ["refused-record"]),

@@ -146,7 +146,7 @@ def test_a_row_without_a_word_is_told(tmp_path):
         ("n,word,tag", "", {}, 1, ["one-sentence"]),
         ("n,word,tag", "", {"sentence_column": "n"}, 60, []),
         ("n,word,tag", "", {"sentence_column": 0}, 60, []),
-        ("sent,word,tag", "", {}, 60, []),
+        ("Sentence ID,word,tag", "", {}, 60, []),
         ("n,word,tag", "\n", {}, 2, []),
     ],
 )

@@ -475,6 +475,30 @@ def test_a_token_that_is_none_is_told_and_not_shown(hub, folder, token):
     assert hub.requests == []
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("at https://x/y?a=1&signature=2 again", "at https://x/y again"),
+        ("url: /lfs/0?a=UTF-8''m.bin&b=(c)&signature=2 (Caused", "url: /lfs/0 (Caused"),
+        ("Really? No.", "Really? No."),
+    ],
+)
+def test_addresses_are_shown_without_their_queries(text, shown):
+    assert patience.without_queries(text) == shown
+
+
+@pytest.mark.parametrize("card", [b"\xff", None])
+def test_a_card_that_cannot_be_written_is_pushed_as_it_is(hub, folder, monkeypatch, caplog, card):
+    def full(*_):
+        raise OSError("No space left on device")
+
+    text = '## How to use it\n\npipeline("token-classification", model="PATH_OF_THIS_FOLDER")\n'
+    (folder / "README.md").write_bytes(card or f"---\nlicense: mit\n---\n{text}".encode())
+    monkeypatch.setattr(upload, "write_text", full)
+    upload.name_in_card(folder, "ada/run")
+    assert "README.md stays as it is" in caplog.text
+
+
 def test_what_the_client_logs_shows_no_signature(hub, folder, caplog):
     hub.faults.cut(after_bytes=1000, path="/lfs/", method="PUT", times=1)
     push_folder(folder, HubTarget("ada/run"), message="m")

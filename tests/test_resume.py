@@ -586,6 +586,7 @@ def test_kills_change_nothing(tmp_path):
         if process.wait() == 0:
             # A machine so fast that it was finished before.
             break
+        assert process.returncode == -signal.SIGKILL
         num_killed += 1
         left = sorted(path.name for path in (tmp_path / "killed" / "checkpoints").glob("*"))
         print(f"kill {number + 1}: had {before} steps before, left {left}")

@@ -217,6 +217,18 @@ HUB_SETS = {
         {},
         ("EU", "B-X"),
     ),
+    "the only ids before a name of any tags": (
+        {"tokens": [["EU"]], "tags": [["news"]], "fine": [[3]]},
+        {"fine": IDS},
+        {},
+        ("EU", "B-ORG"),
+    ),
+    "a name of these tags before the only ids": (
+        {"tokens": [["EU"]], "ner_tags": [["B-X"]], "fine": [[3]]},
+        {"fine": IDS},
+        {},
+        ("EU", "B-X"),
+    ),
     "large lists": (
         {"tokens": [["EU"]], "ner_tags": [["B-X"]]},
         dict.fromkeys(("tokens", "ner_tags"), LargeList(Value("large_string"))),

@@ -10,6 +10,7 @@ import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
 from tf_ner import load_texts
+from tf_ner.corpus.text_labels import read_labels
 from tf_ner.corpus.text_sets import choose_texts
 from tf_ner.corpus.texts import LabelledText, TextLayout, read_texts
 from tf_ner.errors import DataError
@@ -187,6 +188,11 @@ def test_minus_one_hides_a_label_unless_it_is_one(tmp_path, train, test, hidden)
         write(tmp_path / f"{split}.csv", "text,label\n" + "".join(f"a,{label}\n" for label in labels))
     corpus = load_texts(tmp_path)
     assert corpus["test"]["label"] == ([-1, -1] if hidden else [0, 0])
+
+
+def test_a_row_without_a_label_makes_no_label_of_minus_one():
+    labels = read_labels({"train": [0, 1, None, 0], "test": [-1, -1]})
+    assert labels == (["0", "1"], {"train": [0, 1, -1, 0], "test": [-1, -1]})
 
 
 def test_two_bad_rows_are_counted(tmp_path):

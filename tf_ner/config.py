@@ -63,7 +63,7 @@ ScheduleName = Literal["linear", "cosine", "constant"]
 BALANCED = ("balanced",)
 """What `--class-weights` says instead of weights, to have them worked out."""
 
-_NAMED_WEIGHT = re.compile(r".+=(\d{1,9}(\.\d*)?|\.\d+)(e-?\d)?")
+_NAMED_WEIGHT = re.compile(r".+=(\d{1,9}(\.\d*)?|\.\d+)(e-\d{1,2}|e\d)?")
 
 # What the Hub takes for `language` and for `license`; its list of licences grows, so only their form is known here.
 _LANGUAGE = re.compile("[a-z]{2,3}|code|multilingual")

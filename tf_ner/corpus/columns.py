@@ -11,13 +11,13 @@ from tf_ner.errors import DataError
 
 # The first that is there counts. Small letters; a header may have any.
 WORD_NAMES = ("words", "tokens", "word", "token")
-_ANY_TAGS = ("tags", "tag", "labels", "label")
+ANY_TAG_NAMES = ("tags", "tag", "labels", "label")
 TAG_NAMES: dict[TaggingTask, tuple[str, ...]] = {
-    "ner": ("ner_tags", "ner", *_ANY_TAGS),
-    "pos": ("pos_tags", "upos", "pos", *_ANY_TAGS),
-    "chunk": ("chunk_tags", "chunk", *_ANY_TAGS),
+    "ner": ("ner_tags", "ner", *ANY_TAG_NAMES),
+    "pos": ("pos_tags", "upos", "pos", *ANY_TAG_NAMES),
+    "chunk": ("chunk_tags", "chunk", *ANY_TAG_NAMES),
 }
-_SENTENCE_NAMES = ("sentence #", "sentence_id", "sentence id", "sentence_idx", "sent_id", "sent", "sentence")
+_SENTENCE_NAMES = ("sentence #", "sentence_id", "sentence id", "sentence_idx", "sent_id", "sentence")
 
 NO_WORD = "received a sentence without a word; it is left out."
 

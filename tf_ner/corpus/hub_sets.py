@@ -11,7 +11,7 @@ from datasets import ClassLabel, DatasetDict, LargeList, List, Value, load_datas
 from datasets.exceptions import DatasetsError
 
 from tf_ner.config import ReadingConfig
-from tf_ner.corpus.columns import TAG_NAMES, WORD_NAMES
+from tf_ner.corpus.columns import ANY_TAG_NAMES, TAG_NAMES, WORD_NAMES
 from tf_ner.corpus.findings import Finding, Report
 from tf_ner.corpus.sentences import Layout, Sentence
 from tf_ner.corpus.splits import SPLIT_FILE_WORDS, Split
@@ -82,8 +82,9 @@ def with_usual_names(loaded: DatasetDict) -> DatasetDict:
 def words_and_tags(loaded: DatasetDict, name: str, layout: Layout) -> DatasetDict:
     """Finds the columns of words and of the task's tags, and calls them `words` and `tags`.
 
-    Columns are told by `layout`, by their usual names, or by their type: a list of strings, and a list of
-    `ClassLabel` (or a second one of strings), if there is only one, and its name is not usual for another task.
+    Columns are told by `layout`, by their usual names, or by their type: a list of strings, and a list of `ClassLabel`
+    (or a second one of strings), if there is only one, and its name is not usual for another task. A name that any
+    tags may have, such as `labels`, tells less than the type.
 
     Args:
         loaded: As it comes from the Hub.
@@ -98,11 +99,13 @@ def words_and_tags(loaded: DatasetDict, name: str, layout: Layout) -> DatasetDic
     ids = [column for column, feature in columns.items() if _is_list_of(feature, _is_class_label)]
     word_column = _choose(layout.word_column, WORD_NAMES, strings)
     tag_names = TAG_NAMES[layout.task]
-    names_of_others = set(chain.from_iterable(TAG_NAMES.values())) - set(tag_names)
-    named = [column for column in (*ids, *strings) if column in tag_names and column != word_column]
-    others = ids or [column for column in strings if column != word_column]
-    by_type = [column for column in others if column not in names_of_others]
-    tag_column = _choose(layout.tag_column, tag_names, named or by_type)
+    not_these = {word_column} | (set(chain.from_iterable(TAG_NAMES.values())) - set(tag_names))
+    tag_ids = [column for column in ids if column not in not_these]
+    tag_strings = [column for column in strings if column not in not_these]
+    named = [column for column in tag_strings if column in tag_names and column not in ANY_TAG_NAMES]
+    has_named_ids = not set(tag_ids).isdisjoint(tag_names)
+    fitting = tag_ids if has_named_ids else named or tag_ids or tag_strings
+    tag_column = _choose(layout.tag_column, tag_names, fitting)
     if word_column not in strings or tag_column not in {*ids, *strings} - {word_column}:
         raise DataError(
             f"Received data set {name!r} with the columns {', '.join(columns)}; expected words "

@@ -115,7 +115,9 @@ def _words_and_tags(record: Record, layout: Layout, tell: _Tell) -> tuple[list[s
     text = record.get(str(layout.word_column or "text"))
     has_text = isinstance(text, str)
     # Beside a text, tools leave keys empty, and call spans what elsewhere are tags.
-    empty = {key for key, value in record.items() if has_text and (value is None or _is_list_of_spans(value))}
+    empty = {
+        key for key, value in record.items() if has_text and (value is None or (value and _is_list_of_spans(value)))
+    }
     keys = record.keys() - empty
     word_key = next((name for name in word_names if name in keys and not _is_list_of_objects(record[name])), None)
     tag_key = next((name for name in tag_names if name in keys), None)

@@ -106,7 +106,7 @@ def is_hidden(label: int | float) -> bool:
 
 def _without_hidden(splits: Mapping[str, Sequence[Label]], names: Sequence[str] | None) -> dict[str, Sequence[Label]]:
     """The labels, None for each of a split that says -1 only; unless -1 is a label, as another split shows."""
-    used = {split: {"-1" if label is None else _spell(label) for label in labels} for split, labels in splits.items()}
+    used = {split: {_spell(label) for label in labels if label is not None} for split, labels in splits.items()}
     is_label = "-1" in names if names is not None else any({"-1"} < labels for labels in used.values())
     return {
         split: [None] * len(labels) if used[split] == {"-1"} and not is_label else labels

@@ -127,7 +127,9 @@ def with_model_name(card: str, repo_id: str) -> str:
     """The card of a run with another repository in its programs."""
     before, heading, usage = card.partition(_USAGE)
     named = _MODEL_IN_PIPELINE.search(usage)
-    return before + heading + (usage.replace(named[1], _python_string(repo_id)) if named else usage)
+    for place in ("model=", "from_pretrained("):
+        usage = usage.replace(place + named[1], place + _python_string(repo_id)) if named else usage
+    return before + heading + usage
 
 
 _USAGE = "## How to use it\n"

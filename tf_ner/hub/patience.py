@@ -33,7 +33,7 @@ def make_client_patient() -> None:
 
 def without_queries(text: str) -> str:
     """Text with each address in it cut before its query, which may hold a signature."""
-    return re.sub(r"(?<=\S)\?[^\s'\")>]+", "", text)
+    return re.sub(r"(?<=\S)\?\S+", "", text)
 
 
 def _log_without_queries(record: logging.LogRecord) -> bool:

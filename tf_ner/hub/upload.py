@@ -160,10 +160,13 @@ def name_in_card(folder: Path, repo_id: str) -> None:
     path = folder / "README.md"
     if "/" not in repo_id or not (folder / RUN_CONFIG).is_file() or not path.is_file():
         return
-    card = path.read_text(encoding="utf-8")
-    named = with_model_name(card, repo_id)
-    if named != card:
-        write_text(path, named)
+    try:
+        card = path.read_text(encoding="utf-8")
+        named = with_model_name(card, repo_id)
+        if named != card:
+            write_text(path, named)
+    except (OSError, UnicodeDecodeError) as error:
+        logger.warning("%s stays as it is (%s): its programs may load the model from elsewhere", path, error)
 
 
 def download_checkpoint(repo_id: str) -> Path:

@@ -31,10 +31,12 @@ from tf_ner.training.strategies import all_processes_have
 logger = logging.getLogger(__name__)
 
 
-# Options that may differ between the machines of a training: where things lie on each. What lies there is compared.
+# Options that may differ between the machines of a training: where things lie on each, for what lies there is compared,
+# and what the first one alone does.
 _OF_A_MACHINE = (
-    "output_dir", "overwrite", "resume", "resume_from", "model", "model_revision", "dataset", "dataset_revision",
-    "train_file", "validation_file", "test_file",
+    "output_dir", "overwrite", "resume", "resume_from", "model", "model_revision", "dataset", "dataset_config",
+    "dataset_revision", "train_file", "validation_file", "test_file", "strategy", "save_every", "keep_checkpoints",
+    "push_to_hub", "hub_model_id", "hub_private", "push_checkpoints", "language", "license", "widget",
 )  # fmt: skip
 
 
