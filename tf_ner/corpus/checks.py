@@ -88,7 +88,7 @@ def check_corpus(
     order = dict.fromkeys([*SPLIT_FILE_WORDS, *splits])
     splits = {name: splits[name] for name in order if name in splits}
     reader = EntityReader(scheme, new_labels) if scheme is not None else None
-    words = {name: _count_words(split) for name, split in splits.items()}
+    words = {name: _words_of(split) for name, split in splits.items()}
     corpus = {name: _read(split, words[name], reader, new_labels or {}) for name, split in splits.items()}
     labels = {name: _count_labels(sentences) for name, sentences in corpus.items()}
     repeats = find_repeats(corpus)
@@ -108,8 +108,8 @@ def check_corpus(
     return CorpusReport(scheme, summaries, findings)
 
 
-def _count_words(split: Split) -> Counter[str]:
-    return Counter(chain.from_iterable(sentence.words for sentence in split.sentences))
+def _words_of(split: Split) -> set[str]:
+    return set(chain.from_iterable(sentence.words for sentence in split.sentences))
 
 
 def _read(
