@@ -17,6 +17,7 @@ from tf_ner.cli import main
 from tf_ner.errors import ConfigError, HubError
 from tf_ner.files import write_text
 from tf_ner.hub import background, patience, upload
+from tf_ner.hub import card as card_module
 from tf_ner.hub.background import BackgroundUploader
 from tf_ner.hub.upload import HubTarget, list_files, push_folder
 
@@ -494,8 +495,8 @@ def test_a_card_that_cannot_be_written_is_pushed_as_it_is(hub, folder, monkeypat
 
     text = '## How to use it\n\npipeline("token-classification", model="PATH_OF_THIS_FOLDER")\n'
     (folder / "README.md").write_bytes(card or f"---\nlicense: mit\n---\n{text}".encode())
-    monkeypatch.setattr(upload, "write_text", full)
-    upload.name_in_card(folder, "ada/run")
+    monkeypatch.setattr(card_module, "write_text", full)
+    card_module.name_in_card(folder, "ada/run")
     assert "README.md stays as it is" in caplog.text
 
 

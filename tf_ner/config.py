@@ -56,6 +56,15 @@ Precision = Literal["float32", "bfloat16", "float16"]
 HUB = "hub"
 """What `--resume-from` says for the checkpoint in the repository that the run is pushed to."""
 
+OF_FOLDER = ("output_dir", "overwrite", "resume", "resume_from")
+"""The options that say where a run is left, and from which state it goes on."""
+
+OF_SOURCES = ("model", "dataset", "train_file", "validation_file", "test_file")
+"""The options that may be paths of what a run reads."""
+
+OF_PUSHING = ("push_to_hub", "hub_model_id", "hub_private", "push_checkpoints")
+"""The options that say whether and where a run is pushed."""
+
 _PAD_ON_TPU = 128
 
 ScheduleName = Literal["linear", "cosine", "constant"]

@@ -1,16 +1,23 @@
 """The README.md of a run: a model card."""
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from huggingface_hub import ModelCard
 
+from tf_ner.config import RUN_CONFIG
+from tf_ner.errors import printable
 from tf_ner.evaluation.measures import MEASURES
+from tf_ner.files import write_text
 from tf_ner.hub.card_facts import CardFacts, Origin, WidgetExample
 from tf_ner.hub.card_metadata import card_data
-from tf_ner.hub.markdown import fenced, literal, plain, seen, table
+from tf_ner.hub.markdown import fenced, literal, plain, table
+
+logger = logging.getLogger(__name__)
 
 _HISTORY = {
     "epoch": "epoch",
@@ -123,12 +130,28 @@ def _usage(facts: CardFacts) -> str:
     return "\n\n".join([_USAGE.rstrip(), *codes, facts.task.note])
 
 
-def with_model_name(card: str, repo_id: str) -> str:
-    """The card of a run with another repository in its programs."""
+def name_in_card(folder: Path, repo_id: str) -> None:
+    """Lets the programs in the card of a run load the model from where it is pushed to, if the owner is known."""
+    path = folder / "README.md"
+    if "/" not in repo_id or not (folder / RUN_CONFIG).is_file() or not path.is_file():
+        return
+    try:
+        card = path.read_text(encoding="utf-8")
+        named = _with_model_name(card, repo_id)
+        if named != card:
+            write_text(path, named)
+    except (OSError, UnicodeDecodeError) as error:
+        logger.warning("%s stays as it is (%s): its programs may load the model from elsewhere", path, error)
+
+
+def _with_model_name(card: str, repo_id: str) -> str:
     before, heading, usage = card.partition(_USAGE)
     named = _MODEL_IN_PIPELINE.search(usage)
+    if named is None:
+        return card
+    new = _python_string(repo_id)
     for place in ("model=", "from_pretrained("):
-        usage = usage.replace(place + named[1], place + _python_string(repo_id)) if named else usage
+        usage = usage.replace(place + named[1], place + new)
     return before + heading + usage
 
 
@@ -181,7 +204,7 @@ def _training(facts: CardFacts) -> str:
         [
             "## Training",
             "With AdamW. This repeats the run; folders and files are given by their last name only:",
-            fenced(seen(facts.command), "bash"),
+            fenced(printable(facts.command), "bash"),
             table(["option", "value"], options),
             "How it went:",
             table(["measure", "value"], [[name, str(value)] for name, value in measured.items()]),

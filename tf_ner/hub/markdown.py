@@ -13,12 +13,7 @@ _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 
 def plain(text: str) -> str:
     """One line of text that can be printed: white space becomes a space, what cannot be shown a mark."""
-    return seen(" ".join(text.split()))
-
-
-def seen(text: str) -> str:
-    """Text with a mark for what cannot be shown."""
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
 
 
 def literal(text: str) -> str:

@@ -19,8 +19,7 @@ from huggingface_hub.errors import HFValidationError, LocalTokenNotFoundError
 from tf_ner.commands import PushConfig
 from tf_ner.config import RUN_CONFIG, TrainConfig
 from tf_ner.errors import HubError
-from tf_ner.files import write_text
-from tf_ner.hub.card import with_model_name
+from tf_ner.hub.card import name_in_card
 from tf_ner.hub.patience import PASSING_STATUSES, make_client_patient, without_queries
 
 CommitOperation = CommitOperationAdd | CommitOperationCopy | CommitOperationDelete
@@ -153,20 +152,6 @@ def push_run(config: PushConfig) -> str:
             f"Received no answer from the Hub for {name} that lasts ({reason(fault, target)}); expected a line that "
             "holds. What arrived will not be sent again: repeat the command later."
         ) from None
-
-
-def name_in_card(folder: Path, repo_id: str) -> None:
-    """Lets the programs in the card of a run load the model from where it is pushed to, if the owner is known."""
-    path = folder / "README.md"
-    if "/" not in repo_id or not (folder / RUN_CONFIG).is_file() or not path.is_file():
-        return
-    try:
-        card = path.read_text(encoding="utf-8")
-        named = with_model_name(card, repo_id)
-        if named != card:
-            write_text(path, named)
-    except (OSError, UnicodeDecodeError) as error:
-        logger.warning("%s stays as it is (%s): its programs may load the model from elsewhere", path, error)
 
 
 def download_checkpoint(repo_id: str) -> Path:

@@ -17,7 +17,7 @@ import transformers
 from datasets import DatasetDict
 from transformers import PreTrainedTokenizerFast
 
-from tf_ner.config import TrainConfig
+from tf_ner.config import OF_FOLDER, OF_PUSHING, OF_SOURCES, TrainConfig
 from tf_ner.corpus.hub_sets import hub_repository
 from tf_ner.corpus.splits import is_sample, validation_split
 from tf_ner.hub.card_facts import CardFacts, Origin, WidgetExample
@@ -32,12 +32,8 @@ _HYPER_PARAMETERS = (
     "eval_every", "best_metric", "early_stopping_patience", "seed", "max_train_examples", "max_eval_examples",
 )  # fmt: skip
 
-# Where a run is left says nothing of what it is.
-_NOT_IN_COMMAND = (
-    "output_dir", "overwrite", "resume", "resume_from",
-    "push_to_hub", "hub_model_id", "hub_private", "push_checkpoints",
-)  # fmt: skip
-_PATHS = ("model", "dataset", "train_file", "validation_file", "test_file")
+# Where a run is left or pushed says nothing of what it is.
+_NOT_IN_COMMAND = (*OF_FOLDER, *OF_PUSHING)
 
 _NUM_EXAMPLES = 3
 _MODERATE_LENGTH = range(8, 26)
@@ -90,7 +86,7 @@ def shell_command(config: TrainConfig) -> str:
         if isinstance(value, tuple):
             words += value
         elif value is not True:
-            words.append(_last_name(value) if field.name in _PATHS and Path(value).exists() else str(value))
+            words.append(_last_name(value) if field.name in OF_SOURCES and Path(value).exists() else str(value))
     return " ".join(map(_quoted, words))
 
 

@@ -11,7 +11,7 @@ import tf_keras as keras
 from datasets import DatasetDict
 from transformers import TFPreTrainedModel
 
-from tf_ner.config import TrainConfig
+from tf_ner.config import OF_FOLDER, OF_PUSHING, OF_SOURCES, TrainConfig
 from tf_ner.corpus.hub_sets import hub_commit
 from tf_ner.corpus.sources import first_rows
 from tf_ner.corpus.splits import evaluation_splits, validation_split
@@ -34,9 +34,8 @@ logger = logging.getLogger(__name__)
 # Options that may differ between the machines of a training: where things lie on each, for what lies there is compared,
 # and what the first one alone does.
 _OF_A_MACHINE = (
-    "output_dir", "overwrite", "resume", "resume_from", "model", "model_revision", "dataset", "dataset_config",
-    "dataset_revision", "train_file", "validation_file", "test_file", "strategy", "save_every", "keep_checkpoints",
-    "push_to_hub", "hub_model_id", "hub_private", "push_checkpoints", "language", "license", "widget",
+    *OF_FOLDER, *OF_SOURCES, "model_revision", "dataset_config", "dataset_revision", "strategy", "save_every",
+    "keep_checkpoints", *OF_PUSHING, "language", "license", "widget",
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from transformers import CONFIG_NAME, PretrainedConfig
 
-from tf_ner.config import HUB, RUN_CONFIG, TrainConfig
+from tf_ner.config import HUB, OF_FOLDER, OF_PUSHING, RUN_CONFIG, TrainConfig
 from tf_ner.errors import ConfigError, HubError, OutputError
 from tf_ner.files import replaced_whole
 from tf_ner.hub.upload import download_checkpoint
@@ -32,9 +32,8 @@ _MUST_AGREE = (
 
 # What a finished run's results do not follow from.
 _MAY_DIFFER = (
-    "output_dir", "overwrite", "resume", "resume_from", "save_every", "keep_checkpoints", "deterministic", "strategy",
-    "tpu", "tpu_name", "logical_devices", "jit_compile", "eval_batch_size", "push_to_hub", "hub_model_id",
-    "hub_private", "push_checkpoints",
+    *OF_FOLDER, *OF_PUSHING, "save_every", "keep_checkpoints", "deterministic", "strategy", "tpu", "tpu_name",
+    "logical_devices", "jit_compile", "eval_batch_size",
 )  # fmt: skip
 
 _COMMIT = re.compile("[0-9a-f]{40}")

@@ -16,8 +16,8 @@ from tf_ner.config import TrainConfig
 from tf_ner.errors import HubError, TrainingInterruptedError
 from tf_ner.files import replaced_whole, write_json, write_text
 from tf_ner.hub.background import BackgroundUploader
-from tf_ner.hub.card import model_card
-from tf_ner.hub.upload import HubTarget, name_in_card, open_or_warn
+from tf_ner.hub.card import model_card, name_in_card
+from tf_ner.hub.upload import HubTarget, open_or_warn
 from tf_ner.hub.weights import MODEL, load_weights
 from tf_ner.tasks.task import SplitScores, Task
 from tf_ner.training.callbacks import HistoryWriter, PushRun, SaveBest, read_history
