@@ -4,23 +4,21 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 import pytest
-import tensorflow as tf
-import tf_keras as keras
-from datasets import DatasetDict
-from huggingface_hub import HfApi
 from hypothesis import settings
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import BertConfig, BertTokenizerFast, TFBertModel
 
-from tests.hub import Hub
-from tests.hub.client import online
-from tf_ner import TokenClassification, load_corpus
+if TYPE_CHECKING:
+    from datasets import DatasetDict
+    from huggingface_hub import HfApi
+    from transformers import BertTokenizerFast
+
+    from tf_ner import TokenClassification
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -28,16 +26,22 @@ SHARED = Path(__file__).parents[2] / "shared"
 settings.register_profile("tf_ner", deadline=None)
 settings.load_profile("tf_ner")
 
-# For tests of several replicas; all others use the first, as they would the only one.
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
+
+def pytest_collection_finish() -> None:
+    """Divides the CPU for tests of several replicas; all others use the first part, as they would the only one.
+
+    TensorFlow is loaded by the tests that need it: those of a corpus or of scores do without, and begin at once.
+    """
+    if (tf := sys.modules.get("tensorflow")) is not None:
+        [cpu] = tf.config.list_physical_devices("CPU")
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
 @pytest.fixture(autouse=True)
 def seeded() -> None:
     """New weights do not depend on which tests ran before; fixtures that live longer set a seed of their own."""
-    keras.utils.set_random_seed(0)
+    if (keras := sys.modules.get("tf_keras")) is not None:
+        keras.utils.set_random_seed(0)
 
 
 SENTENCES = [
@@ -78,13 +82,18 @@ def corpus_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def corpus(corpus_dir: Path) -> DatasetDict:
+def corpus(corpus_dir: Path) -> "DatasetDict":
+    from tf_ner import load_corpus
+
     return load_corpus(corpus_dir)
 
 
 @pytest.fixture(scope="session")
-def tokenizer() -> BertTokenizerFast:
+def tokenizer() -> "BertTokenizerFast":
     """A WordPiece tokenizer small enough to cut most words into pieces; drops control characters, as BERT's does."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import BertTokenizerFast
+
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     pieces = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     pieces.normalizer = normalizers.BertNormalizer(lowercase=False)
@@ -100,8 +109,11 @@ def tokenizer() -> BertTokenizerFast:
 
 
 @pytest.fixture(scope="session")
-def tiny_bert(tokenizer: BertTokenizerFast, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_bert(tokenizer: "BertTokenizerFast", tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A two-layer BERT with new weights, and its tokenizer."""
+    import tf_keras as keras
+    from transformers import BertConfig, TFBertModel
+
     folder = tmp_path_factory.mktemp("tiny-bert")
     keras.utils.set_random_seed(0)
     config = BertConfig(
@@ -122,7 +134,9 @@ def tiny_bert(tokenizer: BertTokenizerFast, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="session")
-def task(tokenizer: BertTokenizerFast, corpus: DatasetDict) -> TokenClassification:
+def task(tokenizer: "BertTokenizerFast", corpus: "DatasetDict") -> "TokenClassification":
+    from tf_ner import TokenClassification
+
     names = corpus["train"].features["tags"].feature.names
     return TokenClassification(tokenizer, tuple(names), max_length=64, stride=8)
 
@@ -130,6 +144,9 @@ def task(tokenizer: BertTokenizerFast, corpus: DatasetDict) -> TokenClassificati
 @pytest.fixture
 def hub():
     """A Hub of this test alone, which the client in this process takes for the real one."""
+    from tests.hub import Hub
+    from tests.hub.client import online
+
     with Hub() as hub, online(hub):
         hub.add_user("ada", token="hf_ada", organisations=("lab",))
         hub.add_user("ada", token="hf_ada_reads", organisations=("lab",), can_write=False)
@@ -138,8 +155,10 @@ def hub():
 
 
 @pytest.fixture
-def api(hub: Hub) -> HfApi:
+def api(hub) -> "HfApi":
     """The client of a user who may write."""
+    from huggingface_hub import HfApi
+
     return HfApi(hub.url, token="hf_ada")
 
 
