@@ -288,14 +288,14 @@ def test_devices_that_cannot_be(config, tmp_path, options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tpu": True, "strategy": "mirrored"}, "--tpu True; expected --strategy tpu, or none"),
-        ({"tpu_name": "mine"}, "--tpu-name mine; expected --tpu beside it"),
-        ({"tpu": True, "logical_devices": 2}, "--logical-devices 2; expected no --tpu beside it"),
+        ({"tpu": True, "strategy": "mirrored"}, "--tpu and --strategy mirrored; expected one of the two"),
+        ({"tpu_name": "mine"}, "--tpu-name mine without --tpu; expected both or none"),
+        ({"tpu": True, "logical_devices": 2}, "--logical-devices 2 and --tpu; expected one of the two"),
         ({"tpu": True, "precision": "float16"}, "--precision float16; expected bfloat16 on a TPU"),
         ({"strategy": "horovod"}, "--strategy horovod; expected one of auto, single, mirrored, multiworker, tpu"),
         ({"precision": "int8"}, "--precision int8; expected one of float32, bfloat16, float16"),
         ({"pad_to_length": 2}, "--pad-to-length 2; expected at least 3"),
-        ({"push_checkpoints": True}, "--push-checkpoints True; expected --push-to-hub beside it"),
+        ({"push_checkpoints": True}, "--push-checkpoints without --push-to-hub; expected both"),
     ],
 )
 def test_options_that_do_not_fit_together(options, message):

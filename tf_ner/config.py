@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 import math
 import re
 import typing
@@ -14,12 +15,27 @@ from tyro.conf import arg
 
 from tf_ner.errors import ConfigError
 from tf_ner.files import write_text
-from tf_ner.option_checks import choices, make_path, make_tuple, require, require_at_least, require_one_of
-from tf_ner.option_files import read_options
+from tf_ner.option_checks import (
+    choices,
+    make_path,
+    make_tuple,
+    refuse_for,
+    refuse_together,
+    require,
+    require_at_least,
+    require_beside,
+    require_one_of,
+)
+from tf_ner.option_files import known_options, option_kinds, read_options
 from tf_ner.tasks import TASKS
+
+logger = logging.getLogger(__name__)
 
 RUN_CONFIG = "run_config.json"
 """What a run's options are called in its folder; a folder that holds it is a run."""
+
+METRICS = "metrics.json"
+"""What a run's scores are called in its folder. They are written last: a folder that holds them is a finished run."""
 
 PREDICTIONS = "predictions.test.conll"
 """What a run's word, gold tag and predicted tag of each word of the test split are called in its folder."""
@@ -122,7 +138,7 @@ class ReadingConfig:
         are_labels = self.task == "pos" or all(new != "O" for _, new in self._renamed)
         require(self, "map_label", are_labels, "another NEW than O, or the label under --ignore-label")
         require(self, "ignore_label", not set(renamed) & set(self.ignore_label or ()), "labels not in --map-label")
-        require(self, "ignore_label", not self.ignore_label or self.task != "pos", "none for --task pos")
+        refuse_for(self, "ignore_label", "task", bool(self.ignore_label) and self.task == "pos")
 
     @property
     def new_labels(self) -> dict[str, str | None]:
@@ -334,16 +350,18 @@ class TrainConfig(TaskConfig):
         are_weights = self.class_weights in (None, BALANCED) or all(map(_NAMED_WEIGHT.fullmatch, self.class_weights))
         require(self, "class_weights", are_weights, "`balanced`, or NAME=WEIGHT with a weight of 0 or more")
         self._check_devices()
-        require(self, "push_checkpoints", not self.push_checkpoints or self.push_to_hub, "--push-to-hub beside it")
-        require(self, "overwrite", not (self.overwrite and self._resumes), "no --resume or --resume-from beside it")
+        require_beside(self, "push_checkpoints", "push_to_hub", self.push_to_hub or not self.push_checkpoints)
+        refuse_together(self, "overwrite", "resume", self.overwrite and self.resume)
+        refuse_together(self, "overwrite", "resume_from", self.overwrite and self.resume_from is not None)
         self._check_card()
 
     def _check_devices(self) -> None:
         require_one_of(self, "strategy", StrategyName)
         require_one_of(self, "precision", Precision)
-        require(self, "tpu", not self.tpu or self.strategy in ("auto", "tpu"), "--strategy tpu, or none")
-        require(self, "tpu_name", self.tpu_name is None or self.on_tpu, "--tpu beside it")
-        require(self, "logical_devices", self.logical_devices is None or not self.on_tpu, "no --tpu beside it")
+        refuse_together(self, "tpu", "strategy", self.tpu and self.strategy not in ("auto", "tpu"))
+        require_beside(self, "tpu_name", "tpu", self.on_tpu or self.tpu_name is None)
+        device = "tpu" if self.tpu else "strategy"
+        refuse_together(self, "logical_devices", device, self.on_tpu and self.logical_devices is not None)
         require(self, "precision", self.precision != "float16" or not self.on_tpu, "bfloat16 on a TPU")
 
     @property
@@ -354,10 +372,6 @@ class TrainConfig(TaskConfig):
     def fixed_length(self) -> int | None:
         """The one length of all batches, in subwords; None where each has its own."""
         return self.pad_to_length or (_PAD_ON_TPU if self.on_tpu else None)
-
-    @property
-    def _resumes(self) -> bool:
-        return self.resume or self.resume_from is not None
 
     def _check_card(self) -> None:
         """Finds before the training what the Hub would refuse after it."""
@@ -414,16 +428,25 @@ class TrainConfig(TaskConfig):
         Raises:
             ConfigError: The file cannot be read, or is not that.
         """
-        return cls().with_file(path)
+        options = read_options(path, option_kinds(cls))
+        try:
+            return cls(**options)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}", option=error.option) from None
 
-    def with_file(self, path: Path) -> Self:
-        """These options, with those of a file in their place.
+    @classmethod
+    def load_known(cls, path: Path) -> Self:
+        """Reads the options of a run, also of another version: what this one does not know is left out and warned of.
 
         Raises:
-            ConfigError: The file cannot be read, or an option in it cannot be used.
+            ConfigError: The file cannot be read, or is not that.
         """
-        options = read_options(path, type(self))
-        try:
-            return dataclasses.replace(self, **options)
-        except ConfigError as error:
-            raise ConfigError(f"{path}: {error}") from None
+        options = known_options(path, option_kinds(cls))
+        while True:
+            try:
+                return cls(**options)
+            except ConfigError as error:
+                if error.option not in options:
+                    raise ConfigError(f"{path}: {error}") from None
+                logger.warning("%s: %s It is read without this option.", path, error)
+                del options[error.option]

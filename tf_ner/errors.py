@@ -32,7 +32,16 @@ class TfNerError(Exception):
 
 
 class ConfigError(TfNerError):
-    """An option has a value that cannot work."""
+    """An option has a value that cannot work.
+
+    Args:
+        message: As for `TfNerError`.
+        option: The field of the option, if one is to blame.
+    """
+
+    def __init__(self, message: str, *, option: str | None = None):
+        super().__init__(message)
+        self.option = option
 
 
 class DataError(TfNerError):

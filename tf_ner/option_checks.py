@@ -21,6 +21,20 @@ def make_tuple(config: Any, name: str) -> None:
         object.__setattr__(config, name, (value,) if isinstance(value, str) else tuple(value))
 
 
+def option_name(name: str) -> str:
+    """The option of a field."""
+    return "--" + name.replace("_", "-")
+
+
+def as_typed(name: str, value: Any) -> str:
+    """An option as it is typed; `no` stands before one that is not given, or is a switch that is off."""
+    if value is None or value is False:
+        return f"no {option_name(name)}"
+    if value is True:
+        return option_name(name)
+    return f"{option_name(name)} {' '.join(map(str, value)) if isinstance(value, tuple) else value}"
+
+
 def require_at_least(least: int, config: Any, *names: str) -> None:
     for name in names:
         value = getattr(config, name)
@@ -37,7 +51,38 @@ def require_one_of(config: Any, name: str, literal: Any) -> None:
 
 def require(config: Any, name: str, fulfilled: bool, expected: str) -> None:
     if not fulfilled:
-        option = "--" + name.replace("_", "-")
-        value = getattr(config, name)
-        received = " ".join(map(str, value)) if isinstance(value, tuple) else value
-        raise ConfigError(f"Received {option} {received}; expected {expected}. Change {option}.")
+        received = as_typed(name, getattr(config, name))
+        raise ConfigError(f"Received {received}; expected {expected}. Change {option_name(name)}.", option=name)
+
+
+def require_beside(config: Any, name: str, other: str, fulfilled: bool) -> None:
+    """Refuses an option that needs another one, which is not given."""
+    if not fulfilled:
+        received, needed = as_typed(name, getattr(config, name)), option_name(other)
+        raise ConfigError(
+            f"Received {received} without {needed}; expected both or none. Add {needed}, or leave out "
+            f"{option_name(name)}.",
+            option=name,
+        )
+
+
+def refuse_together(config: Any, name: str, other: str, are_together: bool) -> None:
+    """Refuses two options of which only one can be meant."""
+    if are_together:
+        first, second = (as_typed(given, getattr(config, given)) for given in (name, other))
+        raise ConfigError(
+            f"Received {first} and {second}; expected one of the two. Leave out {option_name(name)} or "
+            f"{option_name(other)}.",
+            option=name,
+        )
+
+
+def refuse_for(config: Any, name: str, other: str, is_out_of_place: bool) -> None:
+    """Refuses an option that means nothing with what another one says."""
+    if is_out_of_place:
+        first, second = (as_typed(given, getattr(config, given)) for given in (name, other))
+        raise ConfigError(
+            f"Received {first}, which means nothing with {second}; expected it with another {option_name(other)}. "
+            f"Leave out {option_name(name)}, or change {option_name(other)}.",
+            option=name,
+        )

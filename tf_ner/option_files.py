@@ -3,25 +3,54 @@
 import dataclasses
 import difflib
 import json
+import logging
 import re
 import types
 import typing
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from tf_ner.errors import ConfigError
 
+logger = logging.getLogger(__name__)
 
-def read_options(path: Path, config_type: type) -> dict[str, Any]:
-    """Reads values for the options of a config; a dash in a name is an underscore.
+
+def option_kinds(config_type: type) -> dict[str, Any]:
+    """For each option of a dataclass the type of its values."""
+    types_of = typing.get_type_hints(config_type)
+    return {field.name: types_of[field.name] for field in dataclasses.fields(config_type)}
+
+
+def read_options(path: Path, kinds: Mapping[str, Any]) -> dict[str, Any]:
+    """Reads values for options; a dash in a name is an underscore.
 
     Args:
         path: JSON if it ends in `.json`, otherwise YAML.
-        config_type: A dataclass, which knows the names and the types.
+        kinds: The options that there are, each with the type of its values.
 
     Raises:
         ConfigError: The file cannot be read, names an option that there is not, or has a value of another kind.
     """
+
+    def refuse(error: ConfigError) -> NoReturn:
+        raise error
+
+    return dict(_options_in(path, kinds, refuse))
+
+
+def known_options(path: Path, kinds: Mapping[str, Any]) -> dict[str, Any]:
+    """As `read_options`, without the options that another version wrote and this one does not know: it warns of them.
+
+    Raises:
+        ConfigError: The file cannot be read.
+    """
+    return dict(_options_in(path, kinds, lambda error: logger.warning("%s It is read without this option.", error)))
+
+
+def _options_in(
+    path: Path, kinds: Mapping[str, Any], not_known: Callable[[ConfigError], None]
+) -> Iterator[tuple[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         is_json = path.suffix == ".json"
@@ -34,18 +63,21 @@ def read_options(path: Path, config_type: type) -> dict[str, Any]:
         ) from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: received no options; expected names with values, such as `epochs: 3`. Add some.")
-    types_of = typing.get_type_hints(config_type)
-    kinds = {field.name: types_of[field.name] for field in dataclasses.fields(config_type)}
-    options = {}
+    seen = set()
     for key, value in values.items():
         place = f"{path}:{_line_of(key, text)}"
         name = str(key).replace("-", "_")
-        if name not in kinds:
-            _refuse_name(place, str(key), list(kinds))
-        if name in options:
+        if name in seen:
             raise ConfigError(f"{place}: received the option {key} twice; expected it once. Remove one.")
-        options[name] = _converted(place, name, value, kinds[name])
-    return options
+        seen.add(name)
+        try:
+            if name not in kinds:
+                _refuse_name(place, str(key), list(kinds))
+            converted = _converted(place, name, value, kinds[name])
+        except ConfigError as error:
+            not_known(error)
+        else:
+            yield name, converted
 
 
 def _read_yaml(text: str) -> Any:
@@ -78,13 +110,18 @@ def _line_of(key: Any, text: str) -> int:
 
 
 def _refuse_name(place: str, key: str, names: list[str]) -> NoReturn:
-    nearest = difflib.get_close_matches(key.replace("-", "_"), names, n=1, cutoff=0.0)[0]
-    raise ConfigError(
-        f"{place}: received the option {key}; expected one that `tf-ner train` has. Did you mean {nearest}?"
-    )
+    nearest = difflib.get_close_matches(key.replace("-", "_"), names, n=1)
+    meant = "".join(f" Did you mean {name}?" for name in nearest)
+    raise ConfigError(f"{place}: received the option {key}; expected one that `tf-ner train --help` lists.{meant}")
 
 
-_EXPECTED = {bool: "true or false", int: "a whole number", float: "a number", tuple: "a list of texts"}
+_EXPECTED = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    tuple[str, ...]: "a list of texts",
+    tuple[int, ...]: "a list of whole numbers",
+}
 
 
 def _converted(place: str, name: str, value: Any, kind: Any) -> Any:
@@ -93,21 +130,23 @@ def _converted(place: str, name: str, value: Any, kind: Any) -> Any:
     if value is None and types.NoneType in kinds:
         return None
     [kind] = set(kinds) - {types.NoneType}
-    kind = typing.get_origin(kind) or kind
     try:
         return _as(kind, value)
     except (TypeError, ValueError):
-        expected = _EXPECTED.get(kind, "text")
+        received = json.dumps(value, ensure_ascii=False, default=str)
         raise ConfigError(
-            f"{place}: received {name}: {value!r}; expected {expected}. Change it, or put text in quotes."
+            f"{place}: received {name}: {received}; expected {_EXPECTED.get(kind, 'text')}. Change it, or put text in "
+            "quotes."
         ) from None
 
 
 def _as(kind: Any, value: Any) -> Any:
     if isinstance(value, bool) != (kind is bool):
         raise TypeError
-    if kind is tuple:
-        return tuple(_as(str, text) for text in (value if isinstance(value, list) else [value]))
+    if kind is Path:
+        return Path(_as(str, value))
+    if typing.get_origin(kind) is tuple:
+        return tuple(_as(typing.get_args(kind)[0], item) for item in (value if isinstance(value, list) else [value]))
     if kind is float and isinstance(value, int | float | str):
         return float(value)
     if kind in (bool, int) and isinstance(value, int):
