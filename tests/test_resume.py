@@ -339,7 +339,7 @@ def test_a_folder_that_the_user_made_stays(config, tmp_path):
 
 
 def test_options_that_contradict_each_other():
-    with pytest.raises(ConfigError, match="--overwrite True; expected no --resume"):
+    with pytest.raises(ConfigError, match="--overwrite and --resume; expected one of the two"):
         TrainConfig(resume=True, overwrite=True)
     with pytest.raises(ConfigError, match="--keep-checkpoints 0; expected at least 1"):
         TrainConfig(keep_checkpoints=0)

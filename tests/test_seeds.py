@@ -50,7 +50,7 @@ def test_each_seed_has_its_run_and_the_folder_a_summary(config, summary, tmp_pat
 def test_what_is_finished_is_kept_and_what_was_cut_short_is_made_anew(config, summary):
     folder = config.output_dir
     before = {path: path.stat().st_mtime_ns for path in folder.glob("seed-*/metrics.json")}
-    (folder / "seed-2" / "README.md").unlink()
+    (folder / "seed-2" / "metrics.json").unlink()
     again = train_seeds(config, (2, 1, 4), verbose=0)
     assert again["seeds"] == [2, 1, 4]
     changed = {

@@ -90,6 +90,14 @@ def folder_replaced_whole(folder: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def link_or_copy(source: Path | str, target: Path | str) -> None:
+    """Gives a file a second name; copies it where the file system has no such names."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def remove_partial(folder: Path) -> None:
     """Removes what a process that was killed left half-written in `folder`."""
     for leftover in (*folder.glob(".*.partial"), *folder.glob(".partial.*")):

@@ -23,7 +23,7 @@ from transformers import PreTrainedTokenizerBase, TFPreTrainedModel
 
 from tf_ner.config import RUN_CONFIG, TrainConfig
 from tf_ner.errors import OutputError
-from tf_ner.files import write_json
+from tf_ner.files import link_or_copy, write_json
 from tf_ner.hub.weights import (
     MODEL,
     OPTIMIZER,
@@ -169,7 +169,7 @@ class CheckpointWriter:
             temporary.mkdir()
             # Linked now: when the thread comes to it, there may be a better one, which this state does not know.
             if (self._run_dir / MODEL).exists():
-                _link_or_copy(self._run_dir / MODEL, temporary / BEST)
+                link_or_copy(self._run_dir / MODEL, temporary / BEST)
             save_config(model, temporary)
         except OSError as error:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -257,11 +257,3 @@ def _step_of(checkpoint: Path) -> int:
 def _digest(file: Path) -> str:
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    """A second name for a file; a copy where the file system has none."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)

@@ -1,21 +1,28 @@
 """The folder of a run: whose it is, and what it holds before the first step."""
 
+import logging
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tf_ner.config import RUN_CONFIG, TrainConfig
+from tf_ner.config import METRICS, RUN_CONFIG, TrainConfig
 from tf_ner.errors import OutputError
-from tf_ner.files import remove_partial
+from tf_ner.files import folder_replaced_whole, link_or_copy, remove_partial
 from tf_ner.hub.weights import MODEL
 from tf_ner.training.checkpoints import CHECKPOINTS, remove_checkpoints
 from tf_ner.training.resume import ResumePoint
 
+logger = logging.getLogger(__name__)
+
 _LOCK = ".lock"
-# The card first: with it, a run counts as finished.
-_RESULT_FILES = ("README.md", MODEL, "config.json", "history.csv", "losses.csv", "metrics.json")
+# First what says that a run is finished.
+_RESULT_FILES = (METRICS, "README.md", MODEL, "config.json", "history.csv", "losses.csv")
+
+REPLACED = ".replaced"
+"""The folder, in a run's, that keeps the run it replaces until it is finished itself."""
 
 
 @contextmanager
@@ -79,7 +86,8 @@ def check_folder(folder: Path, config: TrainConfig) -> None:
 def prepare_folder(folder: Path, config: TrainConfig, *, resume_point: ResumePoint | None) -> None:
     """Makes room for the run and says what it is, before the first step.
 
-    The folder never stops being that of a run, so that it can be replaced whenever this is cut short.
+    The folder never stops being that of a run, so that it can be replaced whenever this is cut short. A model that it
+    holds already is kept aside until `remove_replaced`.
 
     Args:
         folder: The run's; must be there.
@@ -89,6 +97,7 @@ def prepare_folder(folder: Path, config: TrainConfig, *, resume_point: ResumePoi
     remove_partial(folder)
     remove_partial(folder / CHECKPOINTS)
     if resume_point is None:
+        _keep_aside(folder)
         for file in (*(folder / name for name in _RESULT_FILES), *folder.glob("predictions.*")):
             file.unlink(missing_ok=True)
         remove_checkpoints(folder)
@@ -96,3 +105,20 @@ def prepare_folder(folder: Path, config: TrainConfig, *, resume_point: ResumePoi
         resume_point.bring_best(folder)
         remove_checkpoints(folder, after=resume_point.state.step)
     config.to_repeat().save(folder / RUN_CONFIG)
+
+
+def _keep_aside(folder: Path) -> None:
+    """Gives what a folder holds of an earlier run second names in `REPLACED`, if it is finished or has a model."""
+    is_finished = (folder / METRICS).exists()
+    # Left by a run that replaced another and did not get as far: what it replaced is worth more.
+    if not is_finished and ((folder / REPLACED).exists() or not (folder / MODEL).exists()):
+        return
+    with folder_replaced_whole(folder / REPLACED) as copy:
+        hidden = shutil.ignore_patterns(".*")
+        shutil.copytree(folder, copy, ignore=hidden, copy_function=link_or_copy, dirs_exist_ok=True)
+    logger.info("the run that %s held is kept in %s until this one is finished", folder, folder / REPLACED)
+
+
+def remove_replaced(folder: Path) -> None:
+    """Removes the run that a finished one has replaced."""
+    shutil.rmtree(folder / REPLACED, ignore_errors=True)

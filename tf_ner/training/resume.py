@@ -12,11 +12,12 @@ from typing import Any
 
 from transformers import CONFIG_NAME, PretrainedConfig
 
-from tf_ner.config import HUB, OF_FOLDER, OF_PUSHING, RUN_CONFIG, TrainConfig
+from tf_ner.config import HUB, METRICS, OF_FOLDER, OF_PUSHING, RUN_CONFIG, TrainConfig
 from tf_ner.errors import ConfigError, HubError, OutputError
 from tf_ner.files import replaced_whole
 from tf_ner.hub.upload import download_checkpoint
 from tf_ner.hub.weights import MODEL
+from tf_ner.option_checks import as_typed
 from tf_ner.training.checkpoints import BEST, NOT_OF_MODEL, TrainingState, newest_checkpoint
 from tf_ner.training.plan import Plan
 
@@ -26,9 +27,12 @@ logger = logging.getLogger(__name__)
 _MUST_AGREE = (
     "model", "model_revision", "dataset_revision", "task", "epochs", "learning_rate", "schedule", "warmup_ratio",
     "layer_decay", "freeze_embeddings", "freeze_layers", "weight_decay", "max_grad_norm", "label_smoothing",
-    "class_weights", "seed", "precision", "max_eval_examples", "eval_every", "log_every", "best_metric",
-    "early_stopping_patience",
+    "class_weights", "seed", "precision", "fixed_length", "max_eval_examples", "eval_every", "log_every",
+    "best_metric", "early_stopping_patience",
 )  # fmt: skip
+
+# Dropout draws for padding too: with another length it would drop other things.
+_OPTION_OF = {"fixed_length": "pad_to_length"}
 
 # What a finished run's results do not follow from.
 _MAY_DIFFER = (
@@ -36,7 +40,9 @@ _MAY_DIFFER = (
     "logical_devices", "jit_compile", "eval_batch_size",
 )  # fmt: skip
 
-_COMMIT = re.compile("[0-9a-f]{40}")
+COMMIT = re.compile("[0-9a-f]{40}")
+"""How a run notes a commit; a branch or a tag is named otherwise."""
+
 _NOT_SETTINGS = ("_name_or_path", "architectures", "torch_dtype", "transformers_version")
 
 PINNED = ("model_revision", "dataset_revision")
@@ -128,13 +134,12 @@ def with_pinned_revisions(config: TrainConfig, resume_point: ResumePoint | None)
 
 def finished_metrics(config: TrainConfig) -> dict[str, Any] | None:
     """What `metrics.json` holds, if there is nothing to resume since the run is finished."""
-    # The card is what a run writes last.
-    if not config.resume or not (config.run_dir / "README.md").exists():
+    if not config.resume or not (config.run_dir / METRICS).exists():
         return None
     options = [field.name for field in dataclasses.fields(config) if field.name not in _MAY_DIFFER]
     _require_agreement(config, config.run_dir / RUN_CONFIG, options, may_move=False)
     logger.info("%s holds its finished run: there is nothing to resume", config.run_dir)
-    metrics: dict[str, Any] = json.loads((config.run_dir / "metrics.json").read_text(encoding="utf-8"))
+    metrics: dict[str, Any] = json.loads((config.run_dir / METRICS).read_text(encoding="utf-8"))
     return metrics
 
 
@@ -159,12 +164,14 @@ def _require_agreement(config: TrainConfig, saved: Path, names: Sequence[str], *
     for name in names:
         before, now = getattr(found, name), getattr(config, name)
         # A run notes the commits that it used; branches and tags move on.
-        is_other = now is not None and bool(_COMMIT.fullmatch(now)) if name in PINNED else True
+        is_other = now is not None and bool(COMMIT.fullmatch(now)) if name in PINNED else True
         if name == "model" and may_move and Path(now).is_dir():
             before, now = Path(before).name, Path(now).name
         if is_other and before != now:
-            option = "--" + name.replace("_", "-")
+            option = _OPTION_OF.get(name, name)
+            received, begun = as_typed(option, getattr(config, name)), as_typed(option, getattr(found, name))
             raise ConfigError(
-                f"Received {option} {getattr(config, name)} to go on with {saved.parent}, which was begun with "
-                f"{getattr(found, name)}; expected the same. Give the options of then, such as with --config {saved}."
+                f"Received {received} to go on with {saved.parent}, which was begun with {begun}; expected the same. "
+                f"Give the options of then, such as with --config {saved}.",
+                option=option,
             )

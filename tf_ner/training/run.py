@@ -12,7 +12,7 @@ from typing import Any
 import tf_keras as keras
 from datasets import DatasetDict
 
-from tf_ner.config import TrainConfig
+from tf_ner.config import METRICS, TrainConfig
 from tf_ner.errors import HubError, TrainingInterruptedError
 from tf_ner.files import replaced_whole, write_json, write_text
 from tf_ner.hub.background import BackgroundUploader
@@ -24,7 +24,7 @@ from tf_ner.training.callbacks import HistoryWriter, PushRun, SaveBest, read_his
 from tf_ner.training.checkpoints import CheckpointWriter, remove_checkpoints
 from tf_ner.training.describe import describe_run
 from tf_ner.training.fit import run_training
-from tf_ner.training.folder import check_folder, locked_folder, prepare_folder
+from tf_ner.training.folder import check_folder, locked_folder, prepare_folder, remove_replaced
 from tf_ner.training.interrupts import noticed_interrupts
 from tf_ner.training.job import Job, prepare_job
 from tf_ner.training.resume import finished_metrics
@@ -98,10 +98,8 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
 
 
 def _finished_result(config: TrainConfig, metrics: dict[str, Any], *, is_kept: bool) -> TrainResult:
-    """The result of a run that was finished before, but perhaps not tidied up and not pushed."""
+    """The result of a run that was finished before, but perhaps not pushed; its folder stays as it is."""
     folder = config.run_dir
-    if config.keep_checkpoints is None:
-        remove_checkpoints(folder)
     uploader = _make_uploader(config) if is_kept else None
     if uploader:
         name_in_card(folder, _whole_name(uploader.target))
@@ -193,15 +191,17 @@ def _finish(
     scored = {split: scorer.score(job.model, bootstrap=config.bootstrap) for split, scorer in job.scorers.items()}
     metrics = {split: scores.metrics for split, scores in scored.items() if scores.metrics}
     metrics["training"] = training
-    write_json(folder / "metrics.json", metrics)
     for split in scored:
         if split.startswith("test"):
             _write_predictions(folder, split, job.corpus, job.task, scored)
     hub_id = _whole_name(uploader.target) if uploader else None
     facts = describe_run(config, job.corpus, job.task, metrics=metrics, history=history, hub_id=hub_id)
     write_text(folder / "README.md", str(model_card(facts)))
+    # Last, for with it the run is finished.
+    write_json(folder / METRICS, metrics)
     if config.keep_checkpoints is None:
         remove_checkpoints(folder)
+    remove_replaced(folder)
     commit_url = uploader.finish(folder, "The finished run") if uploader else None
     return TrainResult(output_dir=folder, metrics=metrics, history=history, commit_url=commit_url)
 

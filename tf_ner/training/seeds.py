@@ -13,7 +13,7 @@ import tf_keras as keras
 from tf_ner.config import RUN_CONFIG, TrainConfig
 from tf_ner.errors import ConfigError, OutputError
 from tf_ner.files import write_json
-from tf_ner.training.resume import PINNED
+from tf_ner.training.resume import COMMIT, PINNED
 from tf_ner.training.run import TrainResult, train
 
 logger = logging.getLogger(__name__)
@@ -72,8 +72,8 @@ def _is_run_of(config: TrainConfig) -> bool:
         found = TrainConfig.load(config.run_dir / RUN_CONFIG)
     except ConfigError:
         return False
-    # A run notes the commits it used; one that was asked for must be that very one.
-    ignored = [*_NOT_COMPARED, *(name for name in PINNED if getattr(config, name) is None)]
+    # A run notes the commits it used; one that was asked for must be that very one, but branches and tags move on.
+    ignored = [*_NOT_COMPARED, *(name for name in PINNED if not COMMIT.fullmatch(getattr(config, name) or ""))]
     return dataclasses.replace(config, **{name: getattr(found, name) for name in ignored}) == found
 
 
