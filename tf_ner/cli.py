@@ -19,7 +19,6 @@ from typing import Annotated, Any, NoReturn, TextIO
 import tyro
 
 from tf_ner.commands import (
-    DEMO,
     CheckConfig,
     CompareConfig,
     ConvertConfig,
@@ -29,7 +28,8 @@ from tf_ner.commands import (
     TrainCommand,
 )
 from tf_ner.config import TrainConfig
-from tf_ner.errors import DataError, TfNerError, printable
+from tf_ner.errors import ConfigError, DataError, TfNerError, printable
+from tf_ner.option_checks import option_name
 
 _FAILED = 2
 _ERRORS_IN_DATA = 1
@@ -54,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             # What an output's encoding cannot say is written as an escape, not a reason to stop.
             stream.reconfigure(errors="backslashreplace")
     try:
-        config = _parse(sys.argv[1:] if arguments is None else arguments)
         _quiet_libraries()
+        config = _parse(sys.argv[1:] if arguments is None else arguments)
         _COMMANDS[type(config)](config)
     except TfNerError as error:
         _fail(str(error), exit_code=error.exit_code)
@@ -199,7 +199,13 @@ _COMMANDS: dict[type, Callable[[Any], None]] = {
 
 
 def _parse(arguments: Sequence[str]) -> Any:
-    """Reads the command line; a preset and a file of options take the place of the defaults."""
+    """Reads the command line; a preset and a file of options take the place of the defaults.
+
+    Raises:
+        ConfigError: Together, the options cannot work.
+    """
+    if arguments[:1] == ["evaluate"]:
+        return _parse_evaluate(arguments)
     known = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     known.add_argument("--demo", action="store_true")
     known.add_argument("--config", type=Path, nargs="?")
@@ -207,17 +213,52 @@ def _parse(arguments: Sequence[str]) -> Any:
     # What is wrong with them is said by the parser of all options.
     with contextlib.suppress(argparse.ArgumentError):
         found, _ = known.parse_known_args(arguments) if arguments[:1] == ["train"] else (None, None)
-    config = DEMO if found and found.demo else TrainConfig()
-    if found and found.config is not None:
-        config = config.with_file(found.config)
-    return _parse_over(TrainCommand(config=config), arguments)
+    if found is None:
+        return _parse_over(arguments)
+    command = TrainCommand.unchecked(found.config, demo=found.demo)
+    try:
+        return _parse_over(arguments, train=command)
+    except ConfigError as error:
+        if found.config is None or error.option is None or _is_typed(error.option, arguments):
+            raise
+        raise ConfigError(f"{found.config}: {error}", option=error.option) from None
 
 
-def _parse_over(train_defaults: TrainCommand, arguments: Sequence[str]) -> Any:
-    """Reads the command line; what tyro would print in a box is raised as one line."""
+def _parse_evaluate(arguments: Sequence[str]) -> EvaluateConfig:
+    """Reads the command line; what the model's run says of its data takes the place of the defaults."""
+    config: EvaluateConfig = _parse_over(arguments)
+    from tf_ner.tasks.run_options import options_of_run
+
+    run = options_of_run(config.model, revision=config.model_revision)
+    if run is None:
+        return config
+    given = [field.name for field in dataclasses.fields(config) if _is_typed(field.name, arguments)]
+    over_run: EvaluateConfig = _parse_over(
+        arguments, evaluate=EvaluateConfig.unchecked(run, model=config.model, given=given)
+    )
+    return over_run
+
+
+def _is_typed(name: str, arguments: Sequence[str]) -> bool:
+    """Whether an option stands in a command line, on or off."""
+    typed = {argument.partition("=")[0].replace("_", "-") for argument in arguments}
+    return not typed.isdisjoint({option_name(name), option_name(f"no_{name}")})
+
+
+def _parse_over(
+    arguments: Sequence[str], *, train: TrainCommand | None = None, evaluate: EvaluateConfig | None = None
+) -> Any:
+    """Reads the command line; what tyro would print in a box is raised as one line.
+
+    Args:
+        arguments: What was typed.
+        train: What takes the place of the defaults of `train`.
+        evaluate: What takes the place of the defaults of `evaluate`.
+    """
+    over_run = {} if evaluate is None else {"default": evaluate}
     commands = (
-        Annotated[TrainCommand, tyro.conf.subcommand("train", default=train_defaults)]
-        | Annotated[EvaluateConfig, tyro.conf.subcommand("evaluate")]
+        Annotated[TrainCommand, tyro.conf.subcommand("train", default=train or TrainCommand())]
+        | Annotated[EvaluateConfig, tyro.conf.subcommand("evaluate", **over_run)]
         | Annotated[PredictConfig, tyro.conf.subcommand("predict")]
         | Annotated[PushConfig, tyro.conf.subcommand("push")]
         | Annotated[CompareConfig, tyro.conf.subcommand("compare")]

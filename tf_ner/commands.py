@@ -2,9 +2,10 @@
 
 import dataclasses
 import typing
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
@@ -17,7 +18,16 @@ from tf_ner.config import (
     TaskConfig,
     TrainConfig,
 )
-from tf_ner.option_checks import choices, make_path, make_tuple, require, require_at_least
+from tf_ner.option_checks import (
+    choices,
+    make_path,
+    make_tuple,
+    refuse_for,
+    refuse_together,
+    require,
+    require_at_least,
+)
+from tf_ner.option_files import option_kinds, read_options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +47,7 @@ class PushConfig:
 
     def __post_init__(self) -> None:
         make_path(self, "run")
-        require(self, "hub_public", not (self.hub_public and self.hub_private), "no --hub-private beside it")
+        refuse_together(self, "hub_public", "hub_private", self.hub_public and self.hub_private)
 
 
 DEMO = TrainConfig(model="minilm", dataset="sample", epochs=4, learning_rate=3e-4, group_by_length=True)
@@ -66,10 +76,41 @@ class TrainCommand:
             self, "seeds", self.seeds is None or (bool(seeds) and are_seeds), "seeds, each from 0 to 4294967295, once"
         )
 
+    @classmethod
+    def unchecked(cls, path: Path | None = None, *, demo: bool = False) -> Self:
+        """What stands in the place of the defaults: the demo's options, and over them those of a file.
+
+        They are not held against each other yet, for the command line may overrule any of them.
+
+        Raises:
+            ConfigError: The file cannot be read, or is none of options.
+        """
+        own = {name: kind for name, kind in option_kinds(cls).items() if name in ("demo", "seeds")}
+        options = read_options(path, option_kinds(TrainConfig) | own) if path is not None else {}
+        command = {"demo": False, "seeds": None} | {name: options.pop(name) for name in own if name in options}
+        config = _unchecked(TrainConfig, **vars(DEMO if demo or command["demo"] else TrainConfig()) | options)
+        # A switch that is on already could not be typed.
+        command["demo"] = command["demo"] and not demo
+        return _unchecked(cls, **command, options_file=path, config=config)
+
+
+def _unchecked(config_type: type[Any], **values: Any) -> Any:
+    """An object with these values for all its fields, whatever they are."""
+    config = object.__new__(config_type)
+    for name, value in values.items():
+        object.__setattr__(config, name, value)
+    return config
+
+
+# Where data come from: given one of these, none of a run's own counts.
+_OF_SOURCE = ("dataset", "dataset_config", "dataset_revision", "train_file", "validation_file", "test_file")
+# How much of them is scored, which is no matter of how they are read.
+_OF_SCORING = ("max_eval_examples", "eval_batch_size", "bootstrap")
+
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateConfig(TaskConfig):
-    """Score a fine-tuned model."""
+    """Score a fine-tuned model: on the data of its run, read as the run read them, but for what is said here."""
 
     model: Annotated[Positional[str], arg(metavar="MODEL")]
     """A run's output folder, or a model on the Hub."""
@@ -84,6 +125,34 @@ class EvaluateConfig(TaskConfig):
         super().__post_init__()
         make_path(self, "output")
         make_tuple(self, "splits")
+
+    @classmethod
+    def of_run(cls, run: TrainConfig, **options: Any) -> Self:
+        """Scores a model on the data of the run that made it, read as the run read them, but for what is given.
+
+        Args:
+            run: The options of the run.
+            **options: Those of this class: `model`, and what differs.
+
+        Raises:
+            ConfigError: Together they cannot work.
+        """
+        return cls(**cls._reading_of(run, options) | options)
+
+    @classmethod
+    def unchecked(cls, run: TrainConfig, *, model: str, given: Collection[str]) -> Self:
+        """What stands in the place of the defaults where these options are given, which may overrule any of it."""
+        defaults = {field.name: field.default for field in dataclasses.fields(cls)}
+        return _unchecked(cls, **defaults | cls._reading_of(run, given) | {"model": model})
+
+    @staticmethod
+    def _reading_of(run: TrainConfig, given: Collection[str]) -> dict[str, Any]:
+        """How a run read its data, and where it found them unless these options name others."""
+        names = {field.name for field in dataclasses.fields(TaskConfig)} - {*_OF_SCORING}
+        if not set(_OF_SOURCE).isdisjoint(given):
+            # Columns are those of files; a data set on the Hub knows its own.
+            names -= {*_OF_SOURCE, "columns"}
+        return {name: getattr(run, name) for name in names - set(given)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +241,7 @@ class ConvertConfig(ReadingConfig):
         make_path(self, "output")
         require(self, "format", self.format in (None, *typing.get_args(FormatName)), choices(FormatName))
         require(self, "to_scheme", self.to_scheme in (None, *typing.get_args(SchemeName)), choices(SchemeName))
-        require(self, "to_scheme", not self.to_scheme or self.task != "pos", "none for --task pos")
+        refuse_for(self, "to_scheme", "task", self.to_scheme is not None and self.task == "pos")
         writes_spans = self.format == "jsonl-spans"
-        require(self, "format", not (writes_spans and self.task == "pos"), "another, for parts of speech are no spans")
-        require(self, "to_scheme", not (writes_spans and self.to_scheme), "none for jsonl-spans, which has no tags")
+        refuse_for(self, "format", "task", writes_spans and self.task == "pos")
+        refuse_for(self, "to_scheme", "format", writes_spans and self.to_scheme is not None)

@@ -138,7 +138,7 @@ def push_run(config: PushConfig) -> str:
         HubError: The folder holds no run, or the Hub refuses or cannot be reached.
     """
     files_of_run(config.run)
-    run = TrainConfig.load(config.run / RUN_CONFIG) if (config.run / RUN_CONFIG).is_file() else TrainConfig()
+    run = TrainConfig.load_known(config.run / RUN_CONFIG) if (config.run / RUN_CONFIG).is_file() else TrainConfig()
     if not (config.run / "metrics.json").is_file():
         logger.warning("%s holds no metrics.json: it is not, or not yet, a finished run", config.run)
     name = config.hub_model_id or run.hub_model_id or config.run.resolve().name

@@ -7,9 +7,8 @@ from datasets import DatasetDict
 
 from tf_ner.commands import EvaluateConfig
 from tf_ner.corpus.splits import evaluation_splits
-from tf_ner.errors import DataError, ModelError
+from tf_ner.errors import DataError
 from tf_ner.files import require_file, write_json
-from tf_ner.tasks import task_class
 from tf_ner.tasks.task import load_task_corpus
 from tf_ner.training.models import load_trained
 from tf_ner.training.scoring import Scorer
@@ -28,12 +27,7 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     """
     if config.output is not None:
         require_file(config.output)
-    model, task = load_trained(config.model, revision=config.model_revision)
-    if not isinstance(task, task_class(config.task)):
-        raise ModelError(
-            f"Received --task {config.task} and model {config.model!r}, fine-tuned for "
-            f"{task.pipeline_tag.replace('-', ' ')}; expected two that fit. Change --task or the model."
-        )
+    model, task = load_trained(config.model, revision=config.model_revision, task=config.task)
     corpus = load_task_corpus(task.reading_config(config))
     splits = _choose_splits(config, corpus)
     task.compare_outputs(task.output_names_of(corpus))

@@ -1,24 +1,19 @@
 """Models from the model library; nothing else in tf_ner loads one."""
 
 import inspect
-import logging
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import tf_keras as keras
 import transformers
-from huggingface_hub import hf_hub_download, try_to_load_from_cache
-from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from transformers import AutoConfig, PretrainedConfig, PreTrainedTokenizerBase, TFPreTrainedModel
 
-from tf_ner.config import RUN_CONFIG, TrainConfig
+from tf_ner.config import TrainConfig
 from tf_ner.errors import ConfigError, ModelError
 from tf_ner.tasks import task_class, task_classes
+from tf_ner.tasks.run_options import options_of_run
 from tf_ner.tasks.task import Task
 from tf_ner.tasks.tokenizers import load_tokenizer, location_of, model_errors, window_length
-
-logger = logging.getLogger(__name__)
 
 
 def load_untrained(
@@ -41,13 +36,14 @@ def load_untrained(
     location = _location(model, revision)
     with model_errors(model):
         config = AutoConfig.from_pretrained(**location)
-        for other in task_classes():
-            if other is not kind and other.has_head(config):
-                raise ModelError(
-                    f"Received model {model!r}, fine-tuned for {_in_words(other)}; expected an encoder for "
-                    f"{_in_words(kind)}. Begin with a model that is not fine-tuned."
-                )
-        if kind.has_head(config):
+        others = [other for other in task_classes() if other.has_head(config)]
+        # Tasks may share a head: then its outputs say whether it is the one that is wanted.
+        if others and kind not in others:
+            raise ModelError(
+                f"Received model {model!r}, fine-tuned for {_in_words(others[0])}; expected an encoder for "
+                f"{_in_words(kind)}. Begin with a model that is not fine-tuned."
+            )
+        if kind in others:
             own = kind.output_names_in(config)
             if set(own) != set(tag_names):
                 raise ModelError(
@@ -58,53 +54,42 @@ def load_untrained(
         return _model_class(kind).from_pretrained(**location, **kind.model_settings(tag_names))
 
 
-def load_trained(model: str, *, revision: str | None = None) -> tuple[TFPreTrainedModel, Task]:
+def load_trained(model: str, *, revision: str | None = None, task: str | None = None) -> tuple[TFPreTrainedModel, Task]:
     """Loads a fine-tuned model, and how it was trained to read its input.
 
+    Args:
+        model: A run's output folder, or a name on the Hub.
+        revision: Which branch, tag or commit on the Hub.
+        task: What it was fine-tuned for, as in `TASKS`; as the run says, or else as its head says, if not given.
+
     Raises:
-        ModelError: There is none, or it was not fine-tuned for a task that tf_ner knows.
+        ModelError: There is none, or it was not fine-tuned for this task, or for any that tf_ner knows.
     """
     location = _location(model, revision)
+    run = options_of_run(model, revision=revision)
     with model_errors(model):
         config = AutoConfig.from_pretrained(**location)
-        kind = next((known for known in task_classes() if known.has_head(config)), None)
-        if kind is None:
+        kinds = [kind for kind in task_classes() if kind.has_head(config)]
+        if not kinds:
             tasks = " or ".join(map(_in_words, task_classes()))
             raise ModelError(
                 f"Received model {model!r} ({', '.join(config.architectures or ['no architecture named'])}); expected "
                 f"one fine-tuned for {tasks}. Fine-tune it with `tf-ner train` first."
             )
+        if task is not None and task_class(task) not in kinds:
+            raise ModelError(
+                f"Received --task {task} and model {model!r}, fine-tuned for {_in_words(kinds[0])}; expected two that "
+                "fit. Change --task or the model."
+            )
+        # Of several tasks with such a head, the one that is named, or that the run was for.
+        named = task or (run.task if run is not None else None)
+        kind = task_class(named) if named is not None and task_class(named) in kinds else kinds[0]
         loaded = _model_class(kind).from_pretrained(**location)
     tokenizer = load_tokenizer(model, for_words=kind.reads_words, revision=revision)
     name_inputs(tokenizer, loaded)
-    run = _options_of_run(location)
+    run = run or TrainConfig()
     max_length = longest_input(tokenizer, config, run)
     return loaded, kind.of_model(tokenizer, config, max_length=max_length, config=run)
-
-
-def _options_of_run(location: Mapping[str, str]) -> TrainConfig:
-    """How a model was trained, if its folder or repository says so."""
-    folder, revision = location["pretrained_model_name_or_path"], location["revision"]
-    if Path(folder).is_dir():
-        path = Path(folder) / RUN_CONFIG
-        return TrainConfig.load(path) if path.is_file() else TrainConfig()
-    with model_errors(folder):
-        try:
-            return TrainConfig.load(Path(hf_hub_download(folder, RUN_CONFIG, revision=revision)))
-        except LocalEntryNotFoundError:
-            known = try_to_load_from_cache(folder, RUN_CONFIG, revision=revision)
-            reason = "the Hub cannot be reached" if known is None else None
-        except EntryNotFoundError:
-            reason = None
-        except ConfigError as error:
-            reason = str(error)
-    if reason is not None:
-        logger.warning(
-            "Received model %r, of which it is not known how it was trained (%s): it reads as much as the encoder can",
-            folder,
-            reason,
-        )
-    return TrainConfig()
 
 
 def longest_input(tokenizer: PreTrainedTokenizerBase, model_config: PretrainedConfig, config: TrainConfig) -> int:
