@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from transformers import TFPreTrainedModel
 
 from tf_ner.errors import ConfigError, ModelError
-from tf_ner.tasks.outputs import read_out, without_padding
+from tf_ner.tasks.outputs import logits_of, read_out, without_padding
 from tf_ner.tasks.tagged import AnnotatedText, Entity, TaggedWords
 from tf_ner.tasks.task import Outputs, Task
 from tf_ner.tasks.text_classification import ClassifiedText
@@ -40,7 +40,7 @@ class Predictor:
 
         @tf.function(input_signature=[spec])
         def predict_batch(inputs: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-            return read_out(task, model(inputs, training=False).logits)
+            return read_out(task, logits_of(model(inputs, training=False)))
 
         self._predict_batch = predict_batch
 

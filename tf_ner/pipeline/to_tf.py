@@ -8,6 +8,7 @@ import tensorflow as tf
 from datasets import Dataset, List
 from transformers import DataCollatorForTokenClassification, DataCollatorWithPadding, PreTrainedTokenizerFast
 
+from tf_ner.errors import ConfigError
 from tf_ner.pipeline.sampling import Batches, evaluation_batches, is_filler, rows_behind, training_batches
 from tf_ner.tasks.task import IGNORED
 
@@ -35,6 +36,10 @@ def make_dataset(
         group_by_length: Random batches of rows of similar length; of no effect without `shuffle`.
         seed: Seed of the order.
 
+    Raises:
+        ConfigError: While training, where a second pass begins over the batches of several epochs: Keras reads all of
+            them in each of its own epochs unless `steps_per_epoch` says how many one has.
+
     Returns:
         Batches of ({`input_ids`: <int64>[batch, subwords], …}, labels <int64>[batch, subwords]), each padded to its
         longest row, labels with -100; or labels <int64>[batch] or <float32>[batch], where a row has one. Its
@@ -49,7 +54,30 @@ def make_dataset(
             )
         else:
             batches += evaluation_batches(lengths, batch_size=batch_size)
-    return batches_to_tf(windows, batches, tokenizer=tokenizer)
+    dataset = batches_to_tf(windows, batches, tokenizer=tokenizer)
+    return dataset if epochs == 1 else _read_once(dataset, num_batches=len(batches), epochs=epochs)
+
+
+def _read_once(dataset: tf.data.Dataset, *, num_batches: int, epochs: int) -> tf.data.Dataset:
+    """Lets a data set be read to its end only once."""
+    was_read = False
+
+    def check(number: int) -> np.int64:
+        nonlocal was_read
+        if number == 0 and was_read:
+            raise ConfigError(
+                f"Received a second pass over the batches of all {epochs} epochs; expected one pass. Give `fit` "
+                f"steps_per_epoch={num_batches // epochs}, or else it reads all epochs in each of its own."
+            )
+        was_read = was_read or number == num_batches - 1
+        return np.int64(number)
+
+    # Behind all that reads ahead: what nobody asked for is not read.
+    def checked(number: tf.Tensor, batch: Any) -> Any:
+        with tf.control_dependencies([tf.numpy_function(check, [number], tf.int64)]):
+            return tf.nest.map_structure(tf.identity, batch)
+
+    return dataset.enumerate().map(checked)
 
 
 def batches_to_tf(

@@ -1,11 +1,31 @@
 """A model's logits → what it says, and how sure it is. The one file of this room that needs TensorFlow."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from tf_ner.errors import ModelError
 from tf_ner.tasks.task import Task
+
+
+def logits_of(outputs: Any) -> tf.Tensor:
+    """The logits among what a model gives: by that name, as the models of transformers do, or its only output.
+
+    Raises:
+        ModelError: It gives something else.
+    """
+    if hasattr(outputs, "logits"):
+        return outputs.logits
+    if isinstance(outputs, Mapping) and "logits" in outputs:
+        return outputs["logits"]
+    if tf.is_tensor(outputs):
+        return outputs
+    raise ModelError(
+        f"Received a model whose output is {type(outputs).__name__}; expected logits, alone or by that name. Let the "
+        "model give the logits of its last layer."
+    )
 
 
 def read_out(task: Task, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

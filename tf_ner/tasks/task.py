@@ -221,10 +221,10 @@ class Task(ABC):
         """Writes a split with what is right and what the model says."""
 
     def compare_outputs(self, of_data: Sequence[str]) -> None:
-        """Says which tags or labels of the data the model cannot predict.
+        """Makes sure that the model can predict some of the tags or labels of the data.
 
         Raises:
-            DataError: All of them, so that a score would mean nothing.
+            DataError: It cannot, so that a score would mean nothing.
         """
         unknown = [name for name in of_data if name not in self.output_names]
         if bool(of_data) != bool(self.output_names):
@@ -235,8 +235,6 @@ class Task(ABC):
                 f"Received data with the {self.outputs_word} {', '.join(of_data)}; expected some of the model's "
                 f"({', '.join(self.output_names)}). Use data of the kind the model was trained on."
             )
-        if unknown:
-            logger.warning("the model never predicts %s, which the data has", ", ".join(unknown))
 
     # Answers to new input.
 
@@ -290,6 +288,22 @@ def load_task_corpus(config: TaskConfig) -> DatasetDict:
                 f"Leave out {option}, or change --task."
             )
     return task_class(config.task).load_corpus(config)
+
+
+def warn_of_unknown(counts: Mapping[str, int], *, total: int, what: str) -> None:
+    """Says what of a split the model does not know, if anything.
+
+    Args:
+        counts: How much of the split has each tag or label that the model does not have.
+        total: How much there is in all.
+        what: What is counted, in many.
+    """
+    unknown = {name: count for name, count in counts.items() if count}
+    if unknown:
+        logger.warning(
+            "%d of %d %s are %s, which the model does not have and never predicts: nothing is learnt from them",
+            sum(unknown.values()), total, what, ", ".join(f"{name} ({count})" for name, count in unknown.items()),
+        )  # fmt: skip
 
 
 def foreign_options(task: str) -> frozenset[str]:

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from tf_ner.corpus.text_labels import HIDDEN
 from tf_ner.errors import ConfigError, DataError, ModelError
-from tf_ner.tasks.task import IGNORED, EncodedRows
+from tf_ner.tasks.task import IGNORED, EncodedRows, warn_of_unknown
 
 Texts = str | tuple[str, str]
 """A text, or a pair of texts."""
@@ -76,8 +76,10 @@ class TextEncoder:
                 name, and one that the model does not have is ignored by the loss.
         """
         columns = text_columns_of(rows)
-        values = self.references(rows).values
+        values, names = self.references(rows)
         if self.label_names:
+            unknown = {name: int((values == names.index(name)).sum()) for name in names[len(self.label_names) :]}
+            warn_of_unknown(unknown, total=len(values), what="texts")
             values = np.where(values < len(self.label_names), values, IGNORED)
 
         def encode_batch(batch: dict[str, list[Any]], numbers: list[int]) -> dict[str, list[Any]]:

@@ -1,5 +1,6 @@
 """Words → subwords with labels, in windows where a sentence is longer than the encoder."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,7 @@ from tf_ner.config import LabelAlignment
 from tf_ner.corpus.tags import inside
 from tf_ner.errors import ConfigError, ModelError
 from tf_ner.tasks.subwords import NO_WORD, first_subwords, word_ids_of
-from tf_ner.tasks.task import IGNORED, EncodedRows, Ids
+from tf_ner.tasks.task import IGNORED, EncodedRows, Ids, warn_of_unknown
 from tf_ner.tasks.tokenizers import joins_words
 from tf_ner.tasks.windows import split_into_windows
 
@@ -97,7 +98,12 @@ class WordEncoder:
                 name. A tag that the model does not have is ignored by the loss.
         """
         ids = {name: number for number, name in enumerate(self.tag_names)}
-        model_ids = [ids.get(name, IGNORED) for name in sentences.features["tags"].feature.names]
+        names = sentences.features["tags"].feature.names
+        model_ids = [ids.get(name, IGNORED) for name in names]
+        if IGNORED in model_ids:
+            used = Counter(names[tag] for row in sentences["tags"] for tag in row)
+            unknown = {name: used[name] for name in names if name not in ids}
+            warn_of_unknown(unknown, total=used.total(), what="words")
         num_words = np.array([len(words) for words in sentences["words"]], dtype=np.int64)
         first_words = np.cumsum(num_words) - num_words
 

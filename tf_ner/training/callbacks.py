@@ -3,8 +3,10 @@
 import csv
 import logging
 import math
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import tf_keras as keras
 from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
-from tf_ner.errors import DataError
+from tf_ner.errors import ConfigError, DataError
 from tf_ner.files import replaced_whole
 from tf_ner.hub.background import BackgroundUploader
 from tf_ner.hub.weights import save_model
@@ -30,6 +32,9 @@ class MetricsCallback(keras.callbacks.Callback):
 
     Writes `val_loss`, and `val_` with the name of each score of the task, or of what `compute_metrics` gives. Must
     stand before the callbacks that read them, such as early stopping and `SaveBest`. Keeps predictions and no logits.
+
+    Raises:
+        ConfigError: When the training begins, if a callback of Keras that reads one of these scores stands before it.
 
     Args:
         rows: As `load_corpus` or `load_texts` gives them.
@@ -57,6 +62,30 @@ class MetricsCallback(keras.callbacks.Callback):
         self.scorer = Scorer(rows, task, batch_size=batch_size, pad_to_length=pad_to_length, steps=steps)
         self._task = task
         self._compute_metrics = compute_metrics
+        self._beside: list[keras.callbacks.Callback] = []
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        # Keras tells a callback nothing of the others; the list of them is in the hands of whoever calls this.
+        caller = sys._getframe(1).f_locals.get("self")
+        self._beside = list(caller.callbacks) if isinstance(caller, keras.callbacks.CallbackList) else []
+        names = () if self._compute_metrics is not None else self._task.log_names
+        # Keras writes a loss of its own where `fit` has validation data.
+        self._require_readers_behind([f"val_{name}" for name in names if name != "loss"])
+
+    def _require_readers_behind(self, names: Iterable[str]) -> None:
+        """Stops where a callback that is called before this one waits for its scores: it would never see them.
+
+        Raises:
+            ConfigError: One does.
+        """
+        written = set(names)
+        for callback in takewhile(lambda callback: callback is not self, self._beside):
+            if (monitor := getattr(callback, "monitor", None)) in written:
+                own, other = type(self).__name__, type(callback).__name__
+                raise ConfigError(
+                    f"Received {other}, which reads {monitor}, before {own}, which writes it; expected it behind. Put "
+                    f"{own} first among the callbacks."
+                )
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         scored = self.scorer.score(self.model)
@@ -74,7 +103,9 @@ class MetricsCallback(keras.callbacks.Callback):
             }
             values = {"loss": scored.metrics["loss"], **numbers}
         if logs is not None:
-            logs.update({f"val_{name}": value for name, value in values.items()})
+            named = {f"val_{name}": value for name, value in values.items()}
+            self._require_readers_behind(named.keys() - logs.keys())
+            logs.update(named)
 
 
 class SeqevalCallback(MetricsCallback):

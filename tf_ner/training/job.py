@@ -22,7 +22,7 @@ from tf_ner.tasks.tokenizer_checks import tokenizer_warning
 from tf_ner.tasks.tokenizers import load_tokenizer
 from tf_ner.training.callbacks import MetricsCallback
 from tf_ner.training.models import load_untrained, longest_input, name_inputs, outputs_in_float32
-from tf_ner.training.plan import Plan, make_plan
+from tf_ner.training.plan import Plan, hint_of_few_steps, make_plan
 from tf_ner.training.recipe import Recipe, make_recipe
 from tf_ner.training.resume import ResumePoint, find_resume_point, with_pinned_revisions
 from tf_ner.training.scoring import Scorer, ScoringSteps
@@ -83,6 +83,7 @@ def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
     corpus, validation = _load_splits(config)
     with strategy.scope():
         model, task = _load_model(config, corpus)
+    is_new_head = not task.has_head(model.config)
     encoded = task.encode_split(corpus["train"])
     how: dict[str, Any] = {
         "batch_size": config.eval_batch_size,
@@ -94,6 +95,10 @@ def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
     if resume_point is not None:
         resume_point.require_same(plan, model.config)
     _require_same_elsewhere(strategy, config, plan, resume_point)
+    if is_new_head:
+        width = getattr(model.config, "hidden_size", 0)
+        if hint := hint_of_few_steps(plan, learning_rate=config.learning_rate, hidden_size=width):
+            logger.warning("%s", hint)
     recipe = make_recipe(config, model, task, encoded)
     scorers = {validation: evaluation.scorer}
     for split in evaluation_splits(corpus):

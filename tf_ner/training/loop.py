@@ -9,6 +9,8 @@ import tensorflow as tf
 import tf_keras as keras
 from transformers import TFPreTrainedModel
 
+from tf_ner.errors import DataError
+from tf_ner.tasks.outputs import logits_of
 from tf_ner.training.best import BestScore
 from tf_ner.training.dropout import dropping_by, fold_in, make_dropout_repeatable, seed_of_step
 from tf_ner.training.losses import MeanLoss, sum_over_replicas
@@ -78,13 +80,22 @@ def training_steps(
 
     Yields:
         After each step, and after the evaluation where one follows, where the training is.
+
+    Raises:
+        DataError: There are fewer batches than steps; those that there are have been learnt from.
     """
     num_steps = num_steps or first_step + len(dataset)
     steps_per_epoch = steps_per_epoch or num_steps
     best = BestScore(best_metric)
     batches = iter(_distributed(dataset, model.distribute_strategy))
     for step in range(first_step + 1, num_steps + 1):
-        inputs, labels = next(batches)
+        try:
+            inputs, labels = next(batches)
+        except StopIteration:
+            raise DataError(
+                f"Received {step - 1 - first_step} batches for the steps {first_step + 1} to {num_steps}; expected "
+                f"{num_steps - first_step}. Give the data set more epochs, or lower num_steps."
+            ) from None
         loss = train_step(inputs, labels)
         is_due = step % (eval_every or steps_per_epoch) == 0 or step == num_steps
         scores = evaluate() if evaluate is not None and is_due else None
@@ -130,7 +141,7 @@ def make_train_step(
     """Makes the step of a training, as each replica takes it.
 
     Args:
-        model: Gives `logits`.
+        model: Of transformers, or of Keras with the logits as its output.
         loss: Says what is added up, and what the sum is divided by.
         optimizer: Need not clip; that is done here.
         variables: What is trained; all that is trainable in the model if not given.
@@ -158,7 +169,7 @@ def make_train_step(
         inputs: Inputs, labels: tf.Tensor, weight: tf.Tensor, noise: tf.Tensor | None
     ) -> tuple[tf.Tensor, Gradients]:
         with dropping_by(noise), tf.GradientTape() as tape:
-            logits = model(inputs, training=True).logits
+            logits = logits_of(model(inputs, training=True))
             part = tf.math.divide_no_nan(loss.total(labels, logits), weight)
             target = optimizer.get_scaled_loss(part) if is_scaled else part
         gradients = tape.gradient(target, variables)

@@ -1,6 +1,7 @@
 """What a training learns from, step by step, told before the first one."""
 
 import hashlib
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -70,3 +71,23 @@ def make_plan(encoded: EncodedRows, validation: EncodedRows, config: TrainConfig
         )
     ]
     return Plan(encoded=encoded, validation=validation, batches=batches, epochs=config.epochs)
+
+
+# What a new head needs at the least, as the sum of the learning rates of all steps: 100 steps at the default rate.
+_LEAST_LEARNING = 100 * 2e-5
+# Learning rate and steps by which encoders of this width, and wider ones, learn from little.
+_SMALL, _LARGE = (3e-4, 100), (1e-4, 200)
+_LARGE_WIDTH = 768
+
+
+def hint_of_few_steps(plan: Plan, *, learning_rate: float, hidden_size: int) -> str | None:
+    """What to type where a new head will hardly learn anything in so few steps; None where there are enough."""
+    num_steps = len(plan.batches)
+    if num_steps * learning_rate >= _LEAST_LEARNING:
+        return None
+    rate, least_steps = _LARGE if hidden_size >= _LARGE_WIDTH else _SMALL
+    epochs = max(plan.epochs, math.ceil(least_steps / plan.steps_per_epoch))
+    return (
+        f"{num_steps} steps at a learning rate of {learning_rate:g} will hardly teach a new head anything: for so "
+        f"little data try --epochs {epochs} --learning-rate {rate:g}"
+    )

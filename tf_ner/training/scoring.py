@@ -10,7 +10,7 @@ from transformers import TFPreTrainedModel
 
 from tf_ner.pipeline.replicas import ReplicaBatches
 from tf_ner.pipeline.sampling import evaluation_batches, is_filler
-from tf_ner.tasks.outputs import read_out, without_padding
+from tf_ner.tasks.outputs import logits_of, read_out, without_padding
 from tf_ner.tasks.task import Outputs, SplitScores, Task
 from tf_ner.training.losses import make_loss
 from tf_ner.training.strategies import add_over_processes
@@ -132,7 +132,7 @@ def _make_step(model: TFPreTrainedModel, task: Task, element_spec: Any, *, jit_c
     loss = make_loss(task)
 
     def step(inputs: dict[str, tf.Tensor], labels: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        logits = model(inputs, training=False).logits
+        logits = logits_of(model(inputs, training=False))
         return *read_out(task, logits), loss.total(labels, logits), loss.weight(labels)
 
     of_replica = tf.function(step, jit_compile=True) if jit_compile else step

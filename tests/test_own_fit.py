@@ -1,0 +1,155 @@
+"""The parts around a `fit` or a loop of one's own, used in ways that would go wrong unsaid."""
+
+import logging
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from tf_ner import (
+    MetricsCallback,
+    SeqevalCallback,
+    TextClassification,
+    TokenClassification,
+    TokenClassificationLoss,
+    TrainConfig,
+    load_texts,
+    make_dataset,
+    num_batches,
+    train,
+    training_steps,
+)
+from tf_ner.errors import ConfigError, DataError
+from tf_ner.pipeline.sampling import training_batches
+from tf_ner.training.plan import Plan, hint_of_few_steps
+
+BATCH_SIZE = 4
+
+
+@pytest.fixture
+def windows(task, corpus):
+    return task.encode_split(corpus["train"]).windows
+
+
+@pytest.fixture
+def tagger(task):
+    """A functional model of Keras whose only output is the logits."""
+    ids = keras.Input([None], dtype=tf.int32, name="input_ids")
+    embedded = keras.layers.Embedding(len(task.tokenizer), 8)(ids)
+    model = keras.Model({"input_ids": ids}, keras.layers.Dense(len(task.tag_names))(embedded))
+    model.compile(keras.optimizers.Adam(3e-2), loss=TokenClassificationLoss())
+    return model
+
+
+def batches(task, windows, **options):
+    return make_dataset(windows, tokenizer=task.tokenizer, batch_size=BATCH_SIZE, shuffle=True, **options).map(
+        lambda inputs, labels: ({"input_ids": inputs["input_ids"]}, labels)
+    )
+
+
+def test_seqeval_of_a_functional_model(tagger, task, corpus, windows):
+    steps = num_batches(len(windows), BATCH_SIZE)
+    dataset = batches(task, windows, epochs=20)
+    scores = SeqevalCallback(corpus["train"], task)
+    history = tagger.fit(dataset, epochs=20, steps_per_epoch=steps, callbacks=[scores], verbose=0).history
+    assert history["val_f1"][-1] > history["val_f1"][0]
+    assert history["val_loss"][-1] < 1
+
+
+def test_several_epochs_are_read_once(tagger, task, windows):
+    """Without `steps_per_epoch` Keras would read all of them in each of its own epochs."""
+    dataset = batches(task, windows, epochs=3)
+    next(iter(dataset))
+    losses = []
+    count = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: losses.append(logs["loss"]))
+    with pytest.raises(tf.errors.OpError, match=r"second pass over the batches of all 3 epochs.*steps_per_epoch"):
+        tagger.fit(dataset, epochs=3, callbacks=[count], verbose=0)
+    assert len(losses) == 3 * num_batches(len(windows), BATCH_SIZE)
+    one = batches(task, windows)
+    assert len(list(one)) == len(list(one)) == len(one)
+
+
+@pytest.mark.parametrize("kind", [keras.callbacks.EarlyStopping, keras.callbacks.ReduceLROnPlateau])
+def test_who_reads_scores_must_stand_behind_who_writes_them(tagger, task, corpus, windows, kind):
+    scores = SeqevalCallback(corpus["validation"], task)
+    reader = kind(monitor="val_f1", mode="max", patience=1)
+    with pytest.raises(ConfigError, match=f"{kind.__name__}, which reads val_f1, before SeqevalCallback"):
+        tagger.fit(batches(task, windows), callbacks=[reader, scores], verbose=0)
+    assert int(tagger.optimizer.iterations) == 0
+    tagger.fit(batches(task, windows), callbacks=[scores, reader], verbose=0)
+    # That of validation data given to `fit` is there before any callback is called.
+    reader = kind(monitor="val_loss", patience=1)
+    tagger.fit(
+        batches(task, windows), validation_data=batches(task, windows), callbacks=[reader, scores], verbose=0
+    )  # fmt: skip
+    with pytest.raises(ConfigError, match=f"{kind.__name__}, which reads val_loss, before SeqevalCallback"):
+        tagger.fit(batches(task, windows), callbacks=[reader, scores], verbose=0)
+
+
+def test_scores_of_one_s_own_too(tagger, task, corpus, windows):
+    scores = MetricsCallback(corpus["validation"], task, lambda predictions, references: {"mine": 1.0})
+    reader = keras.callbacks.EarlyStopping(monitor="val_mine", patience=1)
+    with pytest.raises(ConfigError, match="reads val_mine, before MetricsCallback"):
+        tagger.fit(batches(task, windows), callbacks=[reader, scores], verbose=0)
+
+
+def test_fewer_batches_than_steps(tagger, task, windows):
+    dataset = batches(task, windows)
+    steps = training_steps(
+        tagger, dataset, train_step=lambda inputs, labels: tf.constant(0.0), optimizer=tagger.optimizer, num_steps=5,
+        first_step=1,
+    )  # fmt: skip
+    updates = []
+    with pytest.raises(DataError, match=f"{len(dataset)} batches for the steps 2 to 5; expected 4"):
+        updates.extend(steps)
+    assert len(updates) < 4
+    assert [update.step for update in steps] == []
+
+
+def test_a_tag_that_the_task_does_not_have(tokenizer, corpus, caplog):
+    names = corpus["train"].features["tags"].feature.names
+    few = TokenClassification(tokenizer, tuple(name for name in names if name != "B-LOC"), max_length=64)
+    with caplog.at_level(logging.WARNING, logger="tf_ner"):
+        few.encode_split(corpus["train"])
+    locations = sum(names[tag] == "B-LOC" for row in corpus["train"]["tags"] for tag in row)
+    words = sum(map(len, corpus["train"]["words"]))
+    [message] = caplog.messages
+    assert message.startswith(f"{locations} of {words} words are B-LOC ({locations}), which the model does not have")
+
+
+def test_a_label_that_the_task_does_not_have(tokenizer, tmp_path, caplog):
+    (tmp_path / "train.tsv").write_text("text\tlabel\nAda came\tgood\nNobody came\tbad\nAcme sold\tbad\n")
+    texts = load_texts(tmp_path)
+    few = TextClassification(tokenizer, ("good", "fine"), max_length=64)
+    with caplog.at_level(logging.WARNING, logger="tf_ner"):
+        few.encode_split(texts["train"])
+    [message] = caplog.messages
+    assert message.startswith("2 of 3 texts are bad (2), which the model does not have")
+
+
+@pytest.mark.parametrize(
+    ("num_examples", "epochs", "rate", "width", "advised"),
+    [
+        (110, 3, 2e-5, 384, "--epochs 8 --learning-rate 0.0003"),
+        (110, 3, 2e-5, 768, "--epochs 15 --learning-rate 0.0001"),
+        (8, 300, 1e-6, 384, "--epochs 300 --learning-rate 0.0003"),
+        (110, 8, 3e-4, 384, None),
+        (110, 15, 1e-4, 768, None),
+        (14041, 3, 2e-5, 768, None),
+    ],
+)
+def test_so_few_steps_that_they_hardly_teach_anything(num_examples, epochs, rate, width, advised):
+    of_epoch = training_batches(np.ones(num_examples, np.int64), batch_size=8, seed=0, epoch=0)
+    plan = Plan(encoded=None, validation=None, batches=of_epoch * epochs, epochs=epochs)
+    hint = hint_of_few_steps(plan, learning_rate=rate, hidden_size=width)
+    assert hint is None if advised is None else (advised in hint and str(len(of_epoch) * epochs) in hint)
+
+
+def test_a_run_of_few_steps_says_so_and_one_that_goes_on_from_a_head_does_not(tiny_bert, corpus_dir, tmp_path, caplog):
+    options = {"dataset": str(corpus_dir), "epochs": 1, "max_eval_examples": 2}
+    for name, model, is_said in (("first", str(tiny_bert), True), ("second", str(tmp_path / "first"), False)):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, logger="tf_ner"):
+            train(TrainConfig(model=model, output_dir=tmp_path / name, **options), verbose=0)
+        assert any("hardly teach" in message for message in caplog.messages) == is_said
