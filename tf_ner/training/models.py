@@ -11,6 +11,7 @@ import transformers
 from huggingface_hub import hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from transformers import AutoConfig, PretrainedConfig, PreTrainedTokenizerBase, TFPreTrainedModel
+from transformers.utils import is_tf_available
 
 from tf_ner.config import RUN_CONFIG, TrainConfig
 from tf_ner.errors import ConfigError, ModelError
@@ -155,6 +156,11 @@ def _outputs(names: Sequence[str]) -> str:
 
 
 def _model_class(kind: type[Task]) -> Any:
+    if not is_tf_available():
+        raise ModelError(
+            "Received a transformers that has found no TensorFlow, though it is running; expected one that has. Import "
+            "tf_ner before transformers, and set neither USE_TF=0 nor USE_TORCH=1."
+        )
     return getattr(transformers, kind.model_class)
 
 

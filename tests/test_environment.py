@@ -1,0 +1,91 @@
+"""Machines that are not as one expects: another TensorFlow, no disk, no home, no room for files."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# Processes of their own, since what is tried is what a process finds when it begins.
+HIDE_TENSORFLOW = """
+from importlib import metadata
+find = metadata.MetadataPathFinder.find_distributions
+metadata.MetadataPathFinder.find_distributions = lambda *context: (
+    found for found in find(*context) if found.name != "tensorflow"
+)
+"""
+TAKE_A_BATCH = """
+import sys
+import tf_ner
+assert not {"tensorflow", "transformers"} & sys.modules.keys()
+model, data = sys.argv[1:]
+corpus = tf_ner.load_corpus(data)
+names = tuple(corpus["train"].features["tags"].feature.names)
+task = tf_ner.TokenClassification(tf_ner.load_tokenizer(model), names, max_length=64, stride=8)
+dataset = tf_ner.make_dataset(task.encode_split(corpus["train"]).windows, tokenizer=task.tokenizer, batch_size=4)
+encoder = tf_ner.load_untrained(model, tag_names=names)
+print(encoder(next(iter(dataset))[0]).logits.shape[0], metadata.version("tensorflow"))
+"""
+
+
+@pytest.fixture
+def with_tensorflow_tpu(tmp_path):
+    """Runs code where TensorFlow came with tensorflow-tpu, as far as Python can see."""
+    site = tmp_path / "site"
+    (site / "tensorflow_tpu-2.20.7.dist-info").mkdir(parents=True)
+    (site / "tensorflow_tpu-2.20.7.dist-info" / "METADATA").write_text("Name: tensorflow-tpu\nVersion: 2.20.7\n")
+    (site / "tensorflow").symlink_to(Path(find_spec("tensorflow").origin).parent)
+
+    def run(code, *arguments):
+        variables = os.environ | {"PYTHONPATH": f"{site}{os.pathsep}{ROOT}"}
+        command = [sys.executable, "-c", HIDE_TENSORFLOW + code, *map(str, arguments)]
+        return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.mark.parametrize("before", ["", "import datasets"])
+def test_tensorflow_for_tpus_is_tensorflow(with_tensorflow_tpu, tiny_bert, corpus_dir, before):
+    done = with_tensorflow_tpu(before + TAKE_A_BATCH, tiny_bert, corpus_dir)
+    assert done.stdout.split() == ["4", "2.20.7"], done.stderr
+
+
+def test_transformers_that_looked_for_tensorflow_before_is_told(with_tensorflow_tpu, tiny_bert):
+    code = f"""
+import transformers, tf_ner
+try: tf_ner.load_untrained({str(tiny_bert)!r}, tag_names=("O", "B-PER"))
+except tf_ner.TfNerError as error: print(error)
+"""
+    done = with_tensorflow_tpu(code)
+    assert "before transformers" in done.stdout, done.stderr
+    assert "network" not in done.stdout
+
+
+def test_ordinary_tensorflow_is_found_as_ever():
+    code = "import sys; before = [*sys.meta_path]; import tf_ner; assert sys.meta_path == before"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_the_requirements_of_a_tpu_are_all_but_what_would_bring_tensorflow():
+    def names_of(lines):
+        return {re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in lines}
+
+    def pins_in(name):
+        return {line for line in (ROOT / name).read_text(encoding="utf-8").splitlines() if not line.startswith("#")}
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    of_tpu, tested = pins_in("requirements-tpu.txt"), pins_in("requirements.txt")
+    only_there = names_of(of_tpu - tested)
+    assert only_there == {"libtpu", "tensorflow-tpu"}
+    assert names_of(of_tpu) == names_of(project["dependencies"]) - {"tensorflow", "tf-keras"} | only_there
+    [pin] = [line for line in tested if line.startswith("tensorflow==")]
+    assert pin.replace("tensorflow", "tensorflow-tpu") in of_tpu
+    [keras] = [line for line in tested if line.startswith("tf_keras==")]
+    for name in ("requirements-tpu.txt", "Makefile", "docs/training.md"):
+        assert f"--no-deps {keras.replace('_', '-')} " in (ROOT / name).read_text(encoding="utf-8")
