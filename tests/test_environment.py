@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tf_ner.errors import ConfigError
+from tf_ner.training.strategies import choose_strategy, unseen_gpu_warning
+
 ROOT = Path(__file__).parents[1]
 
 # Processes of their own, since what is tried is what a process finds when it begins.
@@ -89,3 +92,36 @@ def test_the_requirements_of_a_tpu_are_all_but_what_would_bring_tensorflow():
     [keras] = [line for line in tested if line.startswith("tf_keras==")]
     for name in ("requirements-tpu.txt", "Makefile", "docs/training.md"):
         assert f"--no-deps {keras.replace('_', '-')} " in (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [
+        ("dev/nvidia0", "tensorflow[and-cuda]"),
+        ("proc/driver/nvidia/gpus/0000:01:00.0", "tensorflow[and-cuda]"),
+        ("dev/dxg", "tensorflow[and-cuda]"),
+        ("dev/kfd", "tensorflow-rocm"),
+    ],
+)
+def test_a_gpu_that_tensorflow_does_not_see_is_told(file, what, tmp_path):
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).touch()
+    warning = unseen_gpu_warning(root=tmp_path, variables={})
+    assert str(tmp_path / file) in warning
+    assert what in warning
+    for hidden in ("", "-1"):
+        hides = {"CUDA_VISIBLE_DEVICES": hidden, "HIP_VISIBLE_DEVICES": hidden}
+        assert unseen_gpu_warning(root=tmp_path, variables=hides) is None
+
+
+def test_where_there_is_no_gpu_none_is_told(tmp_path):
+    (tmp_path / "dev").mkdir()
+    # The driver without a card, and what steers it.
+    for file in ("nvidiactl", "nvidia-uvm"):
+        (tmp_path / "dev" / file).touch()
+    assert unseen_gpu_warning(root=tmp_path, variables={}) is None
+
+
+def test_the_reason_why_there_is_no_tpu_is_told_to_its_end():
+    with pytest.raises(ConfigError, match=r"no TPU 'local' \(.*Registered devices: \[CPU\].*\]\); expected"):
+        choose_strategy(tpu=True, tpu_name="local")
