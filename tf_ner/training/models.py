@@ -10,14 +10,14 @@ import tf_keras as keras
 import transformers
 from huggingface_hub import hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-from transformers import AutoConfig, PretrainedConfig, PreTrainedTokenizerBase, TFPreTrainedModel
+from transformers import PretrainedConfig, PreTrainedTokenizerBase, TFPreTrainedModel
 from transformers.utils import is_tf_available
 
 from tf_ner.config import RUN_CONFIG, TrainConfig
 from tf_ner.errors import ConfigError, ModelError
 from tf_ner.tasks import task_class, task_classes
 from tf_ner.tasks.task import Task
-from tf_ner.tasks.tokenizers import load_tokenizer, location_of, model_errors, window_length
+from tf_ner.tasks.tokenizers import load_config, load_tokenizer, location_of, model_errors, window_length
 
 logger = logging.getLogger(__name__)
 
@@ -39,24 +39,25 @@ def load_untrained(
         ModelError: There is none, it has no TensorFlow class, or it was fine-tuned for other tags or another task.
     """
     kind = task_class(task)
-    location = _location(model, revision)
-    with model_errors(model):
-        config = AutoConfig.from_pretrained(**location)
-        for other in task_classes():
-            if other is not kind and other.has_head(config):
-                raise ModelError(
-                    f"Received model {model!r}, fine-tuned for {_in_words(other)}; expected an encoder for "
-                    f"{_in_words(kind)}. Begin with a model that is not fine-tuned."
-                )
-        if kind.has_head(config):
-            own = kind.output_names_in(config)
-            if set(own) != set(tag_names):
-                raise ModelError(
-                    f"Received model {model!r}, fine-tuned for {_outputs(own)}; expected {_outputs(tag_names)}, as the "
-                    "data has. Begin with a model that is not fine-tuned."
-                )
-            tag_names = own
-        return _model_class(kind).from_pretrained(**location, **kind.model_settings(tag_names))
+    config = load_config(model, revision=revision)
+    for other in task_classes():
+        if other is not kind and other.has_head(config):
+            raise ModelError(
+                f"Received model {model!r}, fine-tuned for {_in_words(other)}; expected an encoder for "
+                f"{_in_words(kind)}. Begin with a model that is not fine-tuned."
+            )
+    if kind.has_head(config):
+        own = kind.output_names_in(config)
+        if set(own) != set(tag_names):
+            raise ModelError(
+                f"Received model {model!r}, fine-tuned for {_outputs(own)}; expected {_outputs(tag_names)}, as the "
+                "data has. Begin with a model that is not fine-tuned."
+            )
+        tag_names = own
+    loaded, missing = _load_weights(kind, model, revision, **kind.model_settings(tag_names))
+    if len(missing) >= len(loaded.weights):
+        raise _foreign_weights(model, missing)
+    return loaded
 
 
 def load_trained(model: str, *, revision: str | None = None) -> tuple[TFPreTrainedModel, Task]:
@@ -65,22 +66,41 @@ def load_trained(model: str, *, revision: str | None = None) -> tuple[TFPreTrain
     Raises:
         ModelError: There is none, or it was not fine-tuned for a task that tf_ner knows.
     """
-    location = _location(model, revision)
-    with model_errors(model):
-        config = AutoConfig.from_pretrained(**location)
-        kind = next((known for known in task_classes() if known.has_head(config)), None)
-        if kind is None:
-            tasks = " or ".join(map(_in_words, task_classes()))
-            raise ModelError(
-                f"Received model {model!r} ({', '.join(config.architectures or ['no architecture named'])}); expected "
-                f"one fine-tuned for {tasks}. Fine-tune it with `tf-ner train` first."
-            )
-        loaded = _model_class(kind).from_pretrained(**location)
+    config = load_config(model, revision=revision)
+    kind = next((known for known in task_classes() if known.has_head(config)), None)
+    if kind is None:
+        tasks = " or ".join(map(_in_words, task_classes()))
+        raise ModelError(
+            f"Received model {model!r} ({', '.join(config.architectures or ['no architecture named'])}); expected "
+            f"one fine-tuned for {tasks}. Fine-tune it with `tf-ner train` first."
+        )
+    kind.output_names_in(config)
+    loaded, missing = _load_weights(kind, model, revision)
+    if missing:
+        raise _foreign_weights(model, missing)
     tokenizer = load_tokenizer(model, for_words=kind.reads_words, revision=revision)
     name_inputs(tokenizer, loaded)
-    run = _options_of_run(location)
+    run = _options_of_run(_location(model, revision))
     max_length = longest_input(tokenizer, config, run)
     return loaded, kind.of_model(tokenizer, config, max_length=max_length, config=run)
+
+
+def _load_weights(
+    kind: type[Task], model: str, revision: str | None, **settings: Any
+) -> tuple[TFPreTrainedModel, list[str]]:
+    """A model, and which of its weights are not in its files: those are new, which transformers only warns of."""
+    with model_errors(model, "weights"):
+        loaded, info = _model_class(kind).from_pretrained(
+            **_location(model, revision), **settings, output_loading_info=True
+        )
+    return loaded, sorted(info["missing_keys"])
+
+
+def _foreign_weights(model: str, missing: Sequence[str]) -> ModelError:
+    return ModelError(
+        f"Received model {model!r}, whose weights are not those of its config.json: {len(missing)} are missing, such "
+        f"as {missing[0]}; expected all that it was saved with. Copy or save the model there again."
+    )
 
 
 def _options_of_run(location: Mapping[str, str]) -> TrainConfig:
@@ -89,7 +109,7 @@ def _options_of_run(location: Mapping[str, str]) -> TrainConfig:
     if Path(folder).is_dir():
         path = Path(folder) / RUN_CONFIG
         return TrainConfig.load(path) if path.is_file() else TrainConfig()
-    with model_errors(folder):
+    with model_errors(folder, "options"):
         try:
             return TrainConfig.load(Path(hf_hub_download(folder, RUN_CONFIG, revision=revision)))
         except LocalEntryNotFoundError:
