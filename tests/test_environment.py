@@ -1,5 +1,6 @@
 """Machines that are not as one expects: another TensorFlow, no disk, no home, no room for files."""
 
+import errno
 import os
 import re
 import subprocess
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tf_ner.errors import ConfigError
+from tf_ner.errors import ConfigError, what_the_system_refused
+from tf_ner.streams import lossy
 from tf_ner.training.strategies import choose_strategy, unseen_gpu_warning
 
 ROOT = Path(__file__).parents[1]
@@ -125,3 +127,83 @@ def test_where_there_is_no_gpu_none_is_told(tmp_path):
 def test_the_reason_why_there_is_no_tpu_is_told_to_its_end():
     with pytest.raises(ConfigError, match=r"no TPU 'local' \(.*Registered devices: \[CPU\].*\]\); expected"):
         choose_strategy(tpu=True, tpu_name="local")
+
+
+def tf_ner(command, *, shell="", before="", cwd=ROOT):
+    """Runs a command in a process of its own, from a shell that does something to its streams or its folder."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{before}\nfrom tf_ner.cli import main; main()"
+    line = [sys.executable, "-c", code, *map(str, command)]
+    return subprocess.run(
+        ["bash", "-c", shell or '"$@"', "bash", *line], cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_not_the_next_file(closed, tmp_path):
+    before = f"""
+import atexit
+def look():
+    with open({str(tmp_path / "number")!r}, "w") as file: file.write(str(file.fileno()))
+atexit.register(look)
+"""
+    done = tf_ner(["--help"], shell=f'"$@" {closed}', before=before)
+    assert done.returncode == 0, done.stderr
+    assert int((tmp_path / "number").read_text()) > 2
+
+
+@pytest.mark.parametrize("full", [">", "2>"])
+def test_what_cannot_be_said_is_in_the_exit_code(full, corpus_dir, tmp_path):
+    source = corpus_dir / "train.conll" if full == ">" else "/no/such/file"
+    done = tf_ner(["convert", source, tmp_path / "out.jsonl"], shell=f'"$@" {full} /dev/full')
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_a_current_folder_that_is_gone_is_told(corpus_dir, tmp_path):
+    gone = f'mkdir "{tmp_path}/gone" && cd "{tmp_path}/gone" && rmdir "{tmp_path}/gone" && "$@"'
+    done = tf_ner(["convert", corpus_dir / "train.conll", "out.jsonl"], shell=gone)
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert "current folder" in line
+    # What does not need it goes on.
+    assert tf_ner(["convert", corpus_dir / "train.conll", tmp_path / "out.jsonl"], shell=gone).returncode == 0
+
+
+def test_too_many_open_files_are_not_blamed_on_a_path(corpus_dir, tmp_path):
+    # Once before, so that all modules are there.
+    command = ["convert", str(corpus_dir / "train.conll"), str(tmp_path / "out.jsonl")]
+    before = f"""
+import resource
+from tf_ner.cli import main
+main({command})
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+"""
+    done = tf_ner([*command, "--overwrite"], before=before)
+    assert done.returncode == 2, done.stderr
+    assert "ulimit -n" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("error", "what"),
+    [
+        (OSError(errno.EMFILE, "Too many open files", "/a"), "ulimit -n"),
+        (OSError(errno.ENOSPC, "No space left on device"), "Make room"),
+        (OSError(errno.EROFS, "Read-only file system", "/a"), "/a"),
+        (FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"), "TMPDIR"),
+    ],
+)
+def test_advice_is_of_what_the_system_refused(error, what):
+    assert what in what_the_system_refused(error)
+
+
+def test_progress_that_nobody_can_take_ends_no_training(tmp_path):
+    reader, gone = os.pipe()
+    os.close(reader)
+    for number in (gone, os.open("/dev/full", os.O_WRONLY)):
+        with pytest.raises(OSError, match=r"No space left|Broken pipe"):
+            os.write(number, b"epoch 1")
+        with os.fdopen(number, "w", encoding="utf-8") as output:
+            print("epoch 1", file=lossy(output), flush=True)
+    with open(tmp_path / "log", "w", encoding="utf-8") as output:
+        print("epoch 1", file=lossy(output))
+    assert (tmp_path / "log").read_text(encoding="utf-8") == "epoch 1\n"
