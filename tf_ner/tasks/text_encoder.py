@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from tf_ner.corpus.text_labels import HIDDEN
 from tf_ner.errors import ConfigError, DataError, ModelError
 from tf_ner.tasks.task import IGNORED, EncodedRows, warn_of_unknown
+from tf_ner.tasks.tokenizers import require_padding
 
 Texts = str | tuple[str, str]
 """A text, or a pair of texts."""
@@ -61,6 +62,7 @@ class TextEncoder:
                 f"Received {type(self.tokenizer).__name__}; expected a fast tokenizer. "
                 "Use a model that comes with a tokenizer.json."
             )
+        require_padding(self.tokenizer)
         num_special = self.tokenizer.num_special_tokens_to_add(pair=self.num_texts == 2)
         if self.max_length < num_special + (self.num_texts or 1):
             raise ConfigError(

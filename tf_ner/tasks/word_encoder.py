@@ -16,7 +16,7 @@ from tf_ner.corpus.tags import inside
 from tf_ner.errors import ConfigError, ModelError
 from tf_ner.tasks.subwords import NO_WORD, first_subwords, word_ids_of
 from tf_ner.tasks.task import IGNORED, EncodedRows, Ids, warn_of_unknown
-from tf_ner.tasks.tokenizers import joins_words
+from tf_ner.tasks.tokenizers import joins_words, require_padding
 from tf_ner.tasks.windows import split_into_windows
 
 
@@ -68,6 +68,7 @@ class WordEncoder:
                 f"Received {type(self.tokenizer).__name__}, which has no word ids; expected a fast tokenizer. "
                 "Use a model that comes with a tokenizer.json."
             )
+        require_padding(self.tokenizer)
         if joins_words(self.tokenizer):
             raise ModelError(
                 f"Received {type(self.tokenizer).__name__}, which joins words given one by one; expected one that "

@@ -6,14 +6,15 @@ from typing import Any
 
 import tf_keras as keras
 import transformers
-from transformers import AutoConfig, PretrainedConfig, PreTrainedTokenizerBase, TFPreTrainedModel
+from transformers import PretrainedConfig, PreTrainedTokenizerBase, TFPreTrainedModel
+from transformers.utils import is_tf_available
 
 from tf_ner.config import TrainConfig
 from tf_ner.errors import ConfigError, ModelError
 from tf_ner.tasks import task_class, task_classes
 from tf_ner.tasks.run_options import options_of_run
 from tf_ner.tasks.task import Task
-from tf_ner.tasks.tokenizers import load_tokenizer, location_of, model_errors, window_length
+from tf_ner.tasks.tokenizers import load_config, load_tokenizer, location_of, model_errors, window_length
 
 
 def load_untrained(
@@ -33,25 +34,26 @@ def load_untrained(
         ModelError: There is none, it has no TensorFlow class, or it was fine-tuned for other tags or another task.
     """
     kind = task_class(task)
-    location = _location(model, revision)
-    with model_errors(model):
-        config = AutoConfig.from_pretrained(**location)
-        others = [other for other in task_classes() if other.has_head(config)]
-        # Tasks may share a head: then its outputs say whether it is the one that is wanted.
-        if others and kind not in others:
+    config = load_config(model, revision=revision)
+    kinds = [known for known in task_classes() if known.has_head(config)]
+    # Tasks may share a head: then its outputs say whether it is the one that is wanted.
+    if kinds and kind not in kinds:
+        raise ModelError(
+            f"Received model {model!r}, fine-tuned for {_in_words(kinds[0])}; expected an encoder for "
+            f"{_in_words(kind)}. Begin with a model that is not fine-tuned."
+        )
+    if kind in kinds:
+        own = kind.output_names_in(config)
+        if set(own) != set(tag_names):
             raise ModelError(
-                f"Received model {model!r}, fine-tuned for {_in_words(others[0])}; expected an encoder for "
-                f"{_in_words(kind)}. Begin with a model that is not fine-tuned."
+                f"Received model {model!r}, fine-tuned for {_outputs(own)}; expected {_outputs(tag_names)}, as the "
+                "data has. Begin with a model that is not fine-tuned."
             )
-        if kind in others:
-            own = kind.output_names_in(config)
-            if set(own) != set(tag_names):
-                raise ModelError(
-                    f"Received model {model!r}, fine-tuned for {_outputs(own)}; expected {_outputs(tag_names)}, as the "
-                    "data has. Begin with a model that is not fine-tuned."
-                )
-            tag_names = own
-        return _model_class(kind).from_pretrained(**location, **kind.model_settings(tag_names))
+        tag_names = own
+    loaded, missing = _load_weights(kind, model, revision, **kind.model_settings(tag_names))
+    if len(missing) >= len(loaded.weights):
+        raise _foreign_weights(model, missing)
+    return loaded
 
 
 def load_trained(model: str, *, revision: str | None = None, task: str | None = None) -> tuple[TFPreTrainedModel, Task]:
@@ -65,31 +67,50 @@ def load_trained(model: str, *, revision: str | None = None, task: str | None = 
     Raises:
         ModelError: There is none, or it was not fine-tuned for this task, or for any that tf_ner knows.
     """
-    location = _location(model, revision)
+    config = load_config(model, revision=revision)
     run = options_of_run(model, revision=revision)
-    with model_errors(model):
-        config = AutoConfig.from_pretrained(**location)
-        kinds = [kind for kind in task_classes() if kind.has_head(config)]
-        if not kinds:
-            tasks = " or ".join(map(_in_words, task_classes()))
-            raise ModelError(
-                f"Received model {model!r} ({', '.join(config.architectures or ['no architecture named'])}); expected "
-                f"one fine-tuned for {tasks}. Fine-tune it with `tf-ner train` first."
-            )
-        if task is not None and task_class(task) not in kinds:
-            raise ModelError(
-                f"Received --task {task} and model {model!r}, fine-tuned for {_in_words(kinds[0])}; expected two that "
-                "fit. Change --task or the model."
-            )
-        # Of several tasks with such a head, the one that is named, or that the run was for.
-        named = task or (run.task if run is not None else None)
-        kind = task_class(named) if named is not None and task_class(named) in kinds else kinds[0]
-        loaded = _model_class(kind).from_pretrained(**location)
+    kinds = [kind for kind in task_classes() if kind.has_head(config)]
+    if not kinds:
+        tasks = " or ".join(map(_in_words, task_classes()))
+        raise ModelError(
+            f"Received model {model!r} ({', '.join(config.architectures or ['no architecture named'])}); expected "
+            f"one fine-tuned for {tasks}. Fine-tune it with `tf-ner train` first."
+        )
+    if task is not None and task_class(task) not in kinds:
+        raise ModelError(
+            f"Received --task {task} and model {model!r}, fine-tuned for {_in_words(kinds[0])}; expected two that fit. "
+            "Change --task or the model."
+        )
+    # Of several tasks with such a head, the one that is named, or that the run was for.
+    named = task or (run.task if run is not None else None)
+    kind = task_class(named) if named is not None and task_class(named) in kinds else kinds[0]
+    kind.output_names_in(config)
+    loaded, missing = _load_weights(kind, model, revision)
+    if missing:
+        raise _foreign_weights(model, missing)
     tokenizer = load_tokenizer(model, for_words=kind.reads_words, revision=revision)
     name_inputs(tokenizer, loaded)
     run = run or TrainConfig()
     max_length = longest_input(tokenizer, config, run)
     return loaded, kind.of_model(tokenizer, config, max_length=max_length, config=run)
+
+
+def _load_weights(
+    kind: type[Task], model: str, revision: str | None, **settings: Any
+) -> tuple[TFPreTrainedModel, list[str]]:
+    """A model, and which of its weights are not in its files: those are new, which transformers only warns of."""
+    with model_errors(model, "weights"):
+        loaded, info = _model_class(kind).from_pretrained(
+            **_location(model, revision), **settings, output_loading_info=True
+        )
+    return loaded, sorted(info["missing_keys"])
+
+
+def _foreign_weights(model: str, missing: Sequence[str]) -> ModelError:
+    return ModelError(
+        f"Received model {model!r}, whose weights are not those of its config.json: {len(missing)} are missing, such "
+        f"as {missing[0]}; expected all that it was saved with. Copy or save the model there again."
+    )
 
 
 def longest_input(tokenizer: PreTrainedTokenizerBase, model_config: PretrainedConfig, config: TrainConfig) -> int:
@@ -140,6 +161,11 @@ def _outputs(names: Sequence[str]) -> str:
 
 
 def _model_class(kind: type[Task]) -> Any:
+    if not is_tf_available():
+        raise ModelError(
+            "Received a transformers that has found no TensorFlow, though it is running; expected one that has. Import "
+            "tf_ner before transformers, and set neither USE_TF=0 nor USE_TORCH=1."
+        )
     return getattr(transformers, kind.model_class)
 
 

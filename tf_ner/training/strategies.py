@@ -5,8 +5,9 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -128,7 +129,7 @@ def _multiworker(tf_config: str) -> tf.distribute.Strategy:
         ) from None
     except tf.errors.OpError as error:
         raise ConfigError(
-            f"Received TF_CONFIG, whose machines cannot be joined ({' '.join(str(error).split())[:200]}); expected "
+            f"Received TF_CONFIG, whose machines cannot be joined ({_in_one_line(error)}); expected "
             "that this one's port is free and that all others answer. Check the addresses, and that each machine has "
             "an index of its own and one process."
         ) from None
@@ -163,10 +164,14 @@ def _tpu(name: str) -> tf.distribute.Strategy:
             raise ValueError("TensorFlow found no device of it")
         return tf.distribute.TPUStrategy(resolver)
     except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())[:80]
         raise ConfigError(
-            f"Received --tpu and no TPU {name!r} ({reason}); expected one. {_HOW_TO_GET_A_TPU}."
+            f"Received --tpu and no TPU {name!r} ({_in_one_line(error)}); expected one. {_HOW_TO_GET_A_TPU}."
         ) from None
+
+
+def _in_one_line(error: Exception) -> str:
+    """The whole of it: what the cause was may stand at the end."""
+    return " ".join(str(error).split())
 
 
 def check_devices(strategy: tf.distribute.Strategy, config: TrainConfig) -> None:
@@ -187,6 +192,8 @@ def check_devices(strategy: tf.distribute.Strategy, config: TrainConfig) -> None
             f"Received --jit-compile with {num_replicas} devices; expected one, since XLA cannot compile what they "
             "tell each other within a step. Leave out --jit-compile, or use --strategy single."
         )
+    if not gpus and not isinstance(strategy, tf.distribute.TPUStrategy) and (warning := unseen_gpu_warning()):
+        logger.warning("%s", warning)
     kind = type(strategy).__name__.removeprefix("_").removesuffix("Strategy").replace("DefaultDistribution", "Single")
     logger.info(
         "%s, %d %s (%s): batches of %d a replica, %d in all%s; %s",
@@ -194,6 +201,31 @@ def check_devices(strategy: tf.distribute.Strategy, config: TrainConfig) -> None
         config.batch_size, config.batch_size * num_replicas,
         f", {config.accumulate} of them a step" if config.accumulate > 1 else "", config.precision,
     )  # fmt: skip
+
+
+# By which files Linux reaches a GPU, whether or not TensorFlow can; which variable hides it; and what can use it.
+_GPUS = (
+    ("NVIDIA", ("dev/nvidia[0-9]*", "proc/driver/nvidia/gpus/*", "dev/dxg"), "CUDA_VISIBLE_DEVICES",
+     f'`pip install "tensorflow[and-cuda]=={tf.__version__}"`, and a driver that is new enough'),
+    ("AMD", ("dev/kfd",), "HIP_VISIBLE_DEVICES", "AMD's build of it, `pip install tensorflow-rocm`"),
+)  # fmt: skip
+
+
+def unseen_gpu_warning(*, root: Path = Path("/"), variables: Mapping[str, str] = os.environ) -> str | None:
+    """One line if there is a GPU that is not hidden on purpose; for where TensorFlow has found none.
+
+    Args:
+        root: The file system to look in.
+        variables: Of the environment.
+    """
+    for maker, patterns, hides, how in _GPUS:
+        found = next((file for pattern in patterns for file in sorted(root.glob(pattern))), None)
+        if found is not None and variables.get(hides) not in ("", "-1"):
+            return (
+                f"Received a machine with a GPU of {maker} ({found}) that TensorFlow {tf.__version__} cannot use: this "
+                f"runs on the CPU. Install {how}; or set {hides}=-1 to go without."
+            )
+    return None
 
 
 def _devices_of(strategy: tf.distribute.Strategy, *, has_gpu: bool) -> str:
@@ -266,8 +298,7 @@ def lost_workers_named(strategy: tf.distribute.Strategy) -> Iterator[None]:
             tf.errors.DeadlineExceededError, tf.errors.FailedPreconditionError) as error:  # fmt: skip
         if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
             raise
-        reason = " ".join(str(error).split())[:200]
         raise TrainingError(
-            f"Received no answer from another machine of TF_CONFIG ({reason}); expected all to work to the end. Start "
-            "all of them again, with the same command and --resume."
+            f"Received no answer from another machine of TF_CONFIG ({_in_one_line(error)}); expected all to "
+            "work to the end. Start all of them again, with the same command and --resume."
         ) from None

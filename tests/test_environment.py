@@ -1,0 +1,209 @@
+"""Machines that are not as one expects: another TensorFlow, no disk, no home, no room for files."""
+
+import errno
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tf_ner.errors import ConfigError, what_the_system_refused
+from tf_ner.streams import lossy
+from tf_ner.training.strategies import choose_strategy, unseen_gpu_warning
+
+ROOT = Path(__file__).parents[1]
+
+# Processes of their own, since what is tried is what a process finds when it begins.
+HIDE_TENSORFLOW = """
+from importlib import metadata
+find = metadata.MetadataPathFinder.find_distributions
+metadata.MetadataPathFinder.find_distributions = lambda *context: (
+    found for found in find(*context) if found.name != "tensorflow"
+)
+"""
+TAKE_A_BATCH = """
+import sys
+import tf_ner
+assert not {"tensorflow", "transformers"} & sys.modules.keys()
+model, data = sys.argv[1:]
+corpus = tf_ner.load_corpus(data)
+names = tuple(corpus["train"].features["tags"].feature.names)
+task = tf_ner.TokenClassification(tf_ner.load_tokenizer(model), names, max_length=64, stride=8)
+dataset = tf_ner.make_dataset(task.encode_split(corpus["train"]).windows, tokenizer=task.tokenizer, batch_size=4)
+encoder = tf_ner.load_untrained(model, tag_names=names)
+print(encoder(next(iter(dataset))[0]).logits.shape[0], metadata.version("tensorflow"))
+"""
+
+
+@pytest.fixture
+def with_tensorflow_tpu(tmp_path):
+    """Runs code where TensorFlow came with tensorflow-tpu, as far as Python can see."""
+    site = tmp_path / "site"
+    (site / "tensorflow_tpu-2.20.7.dist-info").mkdir(parents=True)
+    (site / "tensorflow_tpu-2.20.7.dist-info" / "METADATA").write_text("Name: tensorflow-tpu\nVersion: 2.20.7\n")
+    (site / "tensorflow").symlink_to(Path(find_spec("tensorflow").origin).parent)
+
+    def run(code, *arguments):
+        variables = os.environ | {"PYTHONPATH": f"{site}{os.pathsep}{ROOT}"}
+        command = [sys.executable, "-c", HIDE_TENSORFLOW + code, *map(str, arguments)]
+        return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.mark.parametrize("before", ["", "import datasets"])
+def test_tensorflow_for_tpus_is_tensorflow(with_tensorflow_tpu, tiny_bert, corpus_dir, before):
+    done = with_tensorflow_tpu(before + TAKE_A_BATCH, tiny_bert, corpus_dir)
+    assert done.stdout.split() == ["4", "2.20.7"], done.stderr
+
+
+def test_transformers_that_looked_for_tensorflow_before_is_told(with_tensorflow_tpu, tiny_bert):
+    code = f"""
+import transformers, tf_ner
+try: tf_ner.load_untrained({str(tiny_bert)!r}, tag_names=("O", "B-PER"))
+except tf_ner.TfNerError as error: print(error)
+"""
+    done = with_tensorflow_tpu(code)
+    assert "before transformers" in done.stdout, done.stderr
+    assert "network" not in done.stdout
+
+
+def test_ordinary_tensorflow_is_found_as_ever():
+    code = "import sys; before = [*sys.meta_path]; import tf_ner; assert sys.meta_path == before"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_the_requirements_of_a_tpu_are_all_but_what_would_bring_tensorflow():
+    def names_of(lines):
+        return {re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in lines}
+
+    def pins_in(name):
+        return {line for line in (ROOT / name).read_text(encoding="utf-8").splitlines() if not line.startswith("#")}
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    of_tpu, tested = pins_in("requirements-tpu.txt"), pins_in("requirements.txt")
+    only_there = names_of(of_tpu - tested)
+    assert only_there == {"libtpu", "tensorflow-tpu"}
+    assert names_of(of_tpu) == names_of(project["dependencies"]) - {"tensorflow", "tf-keras"} | only_there
+    [pin] = [line for line in tested if line.startswith("tensorflow==")]
+    assert pin.replace("tensorflow", "tensorflow-tpu") in of_tpu
+    [keras] = [line for line in tested if line.startswith("tf_keras==")]
+    for name in ("requirements-tpu.txt", "Makefile", "docs/training.md"):
+        assert f"--no-deps {keras.replace('_', '-')} " in (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [
+        ("dev/nvidia0", "tensorflow[and-cuda]"),
+        ("proc/driver/nvidia/gpus/0000:01:00.0", "tensorflow[and-cuda]"),
+        ("dev/dxg", "tensorflow[and-cuda]"),
+        ("dev/kfd", "tensorflow-rocm"),
+    ],
+)
+def test_a_gpu_that_tensorflow_does_not_see_is_told(file, what, tmp_path):
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).touch()
+    warning = unseen_gpu_warning(root=tmp_path, variables={})
+    assert str(tmp_path / file) in warning
+    assert what in warning
+    for hidden in ("", "-1"):
+        hides = {"CUDA_VISIBLE_DEVICES": hidden, "HIP_VISIBLE_DEVICES": hidden}
+        assert unseen_gpu_warning(root=tmp_path, variables=hides) is None
+
+
+def test_where_there_is_no_gpu_none_is_told(tmp_path):
+    (tmp_path / "dev").mkdir()
+    # The driver without a card, and what steers it.
+    for file in ("nvidiactl", "nvidia-uvm"):
+        (tmp_path / "dev" / file).touch()
+    assert unseen_gpu_warning(root=tmp_path, variables={}) is None
+
+
+def test_the_reason_why_there_is_no_tpu_is_told_to_its_end():
+    with pytest.raises(ConfigError, match=r"no TPU 'local' \(.*Registered devices: \[CPU\].*\]\); expected"):
+        choose_strategy(tpu=True, tpu_name="local")
+
+
+def tf_ner(command, *, shell="", before="", cwd=ROOT):
+    """Runs a command in a process of its own, from a shell that does something to its streams or its folder."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{before}\nfrom tf_ner.cli import main; main()"
+    line = [sys.executable, "-c", code, *map(str, command)]
+    return subprocess.run(
+        ["bash", "-c", shell or '"$@"', "bash", *line], cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_not_the_next_file(closed, tmp_path):
+    before = f"""
+import atexit
+def look():
+    with open({str(tmp_path / "number")!r}, "w") as file: file.write(str(file.fileno()))
+atexit.register(look)
+"""
+    done = tf_ner(["--help"], shell=f'"$@" {closed}', before=before)
+    assert done.returncode == 0, done.stderr
+    assert int((tmp_path / "number").read_text()) > 2
+
+
+@pytest.mark.parametrize("full", [">", "2>"])
+def test_what_cannot_be_said_is_in_the_exit_code(full, corpus_dir, tmp_path):
+    source = corpus_dir / "train.conll" if full == ">" else "/no/such/file"
+    done = tf_ner(["convert", source, tmp_path / "out.jsonl"], shell=f'"$@" {full} /dev/full')
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_a_current_folder_that_is_gone_is_told(corpus_dir, tmp_path):
+    gone = f'mkdir "{tmp_path}/gone" && cd "{tmp_path}/gone" && rmdir "{tmp_path}/gone" && "$@"'
+    done = tf_ner(["convert", corpus_dir / "train.conll", "out.jsonl"], shell=gone)
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert "current folder" in line
+    # What does not need it goes on.
+    assert tf_ner(["convert", corpus_dir / "train.conll", tmp_path / "out.jsonl"], shell=gone).returncode == 0
+
+
+def test_too_many_open_files_are_not_blamed_on_a_path(corpus_dir, tmp_path):
+    # Once before, so that all modules are there.
+    command = ["convert", str(corpus_dir / "train.conll"), str(tmp_path / "out.jsonl")]
+    before = f"""
+import resource
+from tf_ner.cli import main
+main({command})
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+"""
+    done = tf_ner([*command, "--overwrite"], before=before)
+    assert done.returncode == 2, done.stderr
+    assert "ulimit -n" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("error", "what"),
+    [
+        (OSError(errno.EMFILE, "Too many open files", "/a"), "ulimit -n"),
+        (OSError(errno.ENOSPC, "No space left on device"), "Make room"),
+        (OSError(errno.EROFS, "Read-only file system", "/a"), "/a"),
+        (FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"), "TMPDIR"),
+    ],
+)
+def test_advice_is_of_what_the_system_refused(error, what):
+    assert what in what_the_system_refused(error)
+
+
+def test_progress_that_nobody_can_take_ends_no_training(tmp_path):
+    reader, gone = os.pipe()
+    os.close(reader)
+    for number in (gone, os.open("/dev/full", os.O_WRONLY)):
+        with pytest.raises(OSError, match=r"No space left|Broken pipe"):
+            os.write(number, b"epoch 1")
+        with os.fdopen(number, "w", encoding="utf-8") as output:
+            print("epoch 1", file=lossy(output), flush=True)
+    with open(tmp_path / "log", "w", encoding="utf-8") as output:
+        print("epoch 1", file=lossy(output))
+    assert (tmp_path / "log").read_text(encoding="utf-8") == "epoch 1\n"
