@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from tf_ner.hub.weights import (
     save_weights,
     write_tensors,
 )
+
+logger = logging.getLogger(__name__)
 
 _STATE = "state.json"
 _SET_BY_CALLBACK = {"model", "model_name", "keras_history"}
@@ -128,7 +131,7 @@ class PushToHubCallback(TransformersPushToHubCallback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._save()
         if address := self._uploader.finish(self.output_dir, "End of training"):
-            print(f"Pushed: {address}")
+            logger.info("Pushed: %s", address)
 
     def _save(self) -> None:
         save_model(self.model, self.tokenizer, self.output_dir)
