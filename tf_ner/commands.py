@@ -33,7 +33,7 @@ class PushConfig:
     hub_public: FlagCreatePairsOff[bool] = False
     """Push to a public repository though the run was told --hub-private."""
     dry_run: bool = False
-    """Only list the files and their sizes."""
+    """Only list the files and their sizes, and what goes from the repository."""
 
     def __post_init__(self) -> None:
         make_path(self, "run")

@@ -65,6 +65,14 @@ OF_SOURCES = ("model", "dataset", "train_file", "validation_file", "test_file")
 OF_PUSHING = ("push_to_hub", "hub_model_id", "hub_private", "push_checkpoints")
 """The options that say whether and where a run is pushed."""
 
+OF_TRAINING = (
+    "model", "model_revision", "dataset_revision", "task", "epochs", "learning_rate", "schedule", "warmup_ratio",
+    "layer_decay", "freeze_embeddings", "freeze_layers", "weight_decay", "max_grad_norm", "label_smoothing",
+    "class_weights", "seed", "precision", "max_eval_examples", "eval_every", "log_every", "best_metric",
+    "early_stopping_patience",
+)  # fmt: skip
+"""The options that say which training it is: no state of it goes on with others."""
+
 _PAD_ON_TPU = 128
 
 ScheduleName = Literal["linear", "cosine", "constant"]
@@ -398,6 +406,14 @@ class TrainConfig(TaskConfig):
         """The weight of each tag or label that `--class-weights` names."""
         parts = [pair.rpartition("=") for pair in self.class_weights or () if pair not in BALANCED]
         return {name: float(weight) for name, _, weight in parts}
+
+    def is_same_training(self, other: Self) -> bool:
+        """Whether these are the options of one training, on whatever machine and with its sources in any folder."""
+        options = {"dataset_config", *OF_TRAINING}.difference(OF_SOURCES)
+        sources = ((getattr(self, name), getattr(other, name)) for name in OF_SOURCES)
+        return all(getattr(self, name) == getattr(other, name) for name in options) and all(
+            Path(own or "").name == Path(others or "").name for own, others in sources
+        )
 
     def to_repeat(self) -> Self:
         """The options of this run for another one, which shall not replace or go on with what this one did."""

@@ -15,7 +15,8 @@ from transformers.trainer_utils import IntervalStrategy
 from tf_ner.errors import ConfigError, ModelError
 from tf_ner.files import folder_replaced_whole, remove_partial, write_json, write_text
 from tf_ner.hub.background import BackgroundUploader
-from tf_ner.hub.upload import LAST_CHECKPOINT, HubTarget, open_or_warn
+from tf_ner.hub.changes import LAST_CHECKPOINT
+from tf_ner.hub.upload import HubTarget, open_or_warn
 from tf_ner.hub.weights import (
     MODEL,
     OPTIMIZER,

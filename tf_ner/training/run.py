@@ -17,6 +17,7 @@ from tf_ner.errors import HubError, TrainingInterruptedError
 from tf_ner.files import replaced_whole, write_json, write_text
 from tf_ner.hub.background import BackgroundUploader
 from tf_ner.hub.card import model_card, name_in_card
+from tf_ner.hub.pushed import forget_pushed
 from tf_ner.hub.upload import HubTarget, open_or_warn
 from tf_ner.hub.weights import MODEL, load_weights
 from tf_ner.tasks.task import SplitScores, Task
@@ -91,6 +92,8 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
             # All workers do the same, so that they stay in step, and one of them for keeps.
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="tf_ner-")))
             job = dataclasses.replace(job, config=dataclasses.replace(job.config, output_dir=folder))
+        if job.resume_point is None:
+            forget_pushed(job.config.run_dir)
         prepare_folder(job.config.run_dir, job.config, resume_point=job.resume_point)
         training, history = _train(job, uploader, callbacks=list(callbacks), verbose=verbose, keeps=is_chief(strategy))
         result = _finish(job, uploader, training, history)
