@@ -20,6 +20,7 @@ from tf_ner.files import write_text
 from tf_ner.hub import background, patience, upload
 from tf_ner.hub import card as card_module
 from tf_ner.hub.background import BackgroundUploader
+from tf_ner.hub.card_merge import is_as_sealed, sealed
 from tf_ner.hub.changes import list_files
 from tf_ner.hub.pushed import forget_pushed
 from tf_ner.hub.upload import HubTarget, push_folder
@@ -276,6 +277,60 @@ def test_a_change_by_others_while_large_files_are_sent_is_seen(hub, folder):
     assert remote(hub, "ada/run") == local(folder) | {"metrics.json": b"by hand"}
 
 
+OURS = sealed("---\nlicense: apache-2.0\ntags:\n- tf_ner\n---\n\n# Towns\n")
+HANDS = "---\nlicense: mit\nextra_gated_prompt: Ask\n---\n# By hand\n"
+
+
+def test_a_card_that_somebody_wrote_stays_until_it_is_asked_for(hub, folder, caplog, capsys):
+    put(hub, "ada/run", README_md=HANDS)
+    (folder / "README.md").write_text(OURS)
+    main(["push", str(folder), "--dry-run"])
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()][-1] == ["kept", "README.md,"]
+    main(["push", str(folder)])
+    assert remote(hub, "ada/run") == local(folder) | {"README.md": HANDS.encode()}
+    [told] = [line for line in caplog.messages if "stays as it is" in line]
+    assert "--hub-replace-card" in told
+    main(["push", str(folder), "--hub-replace-card"])
+    assert remote(hub, "ada/run") == local(folder)
+
+
+def test_the_metadata_that_somebody_wrote_stay_when_the_card_is_replaced(hub, folder, caplog):
+    put(hub, "ada/run", README_md="---\nlicense: mit\nextra_gated_prompt: Ask\n---\n")
+    for text in ("# Towns\n", "# Cities\n", "# Cities\n"):
+        caplog.clear()
+        (folder / "README.md").write_text(sealed(OURS.replace("# Towns\n", text)))
+        push_folder(folder, HubTarget("run"), message="m")
+        card = remote(hub, "ada/run")["README.md"].decode()
+        assert "license: mit\n" in card
+        assert "extra_gated_prompt: Ask\n" in card
+        assert text in card
+        assert "keeps what somebody else wrote there as license" in caplog.text
+
+
+def test_a_card_changed_in_the_folder_is_pushed_again_and_again(hub, folder):
+    """It was this run that put there what it replaces, though no longer as tf_ner wrote it."""
+    for text in ("# One\n", "# Two\n", "---\nlicense: mit\n---\n# Three\n", "# Four\n"):
+        (folder / "README.md").write_text(text)
+        push_folder(folder, HubTarget("run"), message="m")
+        assert remote(hub, "ada/run") == local(folder)
+    put(hub, "ada/run", README_md="# Five")
+    (folder / "README.md").write_text("# Six\n")
+    push_folder(folder, HubTarget("run"), message="m")
+    assert remote(hub, "ada/run")["README.md"] == b"# Five"
+
+
+def test_a_state_of_a_training_says_nothing_of_a_card_that_stays(hub, folder, caplog):
+    put(hub, "ada/run", README_md=HANDS)
+    (folder / "README.md").write_text(OURS)
+    uploader = BackgroundUploader(HubTarget("ada/run"))
+    with caplog.at_level(logging.WARNING):
+        uploader.submit(folder, "Epoch 1")
+        wait_for(lambda: uploader._thread is None)
+        assert "stays as it is" not in caplog.text
+        uploader.finish(folder, "Final")
+    assert caplog.text.count("stays as it is") == 1
+
+
 def test_private_is_never_public(hub, folder):
     hub.add_repo("model", "ada/shown", {})
     with pytest.raises(HubError, match="which is there and public"):
@@ -382,6 +437,13 @@ def test_the_callback_pushes_what_it_saves(hub, fit, task, tmp_path):
     assert remote(hub, "ada/model") == local(tmp_path / "model")
     assert {"model.safetensors", "tokenizer.json", "README.md"} <= remote(hub, "ada/model").keys()
     assert callback.commit_url.endswith(hub.commits("model", "ada/model")[0][1])
+    assert is_as_sealed(remote(hub, "ada/model")["README.md"].decode())
+    # Its card takes the place of its own, and of no other but when asked.
+    put(hub, "ada/model", README_md=HANDS)
+    fit(PushToHubCallback(tmp_path / "model", save_strategy="no"), epochs=1)
+    assert remote(hub, "ada/model")["README.md"] == HANDS.encode()
+    fit(PushToHubCallback(tmp_path / "model", save_strategy="no", hub_replace_card=True), epochs=1)
+    assert is_as_sealed(remote(hub, "ada/model")["README.md"].decode())
 
 
 @pytest.mark.parametrize(
@@ -473,7 +535,9 @@ def run(hub, tiny_bert, corpus_dir, tmp_path):
 def test_a_run_arrives_whole_and_says_where_it_is(hub, run):
     assert remote(hub, "lab/towns") == local(run.output_dir)
     assert run.commit_url == f"{hub.url}/lab/towns/commit/{hub.commits('model', 'lab/towns')[0][1]}"
-    assert 'model="lab/towns"' in (run.output_dir / "README.md").read_text(encoding="utf-8")
+    card = (run.output_dir / "README.md").read_text(encoding="utf-8")
+    assert 'model="lab/towns"' in card
+    assert is_as_sealed(card)
 
 
 def test_a_right_that_is_withdrawn_meanwhile_loses_no_run(hub, tiny_bert, corpus_dir, tmp_path, caplog):
@@ -573,6 +637,7 @@ def test_push_lists_and_sends_from_the_shell(hub, run, capsys):
     assert remote(hub, "ada/elsewhere") == local(run.output_dir)
     card = (run.output_dir / "README.md").read_text(encoding="utf-8")
     assert card.count('"ada/elsewhere"') == 3
+    assert is_as_sealed(card)
     assert '"lab/towns"' not in card
 
 

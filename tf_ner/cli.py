@@ -172,6 +172,8 @@ def _push(config: PushConfig) -> None:
             print(f"{size:>12,}  {file}")
         for name in plan.removed:
             print(f"{'removed':>12}  {name}")
+        if plan.keeps_card:
+            print(f"{'kept':>12}  README.md, which somebody else wrote or changed there; see --hub-replace-card")
         if plan.unknown:
             print(f"What goes from the repository cannot be told now: {plan.unknown}")
         return

@@ -62,7 +62,7 @@ OF_FOLDER = ("output_dir", "overwrite", "resume", "resume_from")
 OF_SOURCES = ("model", "dataset", "train_file", "validation_file", "test_file")
 """The options that may be paths of what a run reads."""
 
-OF_PUSHING = ("push_to_hub", "hub_model_id", "hub_private", "push_checkpoints")
+OF_PUSHING = ("push_to_hub", "hub_model_id", "hub_private", "hub_replace_card", "push_checkpoints")
 """The options that say whether and where a run is pushed."""
 
 OF_TRAINING = (
@@ -309,6 +309,8 @@ class TrainConfig(TaskConfig):
     """Where to push: name, user/name or organisation/name. The name of the output folder if not given."""
     hub_private: bool = False
     """Make a new repository private."""
+    hub_replace_card: bool = False
+    """Replace the repository's model card even where somebody else wrote or changed it: text, licence, gate."""
     push_checkpoints: bool = False
     """Push the newest checkpoint too, so that --resume-from hub goes on elsewhere; needs --push-to-hub."""
     language: tuple[str, ...] | None = None
@@ -417,7 +419,7 @@ class TrainConfig(TaskConfig):
 
     def to_repeat(self) -> Self:
         """The options of this run for another one, which shall not replace or go on with what this one did."""
-        return dataclasses.replace(self, overwrite=False, resume=False, resume_from=None)
+        return dataclasses.replace(self, overwrite=False, resume=False, resume_from=None, hub_replace_card=False)
 
     def save(self, path: Path) -> None:
         """Writes JSON that `load` turns into an equal object."""

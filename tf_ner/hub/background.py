@@ -84,8 +84,9 @@ class BackgroundUploader:
         if self.fault is not None:
             logger.warning(
                 "Could not push to %s (%s). Nothing is lost: the files are in %s; send them later with "
-                "`tf-ner push %s --hub-model-id %s`.",
+                "`tf-ner push %s --hub-model-id %s%s`.",
                 self.target.repo_id, self.fault, folder, shlex.quote(str(folder)), self.target.repo_id,
+                " --hub-replace-card" if self.target.replaces_card else "",
             )  # fmt: skip
             return None
         return self.commit_url

@@ -3,9 +3,9 @@
 import fnmatch
 import logging
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,10 +14,14 @@ from huggingface_hub.hf_api import RepoSibling
 
 from tf_ner.config import RUN_CONFIG, TrainConfig
 from tf_ner.errors import ConfigError
-from tf_ner.hub.pushed import note_pushed, read_pushed
+from tf_ner.hub.card_merge import merge_cards
+from tf_ner.hub.pushed import content_ids, note_pushed, read_pushed
 from tf_ner.hub.weights import TOKENIZER_FILES
 
 logger = logging.getLogger(__name__)
+
+CARD = "README.md"
+"""What the Hub shows of a repository: its model card."""
 
 LAST_CHECKPOINT = "last-checkpoint"
 """The folder of a repository that holds the newest checkpoint of a run that is not finished."""
@@ -35,11 +39,17 @@ class Changes:
         repo_id: What the repository is called now.
         parent: The commit that it was at.
         removed: The files that go.
+        card: What is sent as README.md in the place of the folder's; None where that is sent as it is.
+        keeps_card: Whether no README.md is sent, since the repository's is somebody's own.
+        disputed: What its metadata keep although the folder's say something else.
     """
 
     repo_id: str
     parent: str | None
     removed: list[str]
+    card: str | None = None
+    keeps_card: bool = False
+    disputed: Sequence[str] = ()
 
 
 def list_files(folder: Path) -> list[Path]:
@@ -51,7 +61,7 @@ def list_files(folder: Path) -> list[Path]:
     return sorted(files)
 
 
-def find_changes(api: HfApi, repo_id: str, folder: Path, *, run_dir: Path) -> Changes:
+def find_changes(api: HfApi, repo_id: str, folder: Path, *, run_dir: Path, replaces_card: bool) -> Changes:
     """Finds what a push of a folder does to a repository, which must be there.
 
     Args:
@@ -59,6 +69,7 @@ def find_changes(api: HfApi, repo_id: str, folder: Path, *, run_dir: Path) -> Ch
         repo_id: Its whole name.
         folder: What is pushed.
         run_dir: The folder that remembers what was pushed before.
+        replaces_card: Whether the card of the folder takes the place of any other.
     """
     info = api.model_info(repo_id, files_metadata=True)
     remote = {file.rfilename: _content_id(file) for file in info.siblings or ()}
@@ -69,7 +80,24 @@ def find_changes(api: HfApi, repo_id: str, folder: Path, *, run_dir: Path) -> Ch
     checkpoint = _in_checkpoint(remote) - local
     if checkpoint and (_in_checkpoint(local) or _has_finished(api, repo_id, info.sha, folder, remote)):
         removed += checkpoint
-    return Changes(info.id, info.sha, sorted(removed))
+    changes = Changes(info.id, info.sha, sorted(removed))
+    if replaces_card or CARD not in local or CARD not in remote:
+        return changes
+    own = (folder / CARD).read_bytes()
+    if remote[CARD] in (*content_ids(own), *ours.get(CARD, ())):
+        # What nobody has changed may be replaced.
+        return changes
+    return _with_card(changes, own, _read_file(api, repo_id, CARD, revision=info.sha))
+
+
+def _with_card(changes: Changes, ours: bytes, theirs: bytes) -> Changes:
+    try:
+        merged = merge_cards(ours.decode(), theirs.decode())
+    except UnicodeDecodeError:
+        merged = None
+    if merged is None:
+        return replace(changes, keeps_card=True)
+    return replace(changes, card=merged.card, disputed=merged.disputed)
 
 
 def note_changes(repo_id: str, folder: Path, *, run_dir: Path) -> None:
@@ -93,7 +121,8 @@ def _has_finished(api: HfApi, repo_id: str, revision: str | None, folder: Path, 
     name, is_own = f"{LAST_CHECKPOINT}/{RUN_CONFIG}", False
     if name in remote:
         with TemporaryDirectory(prefix="tf_ner-") as temporary, suppress(ConfigError):
-            begun = Path(api.hf_hub_download(repo_id, name, revision=revision, local_dir=temporary))
+            begun = Path(temporary) / RUN_CONFIG
+            begun.write_bytes(_read_file(api, repo_id, name, revision=revision))
             is_own = TrainConfig.load(begun).is_same_training(TrainConfig.load(folder / RUN_CONFIG))
     if not is_own:
         logger.info("%s of %s is that of another run, and stays", LAST_CHECKPOINT, repo_id)
@@ -102,3 +131,8 @@ def _has_finished(api: HfApi, repo_id: str, revision: str | None, folder: Path, 
 
 def _content_id(file: RepoSibling) -> str | None:
     return file.lfs.sha256 if file.lfs else file.blob_id
+
+
+def _read_file(api: HfApi, repo_id: str, name: str, *, revision: str | None) -> bytes:
+    with TemporaryDirectory(prefix="tf_ner-") as folder:
+        return Path(api.hf_hub_download(repo_id, name, revision=revision, local_dir=folder)).read_bytes()

@@ -27,7 +27,7 @@ def note_pushed(run_dir: Path, repo_id: str, files: Mapping[str, Path]) -> None:
     Where that cannot be written, they stay in the repository when the run drops them, and nothing else is lost.
     """
     try:
-        ids = {name: _content_ids(file.read_bytes()) for name, file in files.items()}
+        ids = {name: content_ids(file.read_bytes()) for name, file in files.items()}
         write_json(run_dir / _RECORD, {**_read(run_dir), repo_id: ids})
     except (OSError, OutputError) as error:
         logger.info("%s cannot be written (%s)", run_dir / _RECORD, error)
@@ -46,7 +46,7 @@ def _read(run_dir: Path) -> dict[str, object]:
     return record if isinstance(record, dict) else {}
 
 
-def _content_ids(content: bytes) -> list[str]:
+def content_ids(content: bytes) -> list[str]:
     """What the Hub calls a content: a file of git, or an object of the storage for large files."""
     in_git = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
     return [in_git.hexdigest(), hashlib.sha256(content).hexdigest()]

@@ -11,17 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi, constants, get_token
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, get_token
 from huggingface_hub.errors import HFValidationError, LocalTokenNotFoundError, RepositoryNotFoundError
 
 from tf_ner.commands import PushConfig
 from tf_ner.config import RUN_CONFIG, TrainConfig
 from tf_ner.errors import HubError
 from tf_ner.hub.card import name_in_card
-from tf_ner.hub.changes import LAST_CHECKPOINT, find_changes, list_files, note_changes
+from tf_ner.hub.changes import CARD, LAST_CHECKPOINT, Changes, find_changes, list_files, note_changes
 from tf_ner.hub.patience import PASSING_STATUSES, make_client_patient, without_queries
-
-CommitOperation = CommitOperationAdd | CommitOperationCopy | CommitOperationDelete
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +42,13 @@ class HubTarget:
         private: Whether it must be private; a new one follows the Hub's own default if None.
         token: For the Hub; the one of `huggingface-cli login` or `HF_TOKEN` if None. Never written anywhere. White
             space around it, as at the end of a file, is no part of it.
+        replaces_card: Whether a card that somebody else wrote there, or changed, is replaced too.
     """
 
     repo_id: str
     private: bool | None = None
     token: str | None = None
+    replaces_card: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "token", (self.token or "").strip() or None)
@@ -74,7 +74,8 @@ def push_folder(
     """Adds and replaces what a folder holds, and gives the address of the commit.
 
     Of what else the repository holds, only files go that an earlier push from this folder put there and that are as
-    they were pushed, and the checkpoint of a run that is finished or has a newer one.
+    they were pushed, and the checkpoint of a run that is finished or has a newer one. What people wrote into its card
+    stays: see `tf_ner.hub.card_merge`.
 
     Args:
         folder: Its files must not change meanwhile.
@@ -96,10 +97,14 @@ def push_folder(
         try:
             with _refusals_named(target):
                 repo_id = _make_repository(api, target)
-                changes = find_changes(api, repo_id, folder, run_dir=run_dir or folder)
-                operations: list[CommitOperation] = [*additions, *map(CommitOperationDelete, changes.removed)]
+                changes = find_changes(
+                    api, repo_id, folder, run_dir=run_dir or folder, replaces_card=target.replaces_card
+                )
+                sent, removed = _with_card(additions, changes), map(CommitOperationDelete, changes.removed)
+                operations: list[CommitOperationAdd | CommitOperationDelete] = [*sent, *removed]
                 commit = api.create_commit(repo_id, operations, commit_message=message, parent_commit=changes.parent)
             note_changes(changes.repo_id, folder, run_dir=run_dir or folder)
+            _tell_of_card(changes, folder, is_copy=run_dir not in (None, folder))
             return str(commit.commit_url)
         except OSError as fault:
             if number == _TRIES or time.monotonic() - begin > _DEADLINE:
@@ -112,6 +117,32 @@ def push_folder(
     raise AssertionError("unreachable")
 
 
+def _with_card(additions: list[CommitOperationAdd], changes: Changes) -> list[CommitOperationAdd]:
+    if changes.card is None and not changes.keeps_card:
+        return additions
+    others = [addition for addition in additions if addition.path_in_repo != CARD]
+    return others if changes.card is None else [*others, CommitOperationAdd(CARD, changes.card.encode())]
+
+
+def _tell_of_card(changes: Changes, folder: Path, *, is_copy: bool) -> None:
+    """Says what of the card was not pushed; of a state of a training that goes on only to those who want to know."""
+    level = logging.INFO if is_copy else logging.WARNING
+    if changes.keeps_card:
+        logger.log(
+            level,
+            "%s of %s stays as it is, for somebody else wrote or changed its text; the one not pushed is %s. "
+            "--hub-replace-card (hub_replace_card=True) pushes it.",
+            CARD, changes.repo_id, folder / CARD,
+        )  # fmt: skip
+    elif changes.disputed:
+        logger.log(
+            level,
+            "%s of %s keeps what somebody else wrote there as %s; --hub-replace-card (hub_replace_card=True) puts what "
+            "%s says in its place.",
+            CARD, changes.repo_id, ", ".join(changes.disputed), folder / CARD,
+        )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class PushPlan:
     """What a push would do.
@@ -119,11 +150,13 @@ class PushPlan:
     Attributes:
         files: What it sends, relative to the run, and the sizes in bytes.
         removed: The files that go from the repository.
+        keeps_card: Whether the repository's card stays, since somebody else wrote or changed it.
         unknown: Why the repository cannot be seen, so that nobody knows what goes from it; empty where it can.
     """
 
     files: list[tuple[Path, int]]
     removed: list[str]
+    keeps_card: bool = False
     unknown: str = ""
 
 
@@ -139,13 +172,15 @@ def plan_push(config: PushConfig) -> PushPlan:
         api = _connect(target)
         with _refusals_named(target):
             try:
-                changes = find_changes(api, _whole_name(api, target.repo_id), config.run, run_dir=config.run)
+                name = _whole_name(api, target.repo_id)
+                changes = find_changes(api, name, config.run, run_dir=config.run, replaces_card=target.replaces_card)
             except RepositoryNotFoundError:
                 # It is made when something is pushed.
                 return PushPlan(files, [])
     except (HubError, OSError) as fault:
         return PushPlan(files, [], unknown=reason(fault, target))
-    return PushPlan(files, changes.removed)
+    sent = [(file, size) for file, size in files if not (changes.keeps_card and file.as_posix() == CARD)]
+    return PushPlan(sent, changes.removed, keeps_card=changes.keeps_card)
 
 
 def push_run(config: PushConfig) -> str:
@@ -182,7 +217,7 @@ def _target_of(config: PushConfig) -> HubTarget:
     run = TrainConfig.load(config.run / RUN_CONFIG) if (config.run / RUN_CONFIG).is_file() else TrainConfig()
     is_private = config.hub_private or (run.hub_private and not config.hub_public)
     name = config.hub_model_id or run.hub_model_id or config.run.resolve().name
-    return HubTarget(name, private=is_private or None)
+    return HubTarget(name, private=is_private or None, replaces_card=config.hub_replace_card)
 
 
 def download_checkpoint(repo_id: str) -> Path:

@@ -17,6 +17,7 @@ from tf_ner.errors import HubError, TrainingInterruptedError
 from tf_ner.files import replaced_whole, write_json, write_text
 from tf_ner.hub.background import BackgroundUploader
 from tf_ner.hub.card import model_card, name_in_card
+from tf_ner.hub.card_merge import sealed
 from tf_ner.hub.pushed import forget_pushed
 from tf_ner.hub.upload import HubTarget, open_or_warn
 from tf_ner.hub.weights import MODEL, load_weights
@@ -202,7 +203,7 @@ def _finish(
             _write_predictions(folder, split, job.corpus, job.task, scored)
     hub_id = _whole_name(uploader.target) if uploader else None
     facts = describe_run(config, job.corpus, job.task, metrics=metrics, history=history, hub_id=hub_id)
-    write_text(folder / "README.md", str(model_card(facts)))
+    write_text(folder / "README.md", sealed(str(model_card(facts))))
     if config.keep_checkpoints is None:
         remove_checkpoints(folder)
     commit_url = uploader.finish(folder, "The finished run") if uploader else None
@@ -213,7 +214,7 @@ def _make_uploader(config: TrainConfig) -> BackgroundUploader | None:
     """What pushes the run, if it is to be pushed; finds out before the training whether it may."""
     if not config.push_to_hub:
         return None
-    target = HubTarget(config.hub_name, private=config.hub_private or None)
+    target = HubTarget(config.hub_name, private=config.hub_private or None, replaces_card=config.hub_replace_card)
     open_or_warn(target)
     return BackgroundUploader(target)
 
