@@ -205,7 +205,9 @@ def test_a_push_takes_away_nothing_that_it_did_not_put_there(hub, folder):
     assert remote(hub, "ada/run") == local(folder) | expected
 
 
-@pytest.mark.parametrize("what", ["changed on the Hub", "put into another repository", "put by another run", "torn"])
+@pytest.mark.parametrize(
+    "what", ["changed on the Hub", "put into another repository", "put by another run", "found there", "torn"]
+)
 def test_what_is_not_surely_its_own_stays(hub, folder, what):
     (folder / "metrics.json").write_text("{}")
     push_folder(folder, HubTarget("ada/run"), message="m")
@@ -219,10 +221,24 @@ def test_what_is_not_surely_its_own_stays(hub, folder, what):
         put(hub, name, metrics_json=content)
     elif what == "put by another run":
         forget_pushed(folder)
+    elif what == "found there":
+        forget_pushed(folder)
+        (folder / "metrics.json").write_text(content)
+        push_folder(folder, HubTarget(name), message="m")
+        (folder / "metrics.json").unlink()
     else:
         (folder / ".pushed.json").write_text('{"ada/run": {"metr')
     push_folder(folder, HubTarget(name), message="m")
     assert remote(hub, name) == local(folder) | {"metrics.json": content.encode()}
+
+
+def test_a_lost_answer_makes_nothing_somebody_elses(hub, folder):
+    (folder / "metrics.json").write_text("{}")
+    hub.faults.lose_answer(path="/commit/", times=1)
+    push_folder(folder, HubTarget("ada/run"), message="m")
+    (folder / "metrics.json").unlink()
+    push_folder(folder, HubTarget("ada/run"), message="m")
+    assert remote(hub, "ada/run") == local(folder)
 
 
 def test_large_results_go_too_and_from_a_copy_of_the_folder(hub, folder, tmp_path):

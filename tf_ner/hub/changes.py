@@ -39,6 +39,7 @@ class Changes:
         repo_id: What the repository is called now.
         parent: The commit that it was at.
         removed: The files that go.
+        found: Those of the folder that somebody else put there before, just as they are.
         card: What is sent as README.md in the place of the folder's; None where that is sent as it is.
         keeps_card: Whether no README.md is sent, since the repository's is somebody's own.
         disputed: What its metadata keep although the folder's say something else.
@@ -47,6 +48,7 @@ class Changes:
     repo_id: str
     parent: str | None
     removed: list[str]
+    found: Collection[str] = ()
     card: str | None = None
     keeps_card: bool = False
     disputed: Sequence[str] = ()
@@ -80,7 +82,9 @@ def find_changes(api: HfApi, repo_id: str, folder: Path, *, run_dir: Path, repla
     checkpoint = _in_checkpoint(remote) - local
     if checkpoint and (_in_checkpoint(local) or _has_finished(api, repo_id, info.sha, folder, remote)):
         removed += checkpoint
-    changes = Changes(info.id, info.sha, sorted(removed))
+    new = [file for file in local & remote.keys() - ours.keys() if _matches(file, _DROPPED)]
+    found = [file for file in new if remote[file] in content_ids((folder / file).read_bytes())]
+    changes = Changes(info.id, info.sha, sorted(removed), found)
     if replaces_card or CARD not in local or CARD not in remote:
         return changes
     own = (folder / CARD).read_bytes()
@@ -100,10 +104,11 @@ def _with_card(changes: Changes, ours: bytes, theirs: bytes) -> Changes:
     return replace(changes, card=merged.card, disputed=merged.disputed)
 
 
-def note_changes(repo_id: str, folder: Path, *, run_dir: Path) -> None:
+def note_changes(changes: Changes, folder: Path, *, run_dir: Path) -> None:
     """Remembers what was pushed, as far as it may go again."""
     names = (file.as_posix() for file in list_files(folder))
-    note_pushed(run_dir, repo_id, {name: folder / name for name in names if _matches(name, _DROPPED)})
+    own = [name for name in names if _matches(name, _DROPPED) and name not in changes.found]
+    note_pushed(run_dir, changes.repo_id, {name: folder / name for name in own})
 
 
 def _matches(file: str, patterns: Iterable[str]) -> bool:

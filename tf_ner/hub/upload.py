@@ -88,23 +88,24 @@ def push_folder(
         HubError: The Hub refuses (no token, no right, a bad name, a card that is no card).
         OSError: The network or the Hub failed each time.
     """
-    api = _connect(target)
+    api, source = _connect(target), run_dir or folder
     files = list_files(folder)
     # Kept from try to try: they know what has arrived.
     additions = [CommitOperationAdd(file.as_posix(), folder / file) for file in files]
+    first: Changes | None = None
     begin = time.monotonic()
     for number in range(1, _TRIES + 1):
         try:
             with _refusals_named(target):
                 repo_id = _make_repository(api, target)
-                changes = find_changes(
-                    api, repo_id, folder, run_dir=run_dir or folder, replaces_card=target.replaces_card
-                )
+                changes = find_changes(api, repo_id, folder, run_dir=source, replaces_card=target.replaces_card)
+                # What is found there later, an earlier try may have put there.
+                first = first or changes
                 sent, removed = _with_card(additions, changes), map(CommitOperationDelete, changes.removed)
                 operations: list[CommitOperationAdd | CommitOperationDelete] = [*sent, *removed]
                 commit = api.create_commit(repo_id, operations, commit_message=message, parent_commit=changes.parent)
-            note_changes(changes.repo_id, folder, run_dir=run_dir or folder)
-            _tell_of_card(changes, folder, is_copy=run_dir not in (None, folder))
+            note_changes(first, folder, run_dir=source)
+            _tell_of_card(changes, source, is_copy=folder != source)
             return str(commit.commit_url)
         except OSError as fault:
             if number == _TRIES or time.monotonic() - begin > _DEADLINE:
