@@ -70,6 +70,17 @@ def test_only_one_file_loads_models(loads, files):
     assert found == files
 
 
+def test_only_the_commands_print():
+    printing = set()
+    for file in PACKAGE.rglob("*.py"):
+        nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+        called = {ast.unparse(node.func).rpartition(".")[2] for node in nodes if isinstance(node, ast.Call)}
+        streams = {node.attr.strip("_") for node in nodes if isinstance(node, ast.Attribute)} & {"stdout", "stderr"}
+        if "print" in called or streams:
+            printing.add(file.relative_to(PACKAGE).as_posix())
+    assert printing == {"cli.py", "terminal.py"}
+
+
 def read_of_configs(file: Path) -> set[str]:
     """Which attributes of what is called `config` a file reads; what defines them does not count."""
     if file.name in ("config.py", "commands.py"):

@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import tf_keras as keras
@@ -19,7 +20,10 @@ from tf_ner.files import write_text
 from tf_ner.hub import background, patience, upload
 from tf_ner.hub import card as card_module
 from tf_ner.hub.background import BackgroundUploader
-from tf_ner.hub.upload import HubTarget, list_files, push_folder
+from tf_ner.hub.card_merge import is_as_sealed, sealed
+from tf_ner.hub.changes import list_files
+from tf_ner.hub.pushed import forget_pushed
+from tf_ner.hub.upload import HubTarget, push_folder
 
 TOKEN = "hf_" + "planted" * 5
 
@@ -184,6 +188,165 @@ def test_results_that_are_gone_go_from_the_repository_and_nothing_else(hub, fold
     assert remote(hub, "ada/run") == local(folder) | {"notes.txt": b"notes.txt"}
 
 
+def put(hub, name, **files):
+    """Somebody else writes files, called `metrics_json` for `metrics.json`, into a repository, a new one if need be."""
+    api = HfApi(token=TOKEN)
+    api.create_repo(name, exist_ok=True)
+    for file, text in files.items():
+        api.upload_file(path_or_fileobj=text.encode(), path_in_repo=file.replace("_", "."), repo_id=name)
+
+
+def test_a_push_takes_away_nothing_that_it_did_not_put_there(hub, folder):
+    """Such as the card and the scores that a run does not have before its end; a kill there would leave it so."""
+    others = {"README_md": "---\nlicense: mit\n---\n# By hand\n", "metrics_json": "{}", "predictions_test_conll": "Ada"}
+    put(hub, "ada/run", **others)
+    push_folder(folder, HubTarget("ada/run"), message="m")
+    expected = {name.replace("_", "."): text.encode() for name, text in others.items()}
+    assert remote(hub, "ada/run") == local(folder) | expected
+
+
+@pytest.mark.parametrize(
+    "what", ["changed on the Hub", "put into another repository", "put by another run", "found there", "torn"]
+)
+def test_what_is_not_surely_its_own_stays(hub, folder, what):
+    (folder / "metrics.json").write_text("{}")
+    push_folder(folder, HubTarget("ada/run"), message="m")
+    (folder / "metrics.json").unlink()
+    name, content = "ada/run", "{}"
+    if what == "changed on the Hub":
+        content = '{"by": "hand"}'
+        put(hub, name, metrics_json=content)
+    elif what == "put into another repository":
+        name, content = "ada/other", "{ }"
+        put(hub, name, metrics_json=content)
+    elif what == "put by another run":
+        forget_pushed(folder)
+    elif what == "found there":
+        forget_pushed(folder)
+        (folder / "metrics.json").write_text(content)
+        push_folder(folder, HubTarget(name), message="m")
+        (folder / "metrics.json").unlink()
+    else:
+        (folder / ".pushed.json").write_text('{"ada/run": {"metr')
+    push_folder(folder, HubTarget(name), message="m")
+    assert remote(hub, name) == local(folder) | {"metrics.json": content.encode()}
+
+
+def test_a_lost_answer_makes_nothing_somebody_elses(hub, folder):
+    (folder / "metrics.json").write_text("{}")
+    hub.faults.lose_answer(path="/commit/", times=1)
+    push_folder(folder, HubTarget("ada/run"), message="m")
+    (folder / "metrics.json").unlink()
+    push_folder(folder, HubTarget("ada/run"), message="m")
+    assert remote(hub, "ada/run") == local(folder)
+
+
+def test_large_results_go_too_and_from_a_copy_of_the_folder(hub, folder, tmp_path):
+    """As objects of the storage; and the record moves with the folder."""
+    (folder / "predictions.test.conll").write_bytes(b"Ada B-PER B-PER\n" * 800_000)
+    push_folder(folder, HubTarget("run"), message="m")
+    assert len(hub.objects("model", "ada/run")) == 2
+    moved = folder.rename(tmp_path / "moved")
+    (moved / "predictions.test.conll").unlink()
+    push_folder(moved, HubTarget("ada/run"), message="m")
+    assert remote(hub, "ada/run") == local(moved)
+
+
+def test_the_background_remembers_what_it_pushed(hub, folder):
+    (folder / "vocab.txt").write_text("v")
+    uploader = BackgroundUploader(HubTarget("ada/run"))
+    uploader.submit(folder, "State")
+    wait_for(lambda: uploader.commit_url is not None)
+    (folder / "vocab.txt").unlink()
+    assert uploader.finish(folder, "Final") is not None
+    assert remote(hub, "ada/run") == local(folder)
+
+
+@pytest.mark.parametrize(("options", "stays"), [('{"seed": 42}', False), ('{"seed": 1}', True), (None, True)])
+def test_a_finished_run_takes_away_its_own_checkpoint_only(hub, folder, options, stays):
+    """Whatever machine had put it there."""
+    files = {"last-checkpoint/optimizer.safetensors": b"o"}
+    if options is not None:
+        files["last-checkpoint/run_config.json"] = options.encode()
+    hub.add_repo("model", "ada/run", files)
+    push_folder(folder, HubTarget("ada/run"), message="not finished")
+    assert remote(hub, "ada/run") == local(folder) | files
+    for name in ("README.md", "metrics.json"):
+        (folder / name).write_text("---\nlicense: mit\n---\n")
+    push_folder(folder, HubTarget("ada/run"), message="finished")
+    assert remote(hub, "ada/run") == local(folder) | (files if stays else {})
+
+
+def test_a_change_by_others_while_large_files_are_sent_is_seen(hub, folder):
+    (folder / "metrics.json").write_text("{}")
+    push_folder(folder, HubTarget("ada/run"), message="m")
+    (folder / "metrics.json").unlink()
+    (folder / "model.safetensors").write_bytes(bytes(1_000_000))
+    hub.requests.clear()
+    hub.faults.delay(seconds=600, path="/lfs/", method="PUT")
+    uploader = BackgroundUploader(HubTarget("ada/run"))
+    uploader.submit(folder, "m")
+    wait_for(lambda: any(request.path.endswith("/objects/batch") for request in hub.requests))
+    put(hub, "ada/run", metrics_json="by hand")
+    hub.faults.clear()
+    wait_for(lambda: uploader.commit_url is not None)
+    assert remote(hub, "ada/run") == local(folder) | {"metrics.json": b"by hand"}
+
+
+OURS = sealed("---\nlicense: apache-2.0\ntags:\n- tf_ner\n---\n\n# Towns\n")
+HANDS = "---\nlicense: mit\nextra_gated_prompt: Ask\n---\n# By hand\n"
+
+
+def test_a_card_that_somebody_wrote_stays_until_it_is_asked_for(hub, folder, caplog, capsys):
+    put(hub, "ada/run", README_md=HANDS)
+    (folder / "README.md").write_text(OURS)
+    main(["push", str(folder), "--dry-run"])
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()][-1] == ["kept", "README.md,"]
+    main(["push", str(folder)])
+    assert remote(hub, "ada/run") == local(folder) | {"README.md": HANDS.encode()}
+    [told] = [line for line in caplog.messages if "stays as it is" in line]
+    assert "--hub-replace-card" in told
+    main(["push", str(folder), "--hub-replace-card"])
+    assert remote(hub, "ada/run") == local(folder)
+
+
+def test_the_metadata_that_somebody_wrote_stay_when_the_card_is_replaced(hub, folder, caplog):
+    put(hub, "ada/run", README_md="---\nlicense: mit\nextra_gated_prompt: Ask\n---\n")
+    for text in ("# Towns\n", "# Cities\n", "# Cities\n"):
+        caplog.clear()
+        (folder / "README.md").write_text(sealed(OURS.replace("# Towns\n", text)))
+        push_folder(folder, HubTarget("run"), message="m")
+        card = remote(hub, "ada/run")["README.md"].decode()
+        assert "license: mit\n" in card
+        assert "extra_gated_prompt: Ask\n" in card
+        assert text in card
+        assert "keeps what somebody else wrote there as license" in caplog.text
+
+
+def test_a_card_changed_in_the_folder_is_pushed_again_and_again(hub, folder):
+    """It was this run that put there what it replaces, though no longer as tf_ner wrote it."""
+    for text in ("# One\n", "# Two\n", "---\nlicense: mit\n---\n# Three\n", "# Four\n"):
+        (folder / "README.md").write_text(text)
+        push_folder(folder, HubTarget("run"), message="m")
+        assert remote(hub, "ada/run") == local(folder)
+    put(hub, "ada/run", README_md="# Five")
+    (folder / "README.md").write_text("# Six\n")
+    push_folder(folder, HubTarget("run"), message="m")
+    assert remote(hub, "ada/run")["README.md"] == b"# Five"
+
+
+def test_a_state_of_a_training_says_nothing_of_a_card_that_stays(hub, folder, caplog):
+    put(hub, "ada/run", README_md=HANDS)
+    (folder / "README.md").write_text(OURS)
+    uploader = BackgroundUploader(HubTarget("ada/run"))
+    with caplog.at_level(logging.WARNING):
+        uploader.submit(folder, "Epoch 1")
+        wait_for(lambda: uploader._thread is None)
+        assert "stays as it is" not in caplog.text
+        uploader.finish(folder, "Final")
+    assert caplog.text.count("stays as it is") == 1
+
+
 def test_private_is_never_public(hub, folder):
     hub.add_repo("model", "ada/shown", {})
     with pytest.raises(HubError, match="which is there and public"):
@@ -201,7 +364,7 @@ def test_a_full_disk_does_not_end_the_training(hub, folder, monkeypatch, caplog)
     assert "Epoch 1 is not pushed" in caplog.text
     assert uploader.finish(folder, "Final") is not None
     assert remote(hub, "ada/run") == local(folder)
-    assert not [file for file in folder.iterdir() if file.name.startswith(".")]
+    assert not list(folder.glob(".partial*"))
 
 
 def test_a_panic_is_told_and_ends_no_waiting(hub, folder, monkeypatch):
@@ -245,7 +408,7 @@ def test_a_newer_state_takes_the_place_of_one_that_waits(hub, folder):
     messages = pushed(hub, "ada/run")
     assert messages[0] == "Final"
     assert len(messages) < 5
-    assert not [file for file in folder.iterdir() if file.name.startswith(".")]
+    assert not list(folder.glob(".partial*"))
 
 
 def test_a_state_is_pushed_as_it_was_when_submitted(hub, folder):
@@ -290,6 +453,13 @@ def test_the_callback_pushes_what_it_saves(hub, fit, task, tmp_path):
     assert remote(hub, "ada/model") == local(tmp_path / "model")
     assert {"model.safetensors", "tokenizer.json", "README.md"} <= remote(hub, "ada/model").keys()
     assert callback.commit_url.endswith(hub.commits("model", "ada/model")[0][1])
+    assert is_as_sealed(remote(hub, "ada/model")["README.md"].decode())
+    # Its card takes the place of its own, and of no other but when asked.
+    put(hub, "ada/model", README_md=HANDS)
+    fit(PushToHubCallback(tmp_path / "model", save_strategy="no"), epochs=1)
+    assert remote(hub, "ada/model")["README.md"] == HANDS.encode()
+    fit(PushToHubCallback(tmp_path / "model", save_strategy="no", hub_replace_card=True), epochs=1)
+    assert is_as_sealed(remote(hub, "ada/model")["README.md"].decode())
 
 
 @pytest.mark.parametrize(
@@ -381,7 +551,9 @@ def run(hub, tiny_bert, corpus_dir, tmp_path):
 def test_a_run_arrives_whole_and_says_where_it_is(hub, run):
     assert remote(hub, "lab/towns") == local(run.output_dir)
     assert run.commit_url == f"{hub.url}/lab/towns/commit/{hub.commits('model', 'lab/towns')[0][1]}"
-    assert 'model="lab/towns"' in (run.output_dir / "README.md").read_text(encoding="utf-8")
+    card = (run.output_dir / "README.md").read_text(encoding="utf-8")
+    assert 'model="lab/towns"' in card
+    assert is_as_sealed(card)
 
 
 def test_a_right_that_is_withdrawn_meanwhile_loses_no_run(hub, tiny_bert, corpus_dir, tmp_path, caplog):
@@ -423,18 +595,65 @@ def test_three_epochs_arrive_whole_over_a_bad_line(
         assert secret.encode() not in written
 
 
+def test_a_dry_run_shows_what_goes_and_changes_nothing(hub, folder, capsys):
+    push = ["push", str(folder), "--hub-model-id", "run", "--dry-run"]
+    main(push)
+    assert "removed" not in capsys.readouterr().out
+    assert not any(request.method == "POST" for request in hub.requests), "a repository was made"
+    (folder / "metrics.json").write_text("{}")
+    push_folder(folder, HubTarget("run"), message="m")
+    put(hub, "ada/run", notes_txt="n")
+    (folder / "metrics.json").unlink()
+    before = remote(hub, "ada/run")
+    main(push)
+    *files, last = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in files] == [
+        ["2", "config.json"],
+        ["1,024,000", "model.safetensors"],
+        ["2", "run_config.json"],
+    ]
+    assert last.split() == ["removed", "metrics.json"]
+    assert remote(hub, "ada/run") == before
+    hub.close()
+    main(push)
+    *same, last = capsys.readouterr().out.splitlines()
+    assert same == files
+    assert "cannot be told" in last
+
+
+def test_a_run_in_the_place_of_another_takes_nothing_away_before_its_end(hub, run):
+    """Neither what it does not have yet, nor what the run before had and it never has."""
+    whole = remote(hub, "lab/towns")
+    config = replace(TrainConfig.load(run.output_dir / "run_config.json"), overwrite=True, seed=1, epochs=2)
+
+    class Kill(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                wait_for(lambda: pushed(hub, "lab/towns")[0].startswith("Epoch 1"))
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, callbacks=[Kill()], verbose=0)
+    left = remote(hub, "lab/towns")
+    assert left.keys() == whole.keys()
+    assert left["model.safetensors"] != whole["model.safetensors"]
+    for name in ("README.md", "metrics.json", "predictions.test.conll"):
+        assert left[name] == whole[name]
+
+
 def test_push_lists_and_sends_from_the_shell(hub, run, capsys):
     hub.requests.clear()
     main(["push", str(run.output_dir), "--dry-run"])
     listed = capsys.readouterr().out
     assert all(file.name in listed for file in list_files(run.output_dir))
     assert f"{(run.output_dir / 'model.safetensors').stat().st_size:,}" in listed
-    assert hub.requests == []
+    assert {request.method for request in hub.requests} <= {"GET", "HEAD"}
     main(["push", str(run.output_dir), "--hub-model-id", "ada/elsewhere"])
     assert "/ada/elsewhere/commit/" in capsys.readouterr().out
     assert remote(hub, "ada/elsewhere") == local(run.output_dir)
     card = (run.output_dir / "README.md").read_text(encoding="utf-8")
     assert card.count('"ada/elsewhere"') == 3
+    assert is_as_sealed(card)
     assert '"lab/towns"' not in card
 
 

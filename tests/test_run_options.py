@@ -9,7 +9,7 @@ from tests.conftest import SENTENCES, conll
 from tf_ner import EvaluateConfig, Predictor, TrainConfig, cli, load_tokenizer, load_untrained, save_model, train
 from tf_ner.commands import ConvertConfig, PushConfig
 from tf_ner.errors import ConfigError
-from tf_ner.hub.upload import files_of_run
+from tf_ner.hub.upload import plan_push
 from tf_ner.training.resume import find_resume_point
 from tf_ner.training.seeds import _is_run_of
 
@@ -143,7 +143,7 @@ def test_a_run_of_another_version_is_read_as_far_as_it_is_known(model_dir, caplo
     [warning] = [record.getMessage() for record in caplog.records if record.name.startswith("tf_ner")]
     assert str(path) in warning
     assert name in warning
-    assert files_of_run(model_dir)
+    assert plan_push(PushConfig(run=model_dir)).files
     # As options to train with it is refused: it would be another training.
     with pytest.raises(ConfigError):
         TrainConfig.load(path)

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+import transformers
 from safetensors.numpy import load_file
 from transformers import TFAutoModelForTokenClassification, create_optimizer
 
+from tests.families import CONFIGS, make_tokenizer
 from tf_ner import (
     SaveBest,
     TokenClassification,
@@ -22,7 +24,7 @@ from tf_ner import (
     make_optimizer,
 )
 from tf_ner.errors import ConfigError, ModelError
-from tf_ner.hub.weights import Copies, load_weights, pytorch_weights, save_model, save_weights
+from tf_ner.hub.weights import TOKENIZER_FILES, Copies, load_weights, pytorch_weights, save_model, save_weights
 from tf_ner.tasks.tokenizers import window_length
 from tf_ner.training.callbacks import HistoryWriter, read_history
 
@@ -199,6 +201,25 @@ def test_a_saved_model_is_loaded_by_transformers_with_equal_logits(tiny_bert, to
     assert info["missing_keys"] == [] == info["mismatched_keys"]
     assert loaded.config.id2label == dict(enumerate(TAGS))
     np.testing.assert_array_equal(loaded(model.dummy_inputs).logits, model(model.dummy_inputs).logits)
+
+
+def test_another_tokenizer_leaves_nothing_of_the_one_before(tiny_bert, tokenizer, tmp_path):
+    model = load_untrained(str(tiny_bert), tag_names=TAGS)
+    others = make_tokenizer("Roberta"), make_tokenizer("XLMRoberta")
+    for number, other in enumerate((tokenizer, *others, tokenizer)):
+        alone, shared = tmp_path / str(number), tmp_path / "shared"
+        save_model(model, other, alone)
+        save_model(model, other, shared)
+        assert {file.name for file in shared.iterdir()} == {file.name for file in alone.iterdir()}
+    # A tokenizer that somebody else saved there stays.
+    save_model(model, None, shared)
+    assert (shared / "vocab.txt").exists()
+
+
+@pytest.mark.parametrize("family", CONFIGS)
+def test_the_files_of_each_tokenizer_are_known(family):
+    kind = getattr(transformers, f"{family}TokenizerFast")
+    assert set(kind.vocab_files_names.values()) <= TOKENIZER_FILES
 
 
 def test_weights_of_another_model_are_refused_and_change_nothing(tiny_bert, tmp_path):

@@ -168,11 +168,18 @@ def _check_data(config: CheckConfig) -> None:
 
 
 def _push(config: PushConfig) -> None:
-    from tf_ner.hub.upload import files_of_run, push_run
+    from tf_ner.hub.upload import plan_push, push_run
 
     if config.dry_run:
-        for file, size in files_of_run(config.run):
+        plan = plan_push(config)
+        for file, size in plan.files:
             print(f"{size:>12,}  {file}")
+        for name in plan.removed:
+            print(f"{'removed':>12}  {name}")
+        if plan.keeps_card:
+            print(f"{'kept':>12}  README.md, which somebody else wrote or changed there; see --hub-replace-card")
+        if plan.unknown:
+            print(f"What goes from the repository cannot be told now: {plan.unknown}")
         return
     print(f"Pushed: {push_run(config)}")
 

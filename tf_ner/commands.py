@@ -42,8 +42,10 @@ class PushConfig:
     """Make a new repository private, and push to no public one; a run that was told so need not be told again."""
     hub_public: FlagCreatePairsOff[bool] = False
     """Push to a public repository though the run was told --hub-private."""
+    hub_replace_card: FlagCreatePairsOff[bool] = False
+    """Replace the repository's model card even where somebody else wrote or changed it."""
     dry_run: bool = False
-    """Only list the files and their sizes."""
+    """Only list the files and their sizes, and what goes from the repository."""
 
     def __post_init__(self) -> None:
         make_path(self, "run")

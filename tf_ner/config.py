@@ -78,8 +78,17 @@ OF_FOLDER = ("output_dir", "overwrite", "resume", "resume_from")
 OF_SOURCES = ("model", "dataset", "train_file", "validation_file", "test_file")
 """The options that may be paths of what a run reads."""
 
-OF_PUSHING = ("push_to_hub", "hub_model_id", "hub_private", "push_checkpoints")
+OF_PUSHING = ("push_to_hub", "hub_model_id", "hub_private", "hub_replace_card", "push_checkpoints")
 """The options that say whether and where a run is pushed."""
+
+OF_TRAINING = (
+    "model", "model_revision", "dataset_revision", "task", "epochs", "learning_rate", "schedule", "warmup_ratio",
+    "layer_decay", "freeze_embeddings", "freeze_layers", "weight_decay", "max_grad_norm", "label_smoothing",
+    "class_weights", "seed", "precision", "fixed_length", "max_eval_examples", "eval_every", "log_every",
+    "best_metric", "early_stopping_patience",
+)  # fmt: skip
+"""What says which training it is: no state of it goes on with others. Dropout draws for padding too, so that with
+another length it would drop other things."""
 
 _PAD_ON_TPU = 128
 
@@ -317,6 +326,8 @@ class TrainConfig(TaskConfig):
     """Where to push: name, user/name or organisation/name. The name of the output folder if not given."""
     hub_private: bool = False
     """Make a new repository private."""
+    hub_replace_card: bool = False
+    """Replace the repository's model card even where somebody else wrote or changed it: text, licence, gate."""
     push_checkpoints: bool = False
     """Push the newest checkpoint too, so that --resume-from hub goes on elsewhere; needs --push-to-hub."""
     language: tuple[str, ...] | None = None
@@ -413,9 +424,17 @@ class TrainConfig(TaskConfig):
         parts = [pair.rpartition("=") for pair in self.class_weights or () if pair not in BALANCED]
         return {name: float(weight) for name, _, weight in parts}
 
+    def is_same_training(self, other: Self) -> bool:
+        """Whether these are the options of one training, on whatever machine and with its sources in any folder."""
+        options = {"dataset_config", *OF_TRAINING}.difference(OF_SOURCES)
+        sources = ((getattr(self, name), getattr(other, name)) for name in OF_SOURCES)
+        return all(getattr(self, name) == getattr(other, name) for name in options) and all(
+            Path(own or "").name == Path(others or "").name for own, others in sources
+        )
+
     def to_repeat(self) -> Self:
         """The options of this run for another one, which shall not replace or go on with what this one did."""
-        return dataclasses.replace(self, overwrite=False, resume=False, resume_from=None)
+        return dataclasses.replace(self, overwrite=False, resume=False, resume_from=None, hub_replace_card=False)
 
     def save(self, path: Path) -> None:
         """Writes JSON that `load` turns into an equal object."""

@@ -12,18 +12,23 @@ from tempfile import mkdtemp
 
 from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-from tf_ner.hub.upload import LAST_CHECKPOINT, HubTarget, list_files, push_folder, reason
+from tf_ner.hub.changes import LAST_CHECKPOINT, list_files
+from tf_ner.hub.upload import HubTarget, push_folder, reason
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _State:
-    """A folder to be pushed; `is_copy` if it was made for that and goes afterwards."""
+    """A folder to be pushed; a copy of that of the run was made for that and goes afterwards."""
 
     folder: Path
     message: str
-    is_copy: bool
+    run_dir: Path
+
+    @property
+    def is_copy(self) -> bool:
+        return self.folder != self.run_dir
 
     def remove(self) -> None:
         if self.is_copy:
@@ -65,7 +70,7 @@ class BackgroundUploader:
             why = reason(fault, self.target)
             logger.warning("%s is not pushed: %s cannot be copied (%s). Training goes on.", message, folder, why)
             return
-        self._queue(_State(copy, message, is_copy=True))
+        self._queue(_State(copy, message, folder))
 
     def finish(self, folder: Path, message: str) -> str | None:
         """Pushes the final state, waits for it and gives the address of its commit, or None where that failed.
@@ -73,14 +78,15 @@ class BackgroundUploader:
         The folder must not change meanwhile.
         """
         logger.info("Pushing to %s …", self.target.repo_id)
-        self._queue(_State(folder, message, is_copy=False))
+        self._queue(_State(folder, message, folder))
         with self._changed:
             self._changed.wait_for(lambda: self._thread is None)
         if self.fault is not None:
             logger.warning(
                 "Could not push to %s (%s). Nothing is lost: the files are in %s; send them later with "
-                "`tf-ner push %s --hub-model-id %s`.",
+                "`tf-ner push %s --hub-model-id %s%s`.",
                 self.target.repo_id, self.fault, folder, shlex.quote(str(folder)), self.target.repo_id,
+                " --hub-replace-card" if self.target.replaces_card else "",
             )  # fmt: skip
             return None
         return self.commit_url
@@ -115,7 +121,11 @@ class BackgroundUploader:
             try:
                 with _progress_bars(shown=not state.is_copy):
                     self.commit_url = push_folder(
-                        state.folder, self.target, message=state.message, before_next_try=self._wait
+                        state.folder,
+                        self.target,
+                        message=state.message,
+                        run_dir=state.run_dir,
+                        before_next_try=self._wait,
                     )
                 self.fault = None
             except BaseException as fault:

@@ -14,6 +14,7 @@ from tf_ner.errors import printable
 from tf_ner.evaluation.measures import MEASURES
 from tf_ner.files import write_text
 from tf_ner.hub.card_facts import CardFacts, Origin, WidgetExample
+from tf_ner.hub.card_merge import is_as_sealed, sealed
 from tf_ner.hub.card_metadata import card_data
 from tf_ner.hub.markdown import fenced, literal, plain, table
 
@@ -139,7 +140,7 @@ def name_in_card(folder: Path, repo_id: str) -> None:
         card = path.read_text(encoding="utf-8")
         named = _with_model_name(card, repo_id)
         if named != card:
-            write_text(path, named)
+            write_text(path, sealed(named) if is_as_sealed(card) else named)
     except (OSError, UnicodeDecodeError) as error:
         logger.warning("%s stays as it is (%s): its programs may load the model from elsewhere", path, error)
 

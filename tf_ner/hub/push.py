@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from transformers.trainer_utils import IntervalStrategy
 from tf_ner.errors import ConfigError, ModelError
 from tf_ner.files import folder_replaced_whole, remove_partial, write_json, write_text
 from tf_ner.hub.background import BackgroundUploader
-from tf_ner.hub.upload import LAST_CHECKPOINT, HubTarget, open_or_warn
+from tf_ner.hub.card_merge import sealed
+from tf_ner.hub.changes import LAST_CHECKPOINT
+from tf_ner.hub.upload import HubTarget, open_or_warn
 from tf_ner.hub.weights import (
     MODEL,
     OPTIMIZER,
@@ -25,6 +28,8 @@ from tf_ner.hub.weights import (
     save_weights,
     write_tensors,
 )
+
+logger = logging.getLogger(__name__)
 
 _STATE = "state.json"
 _SET_BY_CALLBACK = {"model", "model_name", "keras_history"}
@@ -46,6 +51,7 @@ class PushToHubCallback(TransformersPushToHubCallback):
         hub_token: For the Hub; the one of `huggingface-cli login` or `HF_TOKEN` if not given.
         checkpoint: Save and push in `last-checkpoint` also what another `fit` needs to go on after the last whole
             epoch: see `load_checkpoint`.
+        hub_replace_card: Replace the repository's model card even where somebody else wrote or changed it.
         **model_card_args: For `transformers.modelcard.TrainingSummary.from_keras`, such as `dataset` or `language`.
 
     Attributes:
@@ -65,6 +71,7 @@ class PushToHubCallback(TransformersPushToHubCallback):
         hub_model_id: str | None = None,
         hub_token: str | None = None,
         checkpoint: bool = False,
+        hub_replace_card: bool = False,
         **model_card_args: Any,
     ):
         # Not the parent's own: it would clone the repository with git.
@@ -92,7 +99,9 @@ class PushToHubCallback(TransformersPushToHubCallback):
         self.model_card_args = model_card_args
         self.training_history: list[dict[str, Any]] = []
         self._num_epochs = 0
-        target = HubTarget(hub_model_id or self.output_dir.resolve().name, token=hub_token)
+        target = HubTarget(
+            hub_model_id or self.output_dir.resolve().name, token=hub_token, replaces_card=hub_replace_card
+        )
         self.hub_model_id = open_or_warn(target)
         if self.output_dir.is_dir():
             remove_partial(self.output_dir)
@@ -128,7 +137,7 @@ class PushToHubCallback(TransformersPushToHubCallback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._save()
         if address := self._uploader.finish(self.output_dir, "End of training"):
-            print(f"Pushed: {address}")
+            logger.info("Pushed: %s", address)
 
     def _save(self) -> None:
         save_model(self.model, self.tokenizer, self.output_dir)
@@ -144,7 +153,7 @@ class PushToHubCallback(TransformersPushToHubCallback):
                 **{"license": "", **self.model_card_args},
             )
             summary.license = summary.license or None
-            write_text(self.output_dir / "README.md", summary.to_model_card())
+            write_text(self.output_dir / "README.md", sealed(summary.to_model_card()))
 
     def _save_checkpoint(self, folder: Path) -> None:
         with folder_replaced_whole(folder) as temporary:

@@ -3,9 +3,7 @@
 Everything goes through `HfApi` commits: no git and no git-lfs. What the repository already holds is not sent again.
 """
 
-import fnmatch
 import logging
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -13,16 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi, constants, get_token
-from huggingface_hub.errors import HFValidationError, LocalTokenNotFoundError
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, get_token
+from huggingface_hub.errors import HFValidationError, LocalTokenNotFoundError, RepositoryNotFoundError
 
 from tf_ner.commands import PushConfig
 from tf_ner.config import RUN_CONFIG, TrainConfig
 from tf_ner.errors import HubError
 from tf_ner.hub.card import name_in_card
+from tf_ner.hub.changes import CARD, LAST_CHECKPOINT, Changes, find_changes, list_files, note_changes
 from tf_ner.hub.patience import PASSING_STATUSES, make_client_patient, without_queries
-
-CommitOperation = CommitOperationAdd | CommitOperationCopy | CommitOperationDelete
 
 logger = logging.getLogger(__name__)
 
@@ -35,12 +32,6 @@ _DEADLINE = 600.0
 # Answers that another push may not get again: also those to a commit that another one came before.
 _PASSING = PASSING_STATUSES | {409, 412}
 
-# What a run writes and may have held before: gone from the folder, it goes from the repository too.
-_RESULTS = ("README.md", "metrics.json", "history.csv", "losses.csv", "predictions.*.conll", "predictions.*.jsonl")
-
-LAST_CHECKPOINT = "last-checkpoint"
-"""The folder of a repository that holds the newest checkpoint of a run that is not finished."""
-
 
 @dataclass(frozen=True)
 class HubTarget:
@@ -51,26 +42,19 @@ class HubTarget:
         private: Whether it must be private; a new one follows the Hub's own default if None.
         token: For the Hub; the one of `huggingface-cli login` or `HF_TOKEN` if None. Never written anywhere. White
             space around it, as at the end of a file, is no part of it.
+        replaces_card: Whether a card that somebody else wrote there, or changed, is replaced too.
     """
 
     repo_id: str
     private: bool | None = None
     token: str | None = None
+    replaces_card: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "token", (self.token or "").strip() or None)
 
     def __repr__(self) -> str:
         return f"HubTarget(repo_id={self.repo_id!r}, private={self.private!r})"
-
-
-def list_files(folder: Path) -> list[Path]:
-    """The files of a folder that a push sends, relative to it: all but hidden ones and states to resume from."""
-    files = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".") and name != "checkpoints"]
-        files += [(Path(parent) / name).relative_to(folder) for name in names if not name.startswith(".")]
-    return sorted(files)
 
 
 def pause(seconds: float) -> bool:
@@ -80,32 +64,49 @@ def pause(seconds: float) -> bool:
 
 
 def push_folder(
-    folder: Path, target: HubTarget, *, message: str, before_next_try: Callable[[float], bool] = pause
+    folder: Path,
+    target: HubTarget,
+    *,
+    message: str,
+    run_dir: Path | None = None,
+    before_next_try: Callable[[float], bool] = pause,
 ) -> str:
-    """Makes a repository hold what a folder holds, and gives the address of the commit.
+    """Adds and replaces what a folder holds, and gives the address of the commit.
+
+    Of what else the repository holds, only files go that an earlier push from this folder put there and that are as
+    they were pushed, and the checkpoint of a run that is finished or has a newer one. What people wrote into its card
+    stays: see `tf_ner.hub.card_merge`.
 
     Args:
         folder: Its files must not change meanwhile.
-        target: The repository; made if it is not there. Files in it that no run writes stay.
+        target: The repository; made if it is not there.
         message: Of the commit.
+        run_dir: The folder that this is a copy of; remembers what was pushed.
         before_next_try: Waits for so many seconds and says whether to go on; where not, the last fault is raised.
 
     Raises:
         HubError: The Hub refuses (no token, no right, a bad name, a card that is no card).
         OSError: The network or the Hub failed each time.
     """
-    api = _connect(target)
+    api, source = _connect(target), run_dir or folder
     files = list_files(folder)
     # Kept from try to try: they know what has arrived.
     additions = [CommitOperationAdd(file.as_posix(), folder / file) for file in files]
+    first: Changes | None = None
     begin = time.monotonic()
     for number in range(1, _TRIES + 1):
         try:
             with _refusals_named(target):
                 repo_id = _make_repository(api, target)
-                stale = _find_stale(api.list_repo_files(repo_id), {file.as_posix() for file in files})
-                operations: list[CommitOperation] = [*additions, *map(CommitOperationDelete, stale)]
-                return str(api.create_commit(repo_id, operations, commit_message=message).commit_url)
+                changes = find_changes(api, repo_id, folder, run_dir=source, replaces_card=target.replaces_card)
+                # What is found there later, an earlier try may have put there.
+                first = first or changes
+                sent, removed = _with_card(additions, changes), map(CommitOperationDelete, changes.removed)
+                operations: list[CommitOperationAdd | CommitOperationDelete] = [*sent, *removed]
+                commit = api.create_commit(repo_id, operations, commit_message=message, parent_commit=changes.parent)
+            note_changes(first, folder, run_dir=source)
+            _tell_of_card(changes, source, is_copy=folder != source)
+            return str(commit.commit_url)
         except OSError as fault:
             if number == _TRIES or time.monotonic() - begin > _DEADLINE:
                 raise
@@ -117,18 +118,70 @@ def push_folder(
     raise AssertionError("unreachable")
 
 
-def files_of_run(folder: Path) -> list[tuple[Path, int]]:
-    """What a push of a run, or of a saved model, sends: its files, relative to it, and their sizes in bytes.
+def _with_card(additions: list[CommitOperationAdd], changes: Changes) -> list[CommitOperationAdd]:
+    if changes.card is None and not changes.keeps_card:
+        return additions
+    others = [addition for addition in additions if addition.path_in_repo != CARD]
+    return others if changes.card is None else [*others, CommitOperationAdd(CARD, changes.card.encode())]
+
+
+def _tell_of_card(changes: Changes, folder: Path, *, is_copy: bool) -> None:
+    """Says what of the card was not pushed; of a state of a training that goes on only to those who want to know."""
+    level = logging.INFO if is_copy else logging.WARNING
+    if changes.keeps_card:
+        logger.log(
+            level,
+            "%s of %s stays as it is, for somebody else wrote or changed its text; the one not pushed is %s. "
+            "--hub-replace-card (hub_replace_card=True) pushes it.",
+            CARD, changes.repo_id, folder / CARD,
+        )  # fmt: skip
+    elif changes.disputed:
+        logger.log(
+            level,
+            "%s of %s keeps what somebody else wrote there as %s; --hub-replace-card (hub_replace_card=True) puts what "
+            "%s says in its place.",
+            CARD, changes.repo_id, ", ".join(changes.disputed), folder / CARD,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PushPlan:
+    """What a push would do.
+
+    Attributes:
+        files: What it sends, relative to the run, and the sizes in bytes.
+        removed: The files that go from the repository.
+        keeps_card: Whether the repository's card stays, since somebody else wrote or changed it.
+        unknown: Why the repository cannot be seen, so that nobody knows what goes from it; empty where it can.
+    """
+
+    files: list[tuple[Path, int]]
+    removed: list[str]
+    keeps_card: bool = False
+    unknown: str = ""
+
+
+def plan_push(config: PushConfig) -> PushPlan:
+    """Says what `push_run` would do, and changes nothing.
 
     Raises:
-        HubError: The folder holds neither.
+        HubError: The folder holds no run.
     """
-    if not any((folder / name).is_file() for name in (RUN_CONFIG, "config.json")):
-        raise HubError(
-            f"Received {folder}, which holds no {RUN_CONFIG} and no config.json; expected the output folder of a run "
-            "or a saved model. Check the path."
-        )
-    return [(file, (folder / file).stat().st_size) for file in list_files(folder)]
+    files = _files_of_run(config.run)
+    target = _target_of(config)
+    try:
+        api = _connect(target)
+        with _refusals_named(target):
+            try:
+                name = _whole_name(api, target.repo_id)
+                changes = find_changes(api, name, config.run, run_dir=config.run, replaces_card=target.replaces_card)
+            except RepositoryNotFoundError:
+                # It is made when something is pushed.
+                return PushPlan(files, [])
+    except (HubError, OSError) as fault:
+        return PushPlan(files, [], unknown=reason(fault, target))
+    sent = [(file, size) for file, size in files if not (changes.keeps_card and file.as_posix() == CARD)]
+    return PushPlan(sent, changes.removed, keeps_card=changes.keeps_card)
 
 
 def push_run(config: PushConfig) -> str:
@@ -137,21 +190,35 @@ def push_run(config: PushConfig) -> str:
     Raises:
         HubError: The folder holds no run, or the Hub refuses or cannot be reached.
     """
-    files_of_run(config.run)
-    run = TrainConfig.load_known(config.run / RUN_CONFIG) if (config.run / RUN_CONFIG).is_file() else TrainConfig()
+    _files_of_run(config.run)
     if not (config.run / "metrics.json").is_file():
         logger.warning("%s holds no metrics.json: it is not, or not yet, a finished run", config.run)
-    name = config.hub_model_id or run.hub_model_id or config.run.resolve().name
-    is_private = config.hub_private or (run.hub_private and not config.hub_public)
-    target = HubTarget(name, private=is_private or None)
+    target = _target_of(config)
     try:
         name_in_card(config.run, open_or_warn(target))
         return push_folder(config.run, target, message="The run as it stands")
     except OSError as fault:
         raise HubError(
-            f"Received no answer from the Hub for {name} that lasts ({reason(fault, target)}); expected a line that "
-            "holds. What arrived will not be sent again: repeat the command later."
+            f"Received no answer from the Hub for {target.repo_id} that lasts ({reason(fault, target)}); expected a "
+            "line that holds. What arrived will not be sent again: repeat the command later."
         ) from None
+
+
+def _files_of_run(folder: Path) -> list[tuple[Path, int]]:
+    """The files of a run, or of a saved model, relative to it, and their sizes in bytes."""
+    if not any((folder / name).is_file() for name in (RUN_CONFIG, "config.json")):
+        raise HubError(
+            f"Received {folder}, which holds no {RUN_CONFIG} and no config.json; expected the output folder of a run "
+            "or a saved model. Check the path."
+        )
+    return [(file, (folder / file).stat().st_size) for file in list_files(folder)]
+
+
+def _target_of(config: PushConfig) -> HubTarget:
+    run = TrainConfig.load_known(config.run / RUN_CONFIG) if (config.run / RUN_CONFIG).is_file() else TrainConfig()
+    is_private = config.hub_private or (run.hub_private and not config.hub_public)
+    name = config.hub_model_id or run.hub_model_id or config.run.resolve().name
+    return HubTarget(name, private=is_private or None, replaces_card=config.hub_replace_card)
 
 
 def download_checkpoint(repo_id: str) -> Path:
@@ -164,8 +231,7 @@ def download_checkpoint(repo_id: str) -> Path:
     api = _connect(target)
     try:
         with _refusals_named(target):
-            # Its owner need not be named to push, and must be to fetch.
-            name = repo_id if "/" in repo_id else f"{api.whoami()['name']}/{repo_id}"
+            name = _whole_name(api, repo_id)
             # By its commit: without an answer the client would give what it fetched before.
             commit = api.model_info(name).sha
             fetched = Path(api.snapshot_download(name, revision=commit, allow_patterns=f"{LAST_CHECKPOINT}/*"))
@@ -225,6 +291,11 @@ def _connect(target: HubTarget) -> HfApi:
     return HfApi(token=target.token)
 
 
+def _whole_name(api: HfApi, repo_id: str) -> str:
+    """A name with its owner, who need not be named to push and must be to read."""
+    return repo_id if "/" in repo_id else f"{api.whoami()['name']}/{repo_id}"
+
+
 def _make_repository(api: HfApi, target: HubTarget) -> str:
     repo_id = api.create_repo(target.repo_id, private=target.private, exist_ok=True).repo_id
     if target.private and not api.model_info(repo_id).private:
@@ -234,15 +305,6 @@ def _make_repository(api: HfApi, target: HubTarget) -> str:
             "push --hub-public` pushes all the same."
         )
     return repo_id
-
-
-def _find_stale(remote: list[str], local: set[str]) -> list[str]:
-    # What is no run leaves the results of others alone.
-    patterns = list(_RESULTS) if RUN_CONFIG in local else []
-    # The checkpoint of a run that is not finished is all that there may be of it elsewhere.
-    if {"README.md", "metrics.json"} <= local or any(file.startswith(f"{LAST_CHECKPOINT}/") for file in local):
-        patterns.append(f"{LAST_CHECKPOINT}/*")
-    return [file for file in remote if file not in local and any(fnmatch.fnmatchcase(file, name) for name in patterns)]
 
 
 def _wait_after(fault: OSError, number: int) -> float:

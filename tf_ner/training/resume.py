@@ -12,7 +12,7 @@ from typing import Any
 
 from transformers import CONFIG_NAME, PretrainedConfig
 
-from tf_ner.config import HUB, METRICS, OF_FOLDER, OF_PUSHING, RUN_CONFIG, TrainConfig
+from tf_ner.config import HUB, METRICS, OF_FOLDER, OF_PUSHING, OF_TRAINING, RUN_CONFIG, TrainConfig
 from tf_ner.errors import ConfigError, HubError, OutputError
 from tf_ner.files import replaced_whole
 from tf_ner.hub.upload import download_checkpoint
@@ -23,15 +23,6 @@ from tf_ner.training.plan import Plan
 
 logger = logging.getLogger(__name__)
 
-# What these say is in the state already, or would make another training of the rest.
-_MUST_AGREE = (
-    "model", "model_revision", "dataset_revision", "task", "epochs", "learning_rate", "schedule", "warmup_ratio",
-    "layer_decay", "freeze_embeddings", "freeze_layers", "weight_decay", "max_grad_norm", "label_smoothing",
-    "class_weights", "seed", "precision", "fixed_length", "max_eval_examples", "eval_every", "log_every",
-    "best_metric", "early_stopping_patience",
-)  # fmt: skip
-
-# Dropout draws for padding too: with another length it would drop other things.
 _OPTION_OF = {"fixed_length": "pad_to_length"}
 
 # What a finished run's results do not follow from.
@@ -99,7 +90,7 @@ def find_resume_point(config: TrainConfig) -> ResumePoint | None:
     """
     points = []
     if config.resume and (config.run_dir / RUN_CONFIG).exists():
-        _require_agreement(config, config.run_dir / RUN_CONFIG, _MUST_AGREE)
+        _require_agreement(config, config.run_dir / RUN_CONFIG, OF_TRAINING)
         newest = newest_checkpoint(config.run_dir)
         points += [ResumePoint(*newest)] if newest else []
         if newest is None and config.resume_from is None:
@@ -116,7 +107,7 @@ def find_resume_point(config: TrainConfig) -> ResumePoint | None:
     if not points:
         return None
     point = max(points, key=lambda point: point.state.step)
-    _require_agreement(config, point.checkpoint / RUN_CONFIG, _MUST_AGREE)
+    _require_agreement(config, point.checkpoint / RUN_CONFIG, OF_TRAINING)
     logger.info("going on after step %d (%s)", point.state.step, point.checkpoint)
     return point
 

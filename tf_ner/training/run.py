@@ -17,6 +17,8 @@ from tf_ner.errors import HubError, TrainingInterruptedError
 from tf_ner.files import replaced_whole, write_json, write_text
 from tf_ner.hub.background import BackgroundUploader
 from tf_ner.hub.card import model_card, name_in_card
+from tf_ner.hub.card_merge import sealed
+from tf_ner.hub.pushed import forget_pushed
 from tf_ner.hub.upload import HubTarget, open_or_warn
 from tf_ner.hub.weights import MODEL, load_weights
 from tf_ner.tasks.task import SplitScores, Task
@@ -91,6 +93,8 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
             # All workers do the same, so that they stay in step, and one of them for keeps.
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="tf_ner-")))
             job = dataclasses.replace(job, config=dataclasses.replace(job.config, output_dir=folder))
+        if job.resume_point is None:
+            forget_pushed(job.config.run_dir)
         prepare_folder(job.config.run_dir, job.config, resume_point=job.resume_point)
         training, history = _train(job, uploader, callbacks=list(callbacks), verbose=verbose, keeps=is_chief(strategy))
         result = _finish(job, uploader, training, history)
@@ -196,7 +200,7 @@ def _finish(
             _write_predictions(folder, split, job.corpus, job.task, scored)
     hub_id = _whole_name(uploader.target) if uploader else None
     facts = describe_run(config, job.corpus, job.task, metrics=metrics, history=history, hub_id=hub_id)
-    write_text(folder / "README.md", str(model_card(facts)))
+    write_text(folder / "README.md", sealed(str(model_card(facts))))
     # Last, for with it the run is finished.
     write_json(folder / METRICS, metrics)
     if config.keep_checkpoints is None:
@@ -210,7 +214,7 @@ def _make_uploader(config: TrainConfig) -> BackgroundUploader | None:
     """What pushes the run, if it is to be pushed; finds out before the training whether it may."""
     if not config.push_to_hub:
         return None
-    target = HubTarget(config.hub_name, private=config.hub_private or None)
+    target = HubTarget(config.hub_name, private=config.hub_private or None, replaces_card=config.hub_replace_card)
     open_or_warn(target)
     return BackgroundUploader(target)
 
