@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests import processes
 from tests.conftest import SENTENCES, conll
 from tf_ner import cli
 from tf_ner.cli import main
@@ -229,12 +230,10 @@ def test_the_demo_never_tries_the_network(tmp_path):
     arguments = ["train", "--demo", "--output-dir", tmp_path / "run"]
     small = ["--max-train-examples", 32, "--max-eval-examples", 8, "--epochs", 1]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-    done = subprocess.run(
+    done = processes.run(
         [sys.executable, "-c", WITHOUT_A_NETWORK, *map(str, arguments + small)],
         env=environment | {"HF_HOME": str(tmp_path / "empty")},
-        capture_output=True,
         text=True,
-        check=False,
     )
     assert done.returncode == 0, done.stderr
     for shown in ("PER", "MISC", "test", "Sylvain", f"predict {tmp_path / 'run'}", "What to try next"):
@@ -244,7 +243,7 @@ def test_the_demo_never_tries_the_network(tmp_path):
 def run_cli(*arguments, stdin=None):
     """Runs a command in a process of its own."""
     command = [sys.executable, "-c", "from tf_ner.cli import main; main()", *map(str, arguments)]
-    return subprocess.run(command, input=stdin, capture_output=True, check=False)
+    return processes.run(command, text_input=stdin)
 
 
 def test_an_output_that_cannot_say_every_letter_shows_escapes(tmp_path):
@@ -274,7 +273,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 cli._COMMANDS[cli.PredictConfig] = lambda config: signal.raise_signal(signal.SIGINT)
 cli.main(["predict", "anything"])
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = processes.run([sys.executable, "-c", code], text=True)
     assert done.returncode == 128 + signal.SIGINT
     assert done.stderr.startswith("error: Received SIGINT; expected no end yet.")
     assert done.stderr.count("\n") == 1
