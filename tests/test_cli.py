@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests import processes
-from tests.conftest import SENTENCES, conll
+from tests.conftest import SPLITS, conll
 from tf_ner import cli
 from tf_ner.cli import main
 from tf_ner.commands import DEMO, TrainCommand
@@ -279,12 +279,12 @@ cli.main(["predict", "anything"])
     assert done.stderr.count("\n") == 1
 
 
-def test_from_the_shell_to_entities(tmp_path, tiny_bert):
+def test_from_the_shell_to_entities(tmp_path, deeper_bert):
     """Train, evaluate and predict, each in a process of its own, as a user would."""
     data, run = tmp_path / "data", tmp_path / "run"
     data.mkdir()
-    for split in ("train", "dev", "test"):
-        (data / f"{split}.txt").write_text(conll(SENTENCES), encoding="utf-8")
+    for split, sentences in SPLITS.items():
+        (data / f"{split}.txt").write_text(conll(sentences), encoding="utf-8")
 
     def tf_ner(*arguments, stdin=None):
         done = run_cli(*arguments, stdin=stdin and stdin.encode())
@@ -292,7 +292,7 @@ def test_from_the_shell_to_entities(tmp_path, tiny_bert):
         return done.stdout.decode()
 
     options = ("--epochs", 80, "--batch-size", 3, "--learning-rate", 3e-3)
-    printed = tf_ner("train", "--model", tiny_bert, "--dataset", data, "--output-dir", run, *options)
+    printed = tf_ner("train", "--model", deeper_bert, "--dataset", data, "--output-dir", run, *options)
     assert f"tf-ner predict {run}" in printed
     assert "val_f1: 1.0000" in printed
     assert "\b" not in printed, "a progress bar in what is no terminal"

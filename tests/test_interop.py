@@ -91,9 +91,9 @@ pytestmark = [
 ]
 
 
-def test_pytorch_reads_what_was_pushed(hub, tiny_bert, corpus_dir, tmp_path):
+def test_pytorch_reads_what_was_pushed(hub, deeper_bert, corpus_dir, tmp_path):
     config = TrainConfig(
-        model=str(tiny_bert), dataset=str(corpus_dir), output_dir=tmp_path / "run", epochs=80, batch_size=3,
+        model=str(deeper_bert), dataset=str(corpus_dir), output_dir=tmp_path / "run", epochs=80, batch_size=3,
         learning_rate=3e-3,
     )  # fmt: skip
     train(config, verbose=0)

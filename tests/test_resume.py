@@ -237,7 +237,7 @@ def test_the_commits_of_the_checkpoint_are_gone_on_with(tmp_path):
     ("name", "settings", "error", "message"),
     [
         ("other-bert", {}, ConfigError, "--model .*other-bert to go on with .*begun with .*bert; expected the same"),
-        ("bert", {"num_hidden_layers": 1}, OutputError, r"step-5.*another encoder \(num_hidden_layers differ\)"),
+        ("bert", {"layer_norm_eps": 0.1}, OutputError, r"step-5.*another encoder \(layer_norm_eps differ\)"),
         ("bert", {"hidden_dropout_prob": 0.3}, OutputError, r"step-5.*another encoder \(hidden_dropout_prob differ\)"),
     ],
 )

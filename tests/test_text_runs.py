@@ -172,7 +172,8 @@ def test_the_predictions_are_those_of_predictor_pipeline_and_shell(kind, result,
 
 def test_batch_size_order_and_company_change_no_prediction(kind, result):
     inputs = inputs_of(kind)
-    alone = [next(Predictor.from_pretrained(str(result.output_dir)).classify([texts])) for texts in inputs]
+    one_by_one = Predictor.from_pretrained(str(result.output_dir))
+    alone = [next(one_by_one.classify([texts])) for texts in inputs]
     together = list(Predictor.from_pretrained(str(result.output_dir), batch_size=7).classify(inputs[::-1]))[::-1]
     assert [answer.label for answer in alone] == [answer.label for answer in together]
     np.testing.assert_allclose([a.score for a in alone], [a.score for a in together], atol=1e-5)
