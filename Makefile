@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo interop tpu-env test test-all check format wheel clean
+.PHONY: demo test test-all soak notebooks interop tpu-env check format wheel clean
 
 # Its own folder, so that it can be stopped and called again.
 demo: .venv/installed
@@ -11,17 +11,27 @@ demo: .venv/installed
 
 # Files side by side, in their order, since those with few tests are not the short ones: the tests of one share what it
 # takes long to make, and hardly any uses two processors.
-PYTEST := $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# In the place of the shell, so that a signal to make reaches it, and with it all that it has started.
+PYTEST := exec $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test: check
 	$(PYTEST) -m "not slow"
 
-test-all: test
-	$(PYTEST) -m slow
+# With what is pushed read by PyTorch and the newest transformers.
+test-all: test .interop/5/installed
+	TF_NER_INTEROP_PYTHONS=.interop/5/bin/python $(PYTEST) -m slow
+
+# What is drawn at random, a hundred times as often, and as many damaged files.
+soak: .venv/installed
+	TF_NER_PROFILE=soak $(PYTEST) -k "damaged or schemes or tags or intervals or windows or scores or round_trip or metric"
+
+# With the packaged encoder and all that is said of its scores, which takes 20 minutes; before a release.
+notebooks: .venv/installed
+	TF_NER_NOTEBOOKS=whole $(PYTEST) tests/test_notebooks.py
 
 # What is pushed, read by PyTorch: the last transformers with TensorFlow classes, and the newest.
 interop: .venv/installed .interop/4/installed .interop/5/installed
-	TF_NER_INTEROP_PYTHONS=.interop/4/bin/python:.interop/5/bin/python $(BIN)/python -m pytest -q tests/test_interop.py
+	TF_NER_INTEROP_PYTHONS=.interop/4/bin/python:.interop/5/bin/python exec $(BIN)/python -m pytest -q tests/test_interop.py
 
 .interop/4/installed: TRANSFORMERS = transformers==4.54.1
 .interop/5/installed: TRANSFORMERS = transformers>=5

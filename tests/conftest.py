@@ -1,7 +1,6 @@
 """A tiny encoder, a tiny corpus, and the folder of real data where it is at hand."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,8 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 import pytest
 from hypothesis import settings
 
+from tests import processes
+
 if TYPE_CHECKING:
     from datasets import DatasetDict
     from huggingface_hub import HfApi
@@ -23,8 +24,20 @@ if TYPE_CHECKING:
 SHARED = Path(__file__).parents[2] / "shared"
 
 # A machine that is busy with other work breaks no test.
-settings.register_profile("tf_ner", deadline=None)
-settings.load_profile("tf_ner")
+settings.register_profile("quick", deadline=None, max_examples=50)
+settings.register_profile("soak", deadline=None, max_examples=5_000)
+settings.load_profile(os.environ.get("TF_NER_PROFILE", "quick"))
+
+
+def examples(share: float) -> int:
+    """How many examples a test has that can do with some part of the usual number, or needs some times as many."""
+    return max(1, round(settings.default.max_examples * share))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Ends a worker with the one who gives it its tests, which a signal may have ended."""
+    if hasattr(config, "workerinput"):
+        processes.end_with_parent()
 
 
 def pytest_collection_finish() -> None:
@@ -54,6 +67,10 @@ SENTENCES = [
     "A/O Danish/B-MISC shop/O sold/O Acme/B-ORG Tools/I-ORG hammers/O ./O",
     "Lovelace/B-PER wrote/O to/O Acme/B-ORG ./O",
 ]
+# Of the eight, so that what has learnt them knows these too; another number, in another order, for each split.
+VALIDATION = [SENTENCES[number] for number in (2, 6, 1, 3, 0)]
+TEST = [SENTENCES[number] for number in (7, 4, 5, 0, 2, 1)]
+SPLITS = {"train": SENTENCES, "valid": VALIDATION, "test": TEST}
 
 
 def conll(sentences: list[str]) -> str:
@@ -74,10 +91,10 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def corpus_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight sentences, the same in each split."""
+    """Eight sentences to learn; some of them, in other orders, to choose by and to test on."""
     folder = tmp_path_factory.mktemp("corpus")
-    for split in ("train", "valid", "test"):
-        (folder / f"{split}.conll").write_text(conll(SENTENCES), encoding="utf-8")
+    for split, sentences in SPLITS.items():
+        (folder / f"{split}.conll").write_text(conll(sentences), encoding="utf-8")
     return folder
 
 
@@ -110,16 +127,25 @@ def tokenizer() -> "BertTokenizerFast":
 
 @pytest.fixture(scope="session")
 def tiny_bert(tokenizer: "BertTokenizerFast", tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A two-layer BERT with new weights, and its tokenizer."""
+    """A BERT of one layer with new weights, and its tokenizer: each layer more is traced by each training."""
+    return _new_bert(tmp_path_factory.mktemp("tiny-bert"), tokenizer, num_layers=1)
+
+
+@pytest.fixture(scope="session")
+def deeper_bert(tokenizer: "BertTokenizerFast", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One of two layers, where one differs from the next."""
+    return _new_bert(tmp_path_factory.mktemp("deeper-bert"), tokenizer, num_layers=2)
+
+
+def _new_bert(folder: Path, tokenizer: "BertTokenizerFast", *, num_layers: int) -> Path:
     import tf_keras as keras
     from transformers import BertConfig, TFBertModel
 
-    folder = tmp_path_factory.mktemp("tiny-bert")
     keras.utils.set_random_seed(0)
     config = BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=32,
-        num_hidden_layers=2,
+        num_hidden_layers=num_layers,
         num_attention_heads=2,
         intermediate_size=64,
         max_position_embeddings=64,
@@ -167,14 +193,8 @@ def run(hub, tmp_path):
     """Runs a command in a process with an untouched client, in a folder of its own."""
 
     def run(*command, token="hf_ada", stdin="", **variables):
-        return subprocess.run(
-            [sys.executable, *map(str, command)],
-            env=hub.environment(tmp_path / "home", token) | {"PYTHONPATH": str(Path(__file__).parents[1]), **variables},
-            cwd=tmp_path,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        environment = hub.environment(tmp_path / "home", token) | {"PYTHONPATH": str(processes.ROOT), **variables}
+        command = [sys.executable, *map(str, command)]
+        return processes.run(command, env=environment, cwd=tmp_path, text_input=stdin, text=True)
 
     return run

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tests.conftest import SENTENCES, conll
+from tests import processes
+from tests.conftest import SPLITS, conll
 from tf_ner import cli
 from tf_ner.cli import main
 from tf_ner.commands import DEMO, TrainCommand
@@ -229,12 +230,10 @@ def test_the_demo_never_tries_the_network(tmp_path):
     arguments = ["train", "--demo", "--output-dir", tmp_path / "run"]
     small = ["--max-train-examples", 32, "--max-eval-examples", 8, "--epochs", 1]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-    done = subprocess.run(
+    done = processes.run(
         [sys.executable, "-c", WITHOUT_A_NETWORK, *map(str, arguments + small)],
         env=environment | {"HF_HOME": str(tmp_path / "empty")},
-        capture_output=True,
         text=True,
-        check=False,
     )
     assert done.returncode == 0, done.stderr
     for shown in ("PER", "MISC", "test", "Sylvain", f"predict {tmp_path / 'run'}", "What to try next"):
@@ -244,7 +243,7 @@ def test_the_demo_never_tries_the_network(tmp_path):
 def run_cli(*arguments, stdin=None):
     """Runs a command in a process of its own."""
     command = [sys.executable, "-c", "from tf_ner.cli import main; main()", *map(str, arguments)]
-    return subprocess.run(command, input=stdin, capture_output=True, check=False)
+    return processes.run(command, text_input=stdin)
 
 
 def test_an_output_that_cannot_say_every_letter_shows_escapes(tmp_path):
@@ -274,18 +273,18 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 cli._COMMANDS[cli.PredictConfig] = lambda config: signal.raise_signal(signal.SIGINT)
 cli.main(["predict", "anything"])
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = processes.run([sys.executable, "-c", code], text=True)
     assert done.returncode == 128 + signal.SIGINT
     assert done.stderr.startswith("error: Received SIGINT; expected no end yet.")
     assert done.stderr.count("\n") == 1
 
 
-def test_from_the_shell_to_entities(tmp_path, tiny_bert):
+def test_from_the_shell_to_entities(tmp_path, deeper_bert):
     """Train, evaluate and predict, each in a process of its own, as a user would."""
     data, run = tmp_path / "data", tmp_path / "run"
     data.mkdir()
-    for split in ("train", "dev", "test"):
-        (data / f"{split}.txt").write_text(conll(SENTENCES), encoding="utf-8")
+    for split, sentences in SPLITS.items():
+        (data / f"{split}.txt").write_text(conll(sentences), encoding="utf-8")
 
     def tf_ner(*arguments, stdin=None):
         done = run_cli(*arguments, stdin=stdin and stdin.encode())
@@ -293,7 +292,7 @@ def test_from_the_shell_to_entities(tmp_path, tiny_bert):
         return done.stdout.decode()
 
     options = ("--epochs", 80, "--batch-size", 3, "--learning-rate", 3e-3)
-    printed = tf_ner("train", "--model", tiny_bert, "--dataset", data, "--output-dir", run, *options)
+    printed = tf_ner("train", "--model", deeper_bert, "--dataset", data, "--output-dir", run, *options)
     assert f"tf-ner predict {run}" in printed
     assert "val_f1: 1.0000" in printed
     assert "\b" not in printed, "a progress bar in what is no terminal"

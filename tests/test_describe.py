@@ -14,7 +14,7 @@ from datasets import DatasetDict
 from huggingface_hub import ModelCard
 from tokenizers import normalizers
 
-from tests.conftest import SENTENCES, conll
+from tests.conftest import VALIDATION, conll
 from tests.test_card import codes, sentences, table_with
 from tf_ner import TrainConfig, cli, load_corpus, train
 from tf_ner.commands import TrainCommand
@@ -110,7 +110,7 @@ def test_examples_are_drawn_from_validation_by_seed(describe):
     drawn = [[example.text for example in describe(seed=seed).widget] for seed in (1, 1, 2, 3)]
     assert drawn[0] == drawn[1]
     assert len(set(map(tuple, drawn))) > 1
-    assert all(len(set(texts)) == 3 and set(texts) <= set(map(words_of, SENTENCES)) for texts in drawn)
+    assert all(len(set(texts)) == 3 and set(texts) <= set(map(words_of, VALIDATION)) for texts in drawn)
     assert [example.title for example in describe().widget] == ["Example 1", "Example 2", "Example 3"]
 
 

@@ -9,14 +9,14 @@ from safetensors.numpy import load_file
 from tokenizers import processors
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, pipeline
 
-from tests.conftest import SENTENCES
+from tests.conftest import TEST
 from tests.families import CONFIGS, LIMIT, make_encoder, make_tokenizer
-from tests.test_text_runs import PAIRS, ROWS, write_tsv
+from tests.test_text_runs import PAIRS, ROWS, split_of, write_tsv
 from tf_ner import EvaluateConfig, Predictor, cli, evaluate, load_tokenizer, load_trained, load_untrained
 from tf_ner.hub.weights import save_model
 from tf_ner.tasks.subwords import first_subwords
 
-TEXTS = [" ".join(cell.rpartition("/")[0] for cell in sentence.split()) for sentence in SENTENCES]
+TEXTS = [" ".join(cell.rpartition("/")[0] for cell in sentence.split()) for sentence in TEST]
 
 
 def families(*quick):
@@ -115,7 +115,7 @@ def test_pairs_are_labelled_alike_everywhere(classifier):
     assert again == {**scores, "loss": pytest.approx(scores["loss"], rel=1e-4)}
     lines = (classifier.folder / "predictions.test.jsonl").read_text(encoding="utf-8").splitlines()
     written = [json.loads(line) for line in lines]
-    inputs = [pair[:2] for pair in PAIRS]
+    inputs = [pair[:2] for pair in split_of(PAIRS, "test")]
     answers = list(Predictor.from_pretrained(str(classifier.folder), batch_size=3).classify(inputs))
     classify = pipeline("text-classification", model=str(classifier.folder), framework="tf")
     found = [classify({"text": text, "text_pair": text_pair}) for text, text_pair in inputs]

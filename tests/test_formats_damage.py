@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.conftest import examples
 from tests.damage import at_most, damage_and_check
 from tf_ner.commands import CheckConfig
 from tf_ner.corpus.check_data import check_data
@@ -41,6 +42,8 @@ TEXTS = {
     ),
     "list.json": json.dumps([{"words": ["EU", "said"], "tags": ["B-ORG", "O"]}] * 3, indent=1),
 }
+
+NUM_DAMAGED = examples(200)
 
 
 def seeds(folder):
@@ -96,18 +99,18 @@ def check_as_some_task(path, rng):
 
 def test_damaged_files(tmp_path):
     whole = seeds(tmp_path)
-    ended = damage_and_check(tmp_path, whole, check_as_some_task, num_cases=1000, seed=0)
-    assert ended.total() == 1000
+    ended = damage_and_check(tmp_path, whole, check_as_some_task, num_cases=600, seed=0)
+    assert ended.total() == 600
     assert {name for name, _ in ended} == whole.keys()
 
 
 @pytest.mark.slow
 def test_many_damaged_files(tmp_path):
-    ended = damage_and_check(tmp_path, seeds(tmp_path), check_as_some_task, num_cases=100_000, seed=1)
+    ended = damage_and_check(tmp_path, seeds(tmp_path), check_as_some_task, num_cases=NUM_DAMAGED, seed=1)
     by_file = Counter()
     for (name, _), number in ended.items():
         by_file[name] += number
-    assert min(by_file.values()) >= 100_000 // len(by_file)
+    assert min(by_file.values()) >= NUM_DAMAGED // len(by_file)
     for name, how in sorted(ended):
         print(f"{name:20} {how:12} {ended[name, how]:6}")
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from tf_ner.corpus.formats import FORMATS, format_of_name, read_corpus_file, what_cannot_be_written
 from tf_ner.corpus.schemes import UnspeakableEntityError, spans_to_tags
 from tf_ner.corpus.sentences import Layout, Sentence
@@ -87,7 +88,6 @@ TARGETS = [(name, known.extensions[0]) for name, known in FORMATS.items()] + [("
 @example(sentences=[Sentence(["\ufeff"], ["O"], [0]), Sentence(["\ufeff"], ["O"], [0])])
 @example(sentences=[Sentence(["word"], ["tag"], [0])])
 @example(sentences=[Sentence(["[a]"], ["[x]"], [0])])
-@settings(deadline=None, max_examples=150)
 def test_what_is_written_is_read_again(name, extension, sentences):
     kept = writable(sentences, name)
     with tempfile.TemporaryDirectory() as folder:
@@ -96,7 +96,7 @@ def test_what_is_written_is_read_again(name, extension, sentences):
 
 @pytest.mark.parametrize("scheme", ["iob1", "iob2", "bioes", "bilou", "io", "plain"])
 @given(data=st.data())
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=examples(0.2))
 def test_every_format_holds_every_scheme(scheme, data):
     """From each format to each other and back."""
     sentences = data.draw(st.lists(tagged(scheme), max_size=3))

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import requests
 
+from tests import processes
 from tests.hub import Hub
 
 TRANSFORMERS = """
@@ -83,8 +83,7 @@ def run(hub: Hub, home: Path, code: str, *args: str, token: str = "hf_ada", pyth
     """What a process with an untouched client prints, a line of JSON at a time."""
     # TensorFlow takes seconds to import, and has no part in this.
     environment = hub.environment(home, token) | {"USE_TF": "0", "USE_TORCH": "0"}
-    done = subprocess.run([python, "-c", code, *args], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    done = processes.run([python, "-c", code, *args], env=environment, text=True, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 

@@ -2,13 +2,13 @@
 
 import json
 import os
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import processes
 from tests.families import CONFIGS, make_encoder
 from tests.test_text_runs import ROWS, write_tsv
 from tf_ner import TrainConfig, load_tokenizer, load_trained, load_untrained, train
@@ -78,26 +78,22 @@ def for_tensorflow(code):
 
 
 def read(hub, home, code, python=sys.executable):
-    done = subprocess.run(
-        [python, "-c", code, "ada/towns", *TEXTS],
-        env=hub.environment(home, "hf_ada") | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    command = [python, "-c", code, "ada/towns", *TEXTS]
+    done = processes.run(command, env=hub.environment(home, "hf_ada"), text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-needs_pytorch = pytest.mark.skipif(
-    not PYTHONS, reason="TF_NER_INTEROP_PYTHONS names no interpreters with PyTorch; run `make interop`"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not PYTHONS, reason="TF_NER_INTEROP_PYTHONS names no interpreters with PyTorch; run `make interop`"
+    ),
+]
 
 
-@needs_pytorch
-def test_pytorch_reads_what_was_pushed(hub, tiny_bert, corpus_dir, tmp_path):
+def test_pytorch_reads_what_was_pushed(hub, deeper_bert, corpus_dir, tmp_path):
     config = TrainConfig(
-        model=str(tiny_bert), dataset=str(corpus_dir), output_dir=tmp_path / "run", epochs=80, batch_size=3,
+        model=str(deeper_bert), dataset=str(corpus_dir), output_dir=tmp_path / "run", epochs=80, batch_size=3,
         learning_rate=3e-3,
     )  # fmt: skip
     train(config, verbose=0)
@@ -111,7 +107,6 @@ def test_pytorch_reads_what_was_pushed(hub, tiny_bert, corpus_dir, tmp_path):
             assert flat(theirs) == pytest.approx(flat(ours), abs=1e-5)
 
 
-@needs_pytorch
 @pytest.mark.parametrize("kind", ["pairs", "numbers"])
 def test_pytorch_reads_a_classifier_of_texts(hub, tiny_bert, tmp_path, kind):
     config = TrainConfig(
@@ -128,7 +123,6 @@ def test_pytorch_reads_a_classifier_of_texts(hub, tiny_bert, tmp_path, kind):
             assert flat([theirs]) == pytest.approx(flat([ours]), abs=1e-5)
 
 
-@needs_pytorch
 def test_pytorch_reads_every_family(tmp_path):
     """Each weight has a value of its own, so that none can be another's, or new, or turned round."""
     rng = np.random.default_rng(0)
@@ -151,8 +145,7 @@ def test_pytorch_reads_every_family(tmp_path):
             np.testing.assert_array_equal(expected[folder.name][1], model(inputs).logits.numpy())
     for python in PYTHONS:
         command = [python, "-c", READ_FAMILIES, str(tmp_path), *CONFIGS]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        done = processes.run(command, text=True, check=True)
         found = json.loads(done.stdout.splitlines()[-1])
         assert found.keys() == expected.keys()
         for name, (ids, logits) in expected.items():

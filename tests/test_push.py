@@ -1,6 +1,7 @@
 """Pushing to the Hub: whole, in the background, over lines that fail."""
 
 import logging
+import shutil
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import tf_keras as keras
 from huggingface_hub import HfApi, constants
 from transformers.keras_callbacks import PushToHubCallback as TransformersPushToHubCallback
 
+from tests import processes
 from tests.hub import Hub
 from tests.hub.client import online
 from tf_ner import PushToHubCallback, TokenClassificationLoss, TrainConfig, load_untrained, make_dataset, train
@@ -538,17 +540,32 @@ def test_arguments_that_cannot_be_used(hub, tmp_path, options, message):
     assert hub.requests == []
 
 
-@pytest.fixture
-def run(hub, tiny_bert, corpus_dir, tmp_path):
-    """A run that is pushed."""
+@pytest.fixture(scope="module")
+def pushed_run(tiny_bert, corpus_dir, tmp_path_factory):
+    """A Hub, which is not the client's any more, and a run that was pushed to it."""
     config = TrainConfig(
-        model=str(tiny_bert), dataset=str(corpus_dir), output_dir=tmp_path / "towns", epochs=3, push_to_hub=True,
-        hub_model_id="lab/towns", hub_private=True,
+        model=str(tiny_bert), dataset=str(corpus_dir), output_dir=tmp_path_factory.mktemp("pushed") / "towns", epochs=1,
+        push_to_hub=True, hub_model_id="lab/towns", hub_private=True,
     )  # fmt: skip
-    return train(config, verbose=0)
+    with Hub() as hub:
+        with online(hub), pytest.MonkeyPatch.context() as patch:
+            hub.add_user("ada", token=TOKEN, organisations=("lab",))
+            patch.setenv("HF_TOKEN", TOKEN)
+            patch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", False)
+            result = train(config, verbose=0)
+        yield hub, result
 
 
-def test_a_run_arrives_whole_and_says_where_it_is(hub, run):
+@pytest.fixture
+def run(pushed_run, tmp_path):
+    """A copy of the run."""
+    _, result = pushed_run
+    shutil.copytree(result.output_dir, tmp_path / "towns")
+    return replace(result, output_dir=tmp_path / "towns")
+
+
+def test_a_run_arrives_whole_and_says_where_it_is(pushed_run):
+    hub, run = pushed_run
     assert remote(hub, "lab/towns") == local(run.output_dir)
     assert run.commit_url == f"{hub.url}/lab/towns/commit/{hub.commits('model', 'lab/towns')[0][1]}"
     card = (run.output_dir / "README.md").read_text(encoding="utf-8")
@@ -565,7 +582,7 @@ def test_a_right_that_is_withdrawn_meanwhile_loses_no_run(hub, tiny_bert, corpus
     assert {"README.md", "metrics.json", "model.safetensors"} <= local(result.output_dir).keys()
 
 
-def test_no_file_of_a_run_holds_the_token(hub, run):
+def test_no_file_of_a_run_holds_the_token(run):
     for file in run.output_dir.rglob("*"):
         assert file.is_dir() or TOKEN.encode() not in file.read_bytes(), file
 
@@ -743,7 +760,7 @@ def test_killed_during_an_upload_and_pushed_again(hub, folder, tmp_path, moment)
         hub.faults.cut(after_bytes=1000, path="/lfs/", method="PUT")
     code = "import sys; from tf_ner.cli import main; main(['push', sys.argv[1], '--hub-model-id', 'ada/run'])"
     push = [sys.executable, "-c", code, str(folder)]
-    process = subprocess.Popen(push, env=hub.environment(tmp_path / "home", token=TOKEN), stderr=subprocess.PIPE)
+    process = processes.Process(push, env=hub.environment(tmp_path / "home", token=TOKEN), stderr=subprocess.PIPE)
     if moment == "commit":
         wait_for(lambda: len(sent_objects(hub)) == 2)
     else:

@@ -11,6 +11,7 @@ from seqeval.scheme import IOB2
 from sklearn.metrics import classification_report as report_of_words
 from sklearn.metrics import f1_score
 
+from tests.conftest import examples
 from tf_ner import score_entities, score_tags
 from tf_ner.corpus.tags import Span, tags_to_spans
 from tf_ner.evaluation.scores import _strict
@@ -35,7 +36,7 @@ def ratios(scores, *rest):
     return [scores[name] for name in ("precision", "recall", "f1", *rest)]
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(4))
 @given(PAIRS)
 def test_scores_are_those_of_seqeval(pairs):
     gold, predicted = columns(pairs)
@@ -141,7 +142,6 @@ def test_the_reader_of_nervaluate_finds_the_same_entities_in_iob_tags(legal):
 POS_PAIRS = st.lists(st.lists(st.tuples(*[st.sampled_from(["NN", "VB", "O", "B-DT"])] * 2), max_size=9), max_size=12)
 
 
-@settings(max_examples=300, deadline=None)
 @given(POS_PAIRS)
 def test_scores_of_plain_tags_are_those_of_scikit_learn(pairs):
     gold, predicted = columns(pairs)

@@ -20,7 +20,7 @@ from tf_ner.training.seeds import _spread, train_seeds
 @pytest.fixture(scope="module")
 def config(tiny_bert, corpus_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp("seeds") / "runs"
-    options = {"epochs": 4, "batch_size": 3, "learning_rate": 3e-3}
+    options = {"epochs": 2, "batch_size": 3, "learning_rate": 3e-3}
     return TrainConfig(model=str(tiny_bert), dataset=str(corpus_dir), output_dir=folder, **options)
 
 
@@ -78,29 +78,21 @@ def test_a_run_is_no_folder_of_runs(config, summary):
         train_seeds(replace(config, output_dir=config.output_dir / "seed-1"), (1,), verbose=0)
 
 
-def test_each_seed_has_a_repository_of_its_own(config, tmp_path, hub, monkeypatch):
+def test_each_seed_has_a_repository_and_what_did_not_arrive_goes_when_the_command_is_repeated(
+    config, tmp_path, hub, monkeypatch
+):
     monkeypatch.setenv("HF_TOKEN", "hf_bruno")
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", False)
-    pushed = replace(config, output_dir=tmp_path / "towns", epochs=1, push_to_hub=True)
-    train_seeds(pushed, (1, 2), verbose=0)
-    api = HfApi(hub.url, token="hf_bruno")
-    for name in ("towns-seed-1", "towns-seed-2"):
-        assert api.file_exists(f"bruno/{name}", "model.safetensors")
-
-
-def test_what_could_not_be_pushed_goes_when_the_command_is_repeated(config, tmp_path, hub, monkeypatch):
-    monkeypatch.setenv("HF_TOKEN", "hf_bruno")
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", False)
-    pushed = replace(config, output_dir=tmp_path / "lakes", epochs=1, push_to_hub=True)
     monkeypatch.setattr(upload, "_FIRST_WAIT", 0.01)
     monkeypatch.setattr(patience, "_FIRST_WAIT", 0.01)
-    hub.faults.fail(status=500, path="/commit/")
-    train_seeds(pushed, (1,), verbose=0)
+    pushed = replace(config, output_dir=tmp_path / "towns", epochs=1, push_to_hub=True)
+    hub.faults.fail(status=500, path="towns-seed-1/commit/")
+    train_seeds(pushed, (1, 2), verbose=0)
     api = HfApi(hub.url, token="hf_bruno")
-    assert not api.file_exists("bruno/lakes-seed-1", "model.safetensors")
+    assert [api.file_exists(f"bruno/towns-seed-{seed}", "model.safetensors") for seed in (1, 2)] == [False, True]
     hub.faults.clear()
     train_seeds(pushed, (1,), verbose=0)
-    assert api.file_exists("bruno/lakes-seed-1", "model.safetensors")
+    assert api.file_exists("bruno/towns-seed-1", "model.safetensors")
 
 
 def test_scores_that_are_no_numbers_have_no_deviation():
@@ -134,7 +126,7 @@ def test_seeds_that_cannot_be(seeds):
 
 def test_from_the_shell(config, summary, capsys):
     options = ["--model", config.model, "--dataset", config.dataset, "--output-dir", str(config.output_dir)]
-    options += ["--epochs", "4", "--batch-size", "3", "--learning-rate", "3e-3"]
+    options += ["--epochs", "2", "--batch-size", "3", "--learning-rate", "3e-3"]
     cli.main(["train", *options, "--seeds", "3"])
     printed = capsys.readouterr().out
     assert "deviation" in printed

@@ -17,7 +17,8 @@ import tf_keras as keras
 from safetensors.numpy import load_file
 from transformers import BertConfig, TFBertForTokenClassification
 
-from tests.conftest import SENTENCES
+from tests import processes
+from tests.conftest import TEST, VALIDATION
 from tests.test_loop import Losses
 from tf_ner import (
     TokenClassificationLoss,
@@ -56,6 +57,8 @@ SAME = {
     "compiled and accumulated": {**FIXED, "batch_size": 2, "accumulate": 2, "jit_compile": True},
 }
 SLOW = {
+    "two devices",
+    "one shape, the loop written out",
     "two devices, accumulated",
     "compiled and accumulated, each batch as long as it is",
     "one shape on two devices, accumulated",
@@ -118,7 +121,7 @@ def start(config, folder, log, **environment):
     options = replace(config, output_dir=folder, log_every=1)
     options.save(log.with_suffix(".json"))
     command = [sys.executable, str(ROOT / "train_keras.py"), "--config", str(log.with_suffix(".json"))]
-    return subprocess.Popen(
+    return processes.Process(
         [*command, *(["--resume"] if config.resume else [])],
         env=os.environ | {"PYTHONPATH": str(ROOT), **environment},
         stdout=log.open("w"),
@@ -257,8 +260,8 @@ def test_as_a_tpu_would_run_it_there_is_one_program_to_train_and_one_to_score(co
     # Most sentences are longer than 16 subwords.
     assert re.search(r"sentences exceed 16 subwords; split into \d+ windows, 0 words lost", log.read_text())
     _, metrics, _ = run_left_in(tmp_path / "run")
-    for split in ("validation", "test"):
-        num_words = sum(len(sentence.split()) for sentence in SENTENCES[: config.max_eval_examples])
+    for split, sentences in (("validation", VALIDATION), ("test", TEST)):
+        num_words = sum(len(sentence.split()) for sentence in sentences[: config.max_eval_examples])
         assert metrics[split]["words_scored"] == metrics[split]["words"] == num_words
 
 

@@ -1,6 +1,5 @@
 """Texts and pairs as the encoder reads them, and how the parts work by themselves."""
 
-import subprocess
 import sys
 from dataclasses import replace
 
@@ -9,10 +8,11 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from transformers import BertConfig, BertTokenizer, TFBertForSequenceClassification
 
+from tests import processes
 from tests.test_text_runs import PAIRS
 from tf_ner import (
     MetricsCallback,
@@ -72,7 +72,6 @@ def test_three_epochs_of_mrpc_are_1377_steps(mrpc, uncased):
 words = st.lists(st.sampled_from(["London", "Lovelace", "a", ".", "shop", "\u200b"]), max_size=30).map(" ".join)
 
 
-@settings(deadline=None, max_examples=100)
 @given(
     texts=st.one_of(st.lists(words, min_size=1, max_size=4), st.lists(st.tuples(words, words), min_size=1, max_size=4)),
     max_length=st.integers(5, 30),
@@ -314,4 +313,4 @@ for loss, labels, outputs in (
 
 
 def test_two_replicas_with_unequal_labels_give_the_loss_of_the_global_batch():
-    subprocess.run([sys.executable, "-c", REPLICAS], check=True)
+    processes.run([sys.executable, "-c", REPLICAS], check=True)

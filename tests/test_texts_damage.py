@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.conftest import examples
 from tests.damage import damage_and_check
 from tf_ner.corpus.text_labels import read_labels
 from tf_ner.corpus.texts import TextLayout, read_texts
@@ -57,13 +58,13 @@ def check_some_layout(path, rng):
 
 def test_damaged_texts(tmp_path):
     whole = seeds(tmp_path)
-    ended = damage_and_check(tmp_path, whole, check_some_layout, num_cases=1400, seed=0)
-    assert ended.total() == 1400
+    ended = damage_and_check(tmp_path, whole, check_some_layout, num_cases=600, seed=0)
+    assert ended.total() == 600
     assert {name for name, _ in ended} == whole.keys()
 
 
 @pytest.mark.slow
 def test_many_damaged_texts(tmp_path):
-    ended = damage_and_check(tmp_path, seeds(tmp_path), check_some_layout, num_cases=20_000, seed=1)
+    ended = damage_and_check(tmp_path, seeds(tmp_path), check_some_layout, num_cases=examples(80), seed=1)
     for name, how in sorted(ended):
         print(f"{name:16} {how:12} {ended[name, how]:6}")

@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from datasets import ClassLabel, Dataset, Features, List, Value
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer, BertTokenizer
 
@@ -51,7 +51,6 @@ words = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
 @given(
     sentences=st.lists(words, min_size=1, max_size=4),
     max_length=st.integers(4, 20),

@@ -1,4 +1,3 @@
-import subprocess
 import sys
 from pathlib import Path
 
@@ -6,6 +5,7 @@ import pytest
 from tokenizers import normalizers
 from transformers import BertTokenizer
 
+from tests import processes
 from tf_ner.commands import CheckConfig
 from tf_ner.corpus.check_data import check_data
 from tf_ner.corpus.sentences import Sentence
@@ -134,4 +134,4 @@ from tf_ner.tasks.tokenizer_checks import check_with_model
 check_with_model({}, "minilm")
 assert not {"tensorflow", "tf_keras", "torch", "datasets"} & sys.modules.keys()
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    processes.run([sys.executable, "-c", code], check=True)

@@ -1,6 +1,5 @@
 """One step of a training: its loss, its gradients, and what it changes."""
 
-import subprocess
 import sys
 
 import numpy as np
@@ -9,6 +8,7 @@ import tensorflow as tf
 import tf_keras as keras
 from transformers import MPNetConfig, TFMPNetForTokenClassification
 
+from tests import processes
 from tf_ner import TokenClassificationLoss, load_untrained, make_dataset, make_optimizer
 from tf_ner.errors import ConfigError
 from tf_ner.training.layers import variables_to_train
@@ -29,9 +29,9 @@ def batches(windows, task):
     return make_dataset(windows, tokenizer=task.tokenizer, batch_size=5, epochs=epochs, shuffle=True)
 
 
-def new_model(tiny_bert, task):
+def new_model(deeper_bert, task):
     keras.utils.set_random_seed(1)
-    return load_untrained(str(tiny_bert), tag_names=task.tag_names)
+    return load_untrained(str(deeper_bert), tag_names=task.tag_names)
 
 
 def new_optimizer(**options):
@@ -62,13 +62,13 @@ class LossOfEachStep(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize("max_grad_norm", [1.0, 0.05])
-def test_the_step_is_that_of_keras(tiny_bert, task, batches, max_grad_norm):
+def test_the_step_is_that_of_keras(deeper_bert, task, batches, max_grad_norm):
     """Against the step of transformers, in `fit`, with an optimizer that clips."""
-    reference = new_model(tiny_bert, task)
+    reference = new_model(deeper_bert, task)
     reference.compile(new_optimizer(max_grad_norm=max_grad_norm), loss=TokenClassificationLoss())
     watch = LossOfEachStep()
     reference.fit(batches, callbacks=[watch], verbose=0)
-    model = new_model(tiny_bert, task)
+    model = new_model(deeper_bert, task)
     losses, num_traces = take_steps(model, batches, max_grad_norm=max_grad_norm)
     np.testing.assert_allclose(losses, watch.losses, rtol=1e-5)
     for weight, expected in zip(model.trainable_variables, reference.trainable_variables, strict=True):
@@ -82,8 +82,8 @@ WEIGHTED = TokenClassificationLoss(label_smoothing=0.1, class_weights=[0.2, *[1.
 
 
 @pytest.mark.parametrize(("piece_size", "loss"), [(2, PLAIN), (9, PLAIN), (1, WEIGHTED)])
-def test_pieces_take_the_step_of_the_whole_batch(tiny_bert, task, batches, piece_size, loss):
-    whole, pieces = new_model(tiny_bert, task), new_model(tiny_bert, task)
+def test_pieces_take_the_step_of_the_whole_batch(deeper_bert, task, batches, piece_size, loss):
+    whole, pieces = new_model(deeper_bert, task), new_model(deeper_bert, task)
     expected, _ = take_steps(whole, batches, loss)
     losses, num_traces = take_steps(pieces, batches, loss, piece_size=piece_size)
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
@@ -91,9 +91,9 @@ def test_pieces_take_the_step_of_the_whole_batch(tiny_bert, task, batches, piece
     assert num_traces == 1
 
 
-def test_pieces_are_padded_no_more_than_they_need(tiny_bert, task, batches):
+def test_pieces_are_padded_no_more_than_they_need(deeper_bert, task, batches):
     """A piece as long as the longest row of the whole batch would cost what accumulation saves."""
-    model, shapes = new_model(tiny_bert, task), []
+    model, shapes = new_model(deeper_bert, task), []
     call = model.call
 
     def watched(inputs, **options):
@@ -109,10 +109,10 @@ def test_pieces_are_padded_no_more_than_they_need(tiny_bert, task, batches):
     assert len(set(lengths)) > 1
 
 
-def test_a_piece_or_a_batch_without_labels_counts_nothing(tiny_bert, task, batches):
+def test_a_piece_or_a_batch_without_labels_counts_nothing(deeper_bert, task, batches):
     inputs, labels = next(iter(batches))
     labels = tf.concat([tf.fill(tf.shape(labels[:2]), tf.cast(-100, labels.dtype)), labels[2:]], axis=0)
-    model = new_model(tiny_bert, task)
+    model = new_model(deeper_bert, task)
     expected = TokenClassificationLoss()(labels, model(inputs).logits)
     step = make_train_step(model, loss=TokenClassificationLoss(), optimizer=new_optimizer(), piece_size=2)
     assert float(step(inputs, labels)) == pytest.approx(float(expected), rel=1e-5)
@@ -147,8 +147,8 @@ def test_weights_that_play_no_part_stay_as_they_are(piece_size):
         ({"freeze_embeddings": True, "freeze_layers": 1}, "layer_._1"),
     ],
 )
-def test_what_is_frozen_has_no_part_in_a_step(tiny_bert, task, batches, frozen, first_trained):
-    model = new_model(tiny_bert, task)
+def test_what_is_frozen_has_no_part_in_a_step(deeper_bert, task, batches, frozen, first_trained):
+    model = new_model(deeper_bert, task)
     before = {weight.name: weight.numpy() for weight in model.trainable_variables}
     optimizer = make_optimizer(learning_rate=0.1, num_steps=9, weight_decay=0.5, max_grad_norm=None)
     variables = variables_to_train(model, **frozen)
@@ -163,9 +163,9 @@ def test_what_is_frozen_has_no_part_in_a_step(tiny_bert, task, batches, frozen, 
     assert len(optimizer.variables) == 1 + 2 * len(variables)
 
 
-def test_more_layers_than_there_are_cannot_be_frozen(tiny_bert, task):
+def test_more_layers_than_there_are_cannot_be_frozen(deeper_bert, task):
     with pytest.raises(ConfigError, match="Received --freeze-layers 3; expected at most 2, the layers"):
-        variables_to_train(new_model(tiny_bert, task), freeze_layers=3)
+        variables_to_train(new_model(deeper_bert, task), freeze_layers=3)
 
 
 REPLICAS = """
@@ -207,5 +207,5 @@ for options in ({}, {"piece_size": 1}):
 """
 
 
-def test_two_replicas_take_the_step_of_one(tiny_bert):
-    subprocess.run([sys.executable, "-c", REPLICAS, str(tiny_bert)], check=True)
+def test_two_replicas_take_the_step_of_one(deeper_bert):
+    processes.run([sys.executable, "-c", REPLICAS, deeper_bert], check=True)

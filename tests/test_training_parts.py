@@ -2,7 +2,6 @@
 
 import math
 import os
-import subprocess
 import sys
 
 import numpy as np
@@ -13,6 +12,7 @@ import transformers
 from safetensors.numpy import load_file
 from transformers import TFAutoModelForTokenClassification, create_optimizer
 
+from tests import processes
 from tests.families import CONFIGS, make_tokenizer
 from tf_ner import (
     SaveBest,
@@ -98,7 +98,7 @@ assert abs(float(part) - float(loss(labels, logits))) < 1e-6, (part, loss(labels
 
 
 def test_two_replicas_with_unequal_labels_give_the_loss_of_the_global_batch():
-    subprocess.run([sys.executable, "-c", REPLICAS], check=True)
+    processes.run([sys.executable, "-c", REPLICAS], check=True)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ try: save_weights(model, Path({str(path)!r}))
 except OutputError as error: assert "Check the disk" in str(error)
 else: raise SystemExit("nothing raised")
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    processes.run([sys.executable, "-c", code], check=True)
     assert path.read_bytes() == before
     assert not list(fine_tuned.glob(".*"))
 
