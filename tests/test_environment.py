@@ -1,6 +1,7 @@
 """Machines that are not as one expects: another TensorFlow, no disk, no home, no room for files."""
 
 import errno
+import json
 import os
 import re
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tf_ner.errors import ConfigError, what_the_system_refused
+from tf_ner.errors import ConfigError, what_the_system_refused, why_not_kept
 from tf_ner.streams import lossy
 from tf_ner.training.strategies import choose_strategy, unseen_gpu_warning
 
@@ -207,3 +208,40 @@ def test_progress_that_nobody_can_take_ends_no_training(tmp_path):
     with open(tmp_path / "log", "w", encoding="utf-8") as output:
         print("epoch 1", file=lossy(output))
     assert (tmp_path / "log").read_text(encoding="utf-8") == "epoch 1\n"
+
+
+@pytest.mark.parametrize("cache", ["HF_HUB_CACHE", "HF_DATASETS_CACHE"])
+def test_a_cache_that_cannot_be_written_is_no_hub_that_is_away(cache, hub, api, run, tiny_bert, corpus_dir, tmp_path):
+    api.create_repo("lab/encoder")
+    api.upload_folder(repo_id="lab/encoder", folder_path=tiny_bert)
+    api.create_repo("lab/towns", repo_type="dataset")
+    row = json.dumps({"tokens": ["Lagos"], "ner_tags": ["B-LOC"]}).encode()
+    api.upload_file(repo_id="lab/towns", repo_type="dataset", path_or_fileobj=row, path_in_repo="train.jsonl")
+    (tmp_path / "file").touch()
+    source = ("--dataset", "lab/towns") if cache == "HF_DATASETS_CACHE" else ("--dataset", corpus_dir)
+    main = ("-c", "from tf_ner.cli import main; main()")
+    done = run(*main, "check-data", *source, "--model", "lab/encoder", **{cache: str(tmp_path / "file" / "cache")})
+    assert done.returncode == 2
+    line = done.stderr.splitlines()[-1]
+    assert cache in line
+    assert str(tmp_path / "file") in line
+    assert "network" not in line
+
+
+@pytest.mark.parametrize(
+    ("error", "is_told"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), True),
+        (OSError("Not enough disk space. Needed: 9 GiB"), True),
+        (PermissionError(errno.EACCES, "Permission denied", "/cache"), True),
+        (PermissionError(errno.EACCES, "Permission denied"), False),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), False),
+        (ValueError("a bad name"), False),
+    ],
+)
+def test_what_cannot_be_kept_is_told_from_what_cannot_be_reached(error, is_told):
+    wrapped = RuntimeError("a library's own")
+    wrapped.__cause__ = error
+    assert (why_not_kept(error) is not None, why_not_kept(wrapped) is not None) == (is_told, is_told)
+    with pytest.raises(OSError, match="open files"):
+        why_not_kept(OSError(errno.EMFILE, "Too many open files"))

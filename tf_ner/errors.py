@@ -19,7 +19,7 @@ def printable(text: str) -> str:
 
 def what_the_system_refused(error: OSError) -> str:
     """One line with what helps: which path, and what to do of it."""
-    if error.errno in (errno.EMFILE, errno.ENFILE):
+    if error.errno in _TOO_MANY_FILES:
         return (
             f"{error.strerror}: expected more at a time. Raise the limit, such as with `ulimit -n 4096`, and try again."
         )
@@ -44,6 +44,33 @@ def _is_here_gone() -> bool:
     except FileNotFoundError:
         return True
     return False
+
+
+_TOO_MANY_FILES = frozenset({errno.EMFILE, errno.ENFILE})
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NO_FOLDER = frozenset({errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EACCES, errno.EPERM})
+
+
+def why_not_kept(error: BaseException) -> str | None:
+    """Why this machine could not keep what the Hub gave, if that is what an error comes from.
+
+    Raises:
+        OSError: It comes from too many open files, of which `what_the_system_refused` knows the way out.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError):
+            if cause.errno in _TOO_MANY_FILES:
+                raise cause
+            # Of a line that fails there is no path; `datasets` looks for room itself, and gives no number.
+            is_of_path = cause.errno in _NO_FOLDER and cause.filename is not None
+            if is_of_path or cause.errno in _NO_ROOM or "Not enough disk space" in str(cause):
+                return (
+                    f"from the Hub, which cannot be kept here ({' '.join(str(cause).split())}); expected a cache with "
+                    "room that can be written. Make room in it, or name another folder in HF_HOME"
+                )
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 class TfNerError(Exception):

@@ -15,7 +15,7 @@ from tf_ner.corpus.columns import ANY_TAG_NAMES, TAG_NAMES, WORD_NAMES
 from tf_ner.corpus.findings import Finding, Report
 from tf_ner.corpus.sentences import Layout, Sentence
 from tf_ner.corpus.splits import SPLIT_FILE_WORDS, Split
-from tf_ner.errors import DataError
+from tf_ner.errors import DataError, why_not_kept
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +54,8 @@ def load_from_hub(name: str, *, config_name: str | None, revision: str | None) -
     except (OSError, ValueError, RuntimeError, DatasetsError) as error:
         # What `datasets` and the Hub client raise for: no network, no such repository, a script, a gate, a bad name.
         reason = " ".join(str(error).split())
+        if (not_kept := why_not_kept(error)) is not None:
+            raise DataError(f"Received data set {name!r} {not_kept} or HF_DATASETS_CACHE.") from error
         if isinstance(error, ValueError) and "onfig" in reason:
             # It lists the configurations that there are.
             raise DataError(

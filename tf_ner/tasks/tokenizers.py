@@ -1,6 +1,5 @@
 """Models' tokenizers and limits, read without TensorFlow."""
 
-import errno
 import importlib.util
 import json
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from typing import Any
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
-from tf_ner.errors import ConfigError, ModelError, TfNerError
+from tf_ner.errors import ConfigError, ModelError, TfNerError, why_not_kept
 from tf_ner.tasks.model_folder import Part, faults_of
 
 # Encoders that come as Python packages: package and folder.
@@ -175,10 +174,6 @@ def location_of(model: str) -> str:
     return str(Path(spec.submodule_search_locations[0]) / folder)
 
 
-# What is wrong with the machine and not with a model, whatever was being loaded.
-_OF_THE_MACHINE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
-
-
 @contextmanager
 def model_errors(model: str, part: Part) -> Iterator[None]:
     """Says in one line why a model cannot be loaded; keeps the library's warnings on new heads to itself.
@@ -189,6 +184,10 @@ def model_errors(model: str, part: Part) -> Iterator[None]:
     Args:
         model: A name on the Hub, a folder, or `minilm`.
         part: What is loaded of it.
+
+    Raises:
+        ModelError: It cannot be loaded.
+        OSError: There were too many open files.
     """
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
@@ -197,8 +196,6 @@ def model_errors(model: str, part: Part) -> Iterator[None]:
     except (TfNerError, MemoryError):
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
-            raise
         raise ModelError(_why_not_loaded(model, part, error)) from error
     finally:
         transformers_logging.set_verbosity(verbosity)
@@ -208,7 +205,7 @@ def _why_not_loaded(model: str, part: Part, error: Exception) -> str:
     reason = str(error).strip().partition("\n")[0]
     if not isinstance(error, OSError | ValueError | ImportError):
         reason = f"{type(error).__name__}: {reason}"
-    folder = Path(location_of(model))
+    folder, not_kept = Path(location_of(model)), why_not_kept(error)
     if isinstance(error, ImportError):
         return (
             f"Received model {model!r}, whose {part} needs what is not installed ({reason}); expected it beside "
@@ -221,6 +218,8 @@ def _why_not_loaded(model: str, part: Part, error: Exception) -> str:
             "model.safetensors and the files of the tokenizer. Copy or save the model and its tokenizer there again, "
             "or name another one."
         )
+    if not_kept is not None:
+        return f"Received model {model!r} {not_kept} or HF_HUB_CACHE."
     return (
         f"Received model {model!r}, which cannot be loaded ({part}: {reason}); expected a name on the Hub that can be "
         "reached, a folder with config, weights and tokenizer, or `minilm`. Check the name, the path and the network."
