@@ -28,12 +28,25 @@ def systems():
     return gold, with_noise(chance, gold, 0.2), with_noise(chance, gold, 0.17)
 
 
+@pytest.fixture(scope="module")
+def drawn():
+    """Numbers of sentences, resampled a few hundred times."""
+    return np.random.default_rng(2).integers(200, size=(300, 200))
+
+
+@pytest.fixture(scope="module")
+def resampled(systems, drawn):
+    """How entities are scored then, for each of the two systems."""
+    gold, *pair = systems
+    return [[score_entities([gold[i] for i in row], [tags[i] for i in row]) for row in drawn] for tags in pair]
+
+
 @pytest.mark.parametrize(("entities", "score"), [(True, score_entities), (False, score_tags)])
-def test_the_interval_is_that_of_scoring_resampled_sentences(systems, entities, score):
+def test_the_interval_is_that_of_scoring_resampled_sentences(systems, drawn, resampled, entities, score):
     gold, predicted, _ = systems
-    chance = np.random.default_rng(2)
-    drawn = chance.integers(len(gold), size=(600, len(gold)))
-    scores = [score([gold[i] for i in row], [predicted[i] for i in row]) for row in drawn]
+    scores = resampled[0]
+    if not entities:
+        scores = [score([gold[i] for i in row], [predicted[i] for i in row]) for row in drawn]
     found = bootstrap_interval(gold, predicted, entities=entities, num_resamples=20000)
     names = MEASURES if entities else ("accuracy",)
     assert found.keys() == {"level", "resamples", *names}
@@ -86,18 +99,14 @@ def test_equal_systems_do_not_differ(systems, entities):
         assert (found[name], found["interval"][name]) == (0.0, [0.0, 0.0])
 
 
-def test_the_difference_and_its_interval_are_those_of_the_scores(systems):
+def test_the_difference_and_its_interval_are_those_of_the_scores(systems, resampled):
     gold, first, second = systems
     found = paired_test(gold, first, second, num_resamples=20000)
     scores = [score_entities(gold, tags) for tags in (first, second)]
-    chance = np.random.default_rng(3)
-    resampled = []
-    for drawn in chance.integers(len(gold), size=(600, len(gold))):
-        pair = [score_entities([gold[i] for i in drawn], [tags[i] for i in drawn]) for tags in (first, second)]
-        resampled.append([pair[1][name] - pair[0][name] for name in MEASURES])
-    for number, name in enumerate(MEASURES):
+    for name in MEASURES:
         assert found[name] == pytest.approx(scores[1][name] - scores[0][name])
-        expected = np.quantile(np.array(resampled)[:, number], [0.025, 0.975])
+        differences = [other[name] - one[name] for one, other in zip(*resampled, strict=True)]
+        expected = np.quantile(differences, [0.025, 0.975])
         assert found["interval"][name] == pytest.approx(expected, abs=0.008)
 
 
