@@ -119,6 +119,21 @@ def _connect(server: str) -> socket.socket:
     return connection
 
 
+def _connect_when_there(server: str) -> socket.socket:
+    """Connects to a server that another worker may be about to start."""
+    end = time.monotonic() + _SECONDS_ALONE
+    while True:
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(_address(server))
+            return connection
+        except ConnectionRefusedError:
+            connection.close()
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+
+
 def _hold_servers() -> None:
     """Starts the servers, unless another worker of the session has."""
     listeners = [socket.socket(socket.AF_UNIX) for _ in SERVERS]
@@ -137,8 +152,7 @@ def _hold_servers() -> None:
     for listener in listeners:
         listener.close()
     for server in SERVERS:
-        connection = socket.socket(socket.AF_UNIX)
-        connection.connect(_address(server))
+        connection = _connect_when_there(server)
         connection.sendall(bytes(4))
         _held.append(connection)
 

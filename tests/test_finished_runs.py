@@ -5,7 +5,10 @@ from dataclasses import replace
 import pytest
 import tf_keras as keras
 
+from tests.families import make_encoder
 from tf_ner import EvaluateConfig, TrainConfig, evaluate, train
+from tf_ner.errors import OutputError
+from tf_ner.hub.changes import list_files
 from tf_ner.training import run
 
 
@@ -56,10 +59,14 @@ def test_to_resume_what_is_finished_changes_nothing(finished):
     train(replace(finished, keep_checkpoints=None, resume=True), verbose=0)
     assert files_of(finished.run_dir) == before
     # Whatever else is gone, it is finished.
-    (finished.run_dir / "README.md").unlink()
-    del before["README.md"]
+    for name in ("README.md", "history.csv"):
+        (finished.run_dir / name).unlink()
+        del before[name]
     train(replace(finished, resume=True), verbose=0)
     assert files_of(finished.run_dir) == before
+    (finished.run_dir / "metrics.json").write_text("")
+    with pytest.raises(OutputError, match=r"metrics.json, which is no JSON"):
+        train(replace(finished, resume=True), verbose=0)
 
 
 def test_the_scores_come_last(finished, monkeypatch):
@@ -93,6 +100,16 @@ def test_what_is_replaced_is_kept_until_the_new_run_is_finished(finished):
     after = contents(finished.run_dir)
     assert after.keys() == before.keys()
     assert after["model.safetensors"] != before["model.safetensors"]
+
+
+def test_another_tokenizer_leaves_nothing_of_the_one_before(finished, tmp_path):
+    """Read beside the new files, the old ones make a tokenizer that is neither."""
+    assert (finished.run_dir / "vocab.txt").exists()
+    other = make_encoder("Roberta", tmp_path / "roberta")
+    train(replace(finished, model=str(other), epochs=1, overwrite=True), verbose=0)
+    assert not (finished.run_dir / "vocab.txt").exists()
+    assert (finished.run_dir / "merges.txt").exists()
+    assert "vocab.txt" not in {file.name for file in list_files(finished.run_dir)}
 
 
 def test_a_model_whose_scores_are_gone_is_kept_while_it_is_made_anew(finished):

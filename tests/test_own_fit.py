@@ -71,13 +71,16 @@ def test_several_epochs_are_read_once(tagger, task, windows):
 
 
 @pytest.mark.parametrize("kind", [keras.callbacks.EarlyStopping, keras.callbacks.ReduceLROnPlateau])
-def test_who_reads_scores_must_stand_behind_who_writes_them(tagger, task, corpus, windows, kind):
+def test_who_reads_scores_must_stand_behind_who_writes_them(tagger, task, corpus, windows, kind, tmp_path):
     scores = SeqevalCallback(corpus["validation"], task)
     reader = kind(monitor="val_f1", mode="max", patience=1)
     with pytest.raises(ConfigError, match=f"{kind.__name__}, which reads val_f1, before SeqevalCallback"):
         tagger.fit(batches(task, windows), callbacks=[reader, scores], verbose=0)
     assert int(tagger.optimizer.iterations) == 0
     tagger.fit(batches(task, windows), callbacks=[scores, reader], verbose=0)
+    # One that saves each epoch only carries the name.
+    every = keras.callbacks.ModelCheckpoint(str(tmp_path / "weights"), monitor="val_f1", save_weights_only=True)
+    tagger.fit(batches(task, windows), callbacks=[every, scores], verbose=0)
     # That of validation data given to `fit` is there before any callback is called.
     reader = kind(monitor="val_loss", patience=1)
     tagger.fit(

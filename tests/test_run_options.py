@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import SENTENCES, conll
 from tf_ner import EvaluateConfig, Predictor, TrainConfig, cli, load_tokenizer, load_untrained, save_model, train
 from tf_ner.commands import ConvertConfig, PushConfig
-from tf_ner.errors import ConfigError
+from tf_ner.errors import ConfigError, HubError
 from tf_ner.hub.upload import plan_push
 from tf_ner.training.resume import find_resume_point
 from tf_ner.training.seeds import _is_run_of
@@ -117,6 +117,8 @@ def test_what_would_change_the_steps_is_refused(begun, changed, received, begun_
 def test_seeds_of_a_branch_are_kept_though_the_run_notes_the_commit(begun):
     commit = "a" * 40
     TrainConfig(**{**vars(begun), "model_revision": commit}).save(begun.run_dir / "run_config.json")
+    assert _is_run_of(TrainConfig(**{**vars(begun), "overwrite": False, "hub_replace_card": True, "push_to_hub": False,
+                                     "model_revision": commit}))  # fmt: skip
     for revision, is_it in ((None, True), ("main", True), (commit, True), ("b" * 40, False)):
         assert _is_run_of(TrainConfig(**{**vars(begun), "model_revision": revision})) == is_it
 
@@ -167,9 +169,44 @@ def test_evaluate_begins_with_the_options_of_the_run(model_dir, tmp_path):
     other = evaluated("--dataset news")
     assert (other.dataset, other.files, other.dataset_revision, other.columns) == ("news", {}, None, None)
     assert (other.scheme, other.word_prefix, other.map_label) == ("io", "en:", ("A=B",))
-    assert evaluated("--test_file a.conll").files.keys() == {"test"}
+    other = evaluated("--test_file a.conll")
+    assert other.files.keys() == {"test"}
+    # They are read as those of the run were.
+    assert (other.columns, other.word_prefix) == (("word", "ner"), "en:")
+    assert evaluated("--dataset-revision def").dataset == "sample"
     (model_dir / "run_config.json").unlink()
     assert evaluated("") == EvaluateConfig(model=str(model_dir))
+
+
+@pytest.mark.parametrize(
+    ("run", "typed", "expected"),
+    [
+        ({"task": "pos"}, "--map-label SYM=O --dataset a", {"task": "pos", "map_label": ("SYM=O",)}),
+        ({"ignore_label": ("X",)}, "--ignore-label --map-label X=Y", {"ignore_label": (), "map_label": ("X=Y",)}),
+        ({"ignore_label": ("X",)}, "--map-label X=Y", "--ignore-label X"),
+        ({"task": "pos"}, "--ignore-label X", "--ignore-label X, which means nothing with --task pos"),
+    ],
+)
+def test_what_is_typed_and_what_the_run_says_are_judged_together(model_dir, run, typed, expected):
+    TrainConfig(**run).save(model_dir / "run_config.json")
+    if isinstance(expected, dict):
+        config = cli._parse(["evaluate", str(model_dir), *typed.split()])
+        assert {name: getattr(config, name) for name in expected} == expected
+        return
+    with pytest.raises(ConfigError) as refused:
+        cli._parse(["evaluate", str(model_dir), *typed.split()])
+    assert expected in str(refused.value)
+    # What nobody typed is the run's.
+    assert (str(model_dir) in str(refused.value)) == ("--ignore-label" not in typed)
+
+
+@pytest.mark.parametrize("says", ["true", "later"])
+def test_a_privacy_that_cannot_be_read_is_not_taken_for_none(model_dir, says):
+    path = model_dir / "run_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"hub_private": says}))
+    with pytest.raises(HubError, match="hub_private"):
+        plan_push(PushConfig(run=model_dir))
+    assert plan_push(PushConfig(run=model_dir, hub_private=True)).files
 
 
 def test_a_run_is_evaluated_as_it_was_read(tiny_bert, tmp_path, capsys):

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from transformers import TFAutoModelForTokenClassification, create_optimizer
 
 from tests import processes
-from tests.families import CONFIGS, make_tokenizer
+from tests.families import CONFIGS
 from tf_ner import (
     SaveBest,
     TokenClassification,
@@ -201,19 +201,6 @@ def test_a_saved_model_is_loaded_by_transformers_with_equal_logits(tiny_bert, to
     assert info["missing_keys"] == [] == info["mismatched_keys"]
     assert loaded.config.id2label == dict(enumerate(TAGS))
     np.testing.assert_array_equal(loaded(model.dummy_inputs).logits, model(model.dummy_inputs).logits)
-
-
-def test_another_tokenizer_leaves_nothing_of_the_one_before(tiny_bert, tokenizer, tmp_path):
-    model = load_untrained(str(tiny_bert), tag_names=TAGS)
-    others = make_tokenizer("Roberta"), make_tokenizer("XLMRoberta")
-    for number, other in enumerate((tokenizer, *others, tokenizer)):
-        alone, shared = tmp_path / str(number), tmp_path / "shared"
-        save_model(model, other, alone)
-        save_model(model, other, shared)
-        assert {file.name for file in shared.iterdir()} == {file.name for file in alone.iterdir()}
-    # A tokenizer that somebody else saved there stays.
-    save_model(model, None, shared)
-    assert (shared / "vocab.txt").exists()
 
 
 @pytest.mark.parametrize("family", CONFIGS)

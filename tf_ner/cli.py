@@ -30,6 +30,7 @@ from tf_ner.commands import (
 from tf_ner.config import TrainConfig
 from tf_ner.errors import ConfigError, DataError, TfNerError, printable, what_the_system_refused
 from tf_ner.option_checks import option_name
+from tf_ner.option_files import option_kinds
 from tf_ner.streams import lossy, make_streams_usable
 
 _FAILED = 2
@@ -235,19 +236,44 @@ def _parse(arguments: Sequence[str]) -> Any:
         raise ConfigError(f"{found.config}: {error}", option=error.option) from None
 
 
-def _parse_evaluate(arguments: Sequence[str]) -> EvaluateConfig:
-    """Reads the command line; what the model's run says of its data takes the place of the defaults."""
-    config: EvaluateConfig = _parse_over(arguments)
+def _parse_evaluate(arguments: Sequence[str]) -> Any:
+    """Reads the command line; what the model's run says of its data takes the place of the defaults.
+
+    Raises:
+        ConfigError: Together, the options cannot work.
+    """
+    given = _typed_options(EvaluateConfig, arguments[1:])
+    if "model" not in given:
+        return _parse_over(arguments)
     from tf_ner.tasks.run_options import options_of_run
 
-    run = options_of_run(config.model, revision=config.model_revision)
+    run = options_of_run(given["model"], revision=given.get("model_revision"))
     if run is None:
-        return config
-    given = [field.name for field in dataclasses.fields(config) if _is_typed(field.name, arguments)]
-    over_run: EvaluateConfig = _parse_over(
-        arguments, evaluate=EvaluateConfig.unchecked(run, model=config.model, given=given)
+        return _parse_over(arguments)
+    try:
+        return _parse_over(arguments, evaluate=EvaluateConfig.unchecked(run, given=given))
+    except ConfigError as error:
+        if error.option is None or error.option in given:
+            raise
+        raise ConfigError(f"{given['model']}, whose options count where none is typed: {error}") from None
+
+
+def _typed_options(config_type: type, arguments: Sequence[str]) -> dict[str, Any]:
+    """What a command line says, unchecked; nothing where it cannot be read, which the parser of all options tells."""
+    typed = argparse.ArgumentParser(
+        add_help=False, allow_abbrev=False, exit_on_error=False, argument_default=argparse.SUPPRESS
     )
-    return over_run
+    typed.add_argument("model")
+    for name, kind in option_kinds(config_type).items():
+        options = [option_name(name), "--" + name]
+        if kind is bool:
+            typed.add_argument(*options, option_name(f"no_{name}"), dest=name, action="store_true")
+        elif name != "model":
+            typed.add_argument(*options, dest=name, nargs="*" if "tuple" in str(kind) else None)
+    try:
+        return vars(typed.parse_known_args(arguments)[0])
+    except (argparse.ArgumentError, SystemExit):
+        return {}
 
 
 def _is_typed(name: str, arguments: Sequence[str]) -> bool:

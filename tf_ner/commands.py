@@ -2,7 +2,7 @@
 
 import dataclasses
 import typing
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -104,8 +104,11 @@ def _unchecked(config_type: type[Any], **values: Any) -> Any:
     return config
 
 
-# Where data come from: given one of these, none of a run's own counts.
-_OF_SOURCE = ("dataset", "dataset_config", "dataset_revision", "train_file", "validation_file", "test_file")
+# Where data come from: given one of these, none of a run's own counts, nor what goes with it.
+_SOURCES = ("dataset", "train_file", "validation_file", "test_file")
+_OF_SOURCE = ("dataset_config", "dataset_revision")
+# Which columns of files are meant: a data set on the Hub names its own.
+_OF_COLUMNS = ("columns", "word_column", "tag_column", "sentence_column")
 # How much of them is scored, which is no matter of how they are read.
 _OF_SCORING = ("max_eval_examples", "eval_batch_size", "bootstrap")
 
@@ -142,19 +145,20 @@ class EvaluateConfig(TaskConfig):
         return cls(**cls._reading_of(run, options) | options)
 
     @classmethod
-    def unchecked(cls, run: TrainConfig, *, model: str, given: Collection[str]) -> Self:
+    def unchecked(cls, run: TrainConfig, *, given: Mapping[str, Any]) -> Self:
         """What stands in the place of the defaults where these options are given, which may overrule any of it."""
         defaults = {field.name: field.default for field in dataclasses.fields(cls)}
-        return _unchecked(cls, **defaults | cls._reading_of(run, given) | {"model": model})
+        return _unchecked(cls, **defaults | cls._reading_of(run, given) | {"model": given["model"]})
 
     @staticmethod
-    def _reading_of(run: TrainConfig, given: Collection[str]) -> dict[str, Any]:
+    def _reading_of(run: TrainConfig, given: Mapping[str, Any]) -> dict[str, Any]:
         """How a run read its data, and where it found them unless these options name others."""
         names = {field.name for field in dataclasses.fields(TaskConfig)} - {*_OF_SCORING}
-        if not set(_OF_SOURCE).isdisjoint(given):
-            # Columns are those of files; a data set on the Hub knows its own.
-            names -= {*_OF_SOURCE, "columns"}
-        return {name: getattr(run, name) for name in names - set(given)}
+        if not given.keys().isdisjoint(_SOURCES):
+            names -= {*_SOURCES, *_OF_SOURCE}
+        if "dataset" in given and not Path(given["dataset"]).exists():
+            names -= set(_OF_COLUMNS)
+        return {name: getattr(run, name) for name in names - given.keys()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,9 +20,7 @@ def printable(text: str) -> str:
 def what_the_system_refused(error: OSError) -> str:
     """One line with what helps: which path, and what to do of it."""
     if error.errno in _TOO_MANY_FILES:
-        return (
-            f"{error.strerror}: expected more at a time. Raise the limit, such as with `ulimit -n 4096`, and try again."
-        )
+        return f"{error.strerror}: the limit is too low. Raise it, such as with `ulimit -n 4096`, and try again."
     if error.filename is None and error.errno == errno.ENOENT:
         # No path that was given, which would be named: the folder that others are relative to, or one to pass files.
         if _is_here_gone():
@@ -133,6 +131,6 @@ class TrainingInterruptedError(TfNerError):
     def __init__(self, received: signal.Signals, step: int):
         super().__init__(
             f"Received {received.name} at step {step}; expected no end yet. The state is saved (of several machines by "
-            "the first): go on with the same command and --resume."
+            "the first): go on with the same command and --resume, in the place of --overwrite if that was given."
         )
         self.exit_code = 128 + received

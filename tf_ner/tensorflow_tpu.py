@@ -30,7 +30,11 @@ def make_findable() -> None:
 
     transformers looks when it is imported, so this must come before.
     """
-    spec = importlib.util.find_spec("tensorflow")
+    try:
+        spec = importlib.util.find_spec("tensorflow")
+    except ValueError:
+        # What stands in for it, as tools for documentation do, has none.
+        return
     if spec is None or spec.origin is None:
         return
     if not any(Path(spec.origin).parents[1].glob("tensorflow_tpu-*.dist-info")):

@@ -61,9 +61,13 @@ def merge_cards(ours: str, theirs: str) -> MergedCard | None:
     try:
         known, values, own = _seal_of(theirs).get("metadata", {}), _values(head), _values(own_head)
         kept = {key for key, value in values.items() if _digest(value) != known.get(key) and value != own.get(key)}
-        if not kept:
+        # What people took out stays out.
+        gone = own.keys() & known.keys() - values.keys()
+        if not kept and not gone:
             return MergedCard(ours, [])
         entries = {**_entries(own_head), **{key: lines for key, lines in _entries(head).items() if key in kept}}
+        entries = {key: lines for key, lines in entries.items() if key not in gone}
+        own = {key: value for key, value in own.items() if key not in gone}
         merged = "".join(f"{lines.rstrip()}\n" for lines in entries.values())
         if _values(merged) != {**own, **{key: values[key] for key in kept}}:
             return None

@@ -3,6 +3,7 @@
 Everything goes through `HfApi` commits: no git and no git-lfs. What the repository already holds is not sent again.
 """
 
+import json
 import logging
 import random
 import time
@@ -215,7 +216,14 @@ def _files_of_run(folder: Path) -> list[tuple[Path, int]]:
 
 
 def _target_of(config: PushConfig) -> HubTarget:
-    run = TrainConfig.load_known(config.run / RUN_CONFIG) if (config.run / RUN_CONFIG).is_file() else TrainConfig()
+    path = config.run / RUN_CONFIG
+    run = TrainConfig.load_known(path) if path.is_file() else TrainConfig()
+    says_private = path.is_file() and json.loads(path.read_text(encoding="utf-8-sig")).get("hub_private", False)
+    if says_private is not run.hub_private and not (config.hub_private or config.hub_public):
+        raise HubError(
+            f"{path}: received hub_private: {says_private!r}; expected true or false, so that nothing is pushed in "
+            "public that shall be private. Say --hub-private or --hub-public."
+        )
     is_private = config.hub_private or (run.hub_private and not config.hub_public)
     name = config.hub_model_id or run.hub_model_id or config.run.resolve().name
     return HubTarget(name, private=is_private or None, replaces_card=config.hub_replace_card)

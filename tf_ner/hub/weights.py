@@ -43,20 +43,15 @@ TOKENIZER_FILES = frozenset(
 def save_model(model: TFPreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, folder: str | Path) -> None:
     """Writes weights, config and tokenizer as transformers reads them, with TensorFlow and with PyTorch.
 
-    The folder is made if it is not there, and each file is replaced whole. Where a tokenizer is saved, files that only
-    another one had go: read beside the new ones, they would make a tokenizer that is neither.
+    The folder is made if it is not there, and each file is replaced whole.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    stale: frozenset[str] = frozenset()
     with folder_filled_whole(folder) as temporary:
         save_config(model, temporary)
         if tokenizer is not None:
             save_tokenizer(tokenizer, temporary)
-            stale = TOKENIZER_FILES.difference(file.name for file in temporary.iterdir())
         save_weights(model, temporary / MODEL)
-    for name in stale:
-        (folder / name).unlink(missing_ok=True)
 
 
 def save_config(model: TFPreTrainedModel, folder: Path) -> None:

@@ -37,8 +37,8 @@ def make_dataset(
         seed: Seed of the order.
 
     Raises:
-        ConfigError: While training, where a second pass begins over the batches of several epochs: Keras reads all of
-            them in each of its own epochs unless `steps_per_epoch` says how many one has.
+        tf.errors.OpError: While training, where a second pass begins over the batches of several epochs: Keras reads
+            all of them in each of its own epochs unless `steps_per_epoch` says how many one has.
 
     Returns:
         Batches of ({`input_ids`: <int64>[batch, subwords], …}, labels <int64>[batch, subwords]), each padded to its
@@ -67,7 +67,8 @@ def _read_once(dataset: tf.data.Dataset, *, num_batches: int, epochs: int) -> tf
         if number == 0 and was_read:
             raise ConfigError(
                 f"Received a second pass over the batches of all {epochs} epochs; expected one pass. Give `fit` "
-                f"steps_per_epoch={num_batches // epochs}, or else it reads all epochs in each of its own."
+                f"steps_per_epoch={num_batches // epochs}, or else it reads all epochs in each of its own; for another "
+                "training make the data set anew."
             )
         was_read = was_read or number == num_batches - 1
         return np.int64(number)

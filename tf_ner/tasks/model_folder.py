@@ -30,12 +30,13 @@ def faults_of(folder: Path, part: Part) -> Iterator[str]:
         yield "no tokenizer.json, nor another tokenizer"
     if part == "weights" and not _has_any(folder, _WEIGHTS):
         yield "no model.safetensors, nor other weights for TensorFlow"
-    for name in _OBJECTS:
-        if (folder / name).is_file() and not _is_object(folder / name):
-            yield f"a {name} that is no JSON object"
-    for name in _WEIGHTS:
-        if (folder / name).is_file() and _begins_with(folder / name, _POINTER):
+    for name in dict.fromkeys((*_OBJECTS, *_TOKENIZERS, *_WEIGHTS)):
+        if not (folder / name).is_file():
+            continue
+        if _begins_with(folder / name, _POINTER):
             yield f"in place of {name} what git-lfs keeps for it: run `git lfs pull` there"
+        elif name in _OBJECTS and not _is_object(folder / name):
+            yield f"a {name} that is no JSON object"
 
 
 def _has_any(folder: Path, names: tuple[str, ...]) -> bool:

@@ -80,7 +80,7 @@ class MetricsCallback(keras.callbacks.Callback):
         """
         written = set(names)
         for callback in takewhile(lambda callback: callback is not self, self._beside):
-            if (monitor := getattr(callback, "monitor", None)) in written:
+            if (monitor := _score_read_by(callback)) in written:
                 own, other = type(self).__name__, type(callback).__name__
                 raise ConfigError(
                     f"Received {other}, which reads {monitor}, before {own}, which writes it; expected it behind. Put "
@@ -106,6 +106,13 @@ class MetricsCallback(keras.callbacks.Callback):
             named = {f"val_{name}": value for name, value in values.items()}
             self._require_readers_behind(named.keys() - logs.keys())
             logs.update(named)
+
+
+def _score_read_by(callback: keras.callbacks.Callback) -> str | None:
+    """The name of the score that a callback of Keras acts on."""
+    acts = isinstance(callback, keras.callbacks.EarlyStopping | keras.callbacks.ReduceLROnPlateau)
+    # One that saves every epoch only carries the name.
+    return callback.monitor if acts or getattr(callback, "save_best_only", False) else None
 
 
 class SeqevalCallback(MetricsCallback):

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 from tf_ner.config import METRICS, RUN_CONFIG, TrainConfig
 from tf_ner.errors import OutputError
 from tf_ner.files import folder_replaced_whole, link_or_copy, remove_partial
-from tf_ner.hub.weights import MODEL
+from tf_ner.hub.weights import MODEL, TOKENIZER_FILES
 from tf_ner.training.checkpoints import CHECKPOINTS, remove_checkpoints
 from tf_ner.training.resume import ResumePoint
 
@@ -98,7 +98,9 @@ def prepare_folder(folder: Path, config: TrainConfig, *, resume_point: ResumePoi
     remove_partial(folder / CHECKPOINTS)
     if resume_point is None:
         _keep_aside(folder)
-        for file in (*(folder / name for name in _RESULT_FILES), *folder.glob("predictions.*")):
+        # Read beside new ones, files that only another tokenizer has would make one that is neither.
+        names = (*_RESULT_FILES, *TOKENIZER_FILES)
+        for file in (*(folder / name for name in names), *folder.glob("predictions.*")):
             file.unlink(missing_ok=True)
         remove_checkpoints(folder)
     else:
@@ -108,14 +110,27 @@ def prepare_folder(folder: Path, config: TrainConfig, *, resume_point: ResumePoi
 
 
 def _keep_aside(folder: Path) -> None:
-    """Gives what a folder holds of an earlier run second names in `REPLACED`, if it is finished or has a model."""
+    """Gives what a folder holds of an earlier run second names in `REPLACED`, if it is finished or has a model.
+
+    Raises:
+        OutputError: There is no room for them where the file system has no second names.
+    """
     is_finished = (folder / METRICS).exists()
     # Left by a run that replaced another and did not get as far: what it replaced is worth more.
     if not is_finished and ((folder / REPLACED).exists() or not (folder / MODEL).exists()):
         return
-    with folder_replaced_whole(folder / REPLACED) as copy:
-        hidden = shutil.ignore_patterns(".*")
-        shutil.copytree(folder, copy, ignore=hidden, copy_function=link_or_copy, dirs_exist_ok=True)
+    try:
+        with folder_replaced_whole(folder / REPLACED) as copy:
+            for file in folder.iterdir():
+                if file.is_file() and not file.name.startswith("."):
+                    link_or_copy(file, copy / file.name)
+            if (folder / CHECKPOINTS).is_dir():
+                shutil.copytree(folder / CHECKPOINTS, copy / CHECKPOINTS, copy_function=link_or_copy)
+    except OSError as error:
+        raise OutputError(
+            f"Received --output-dir {folder}, whose run cannot be kept while a new one takes its place ({error}); "
+            "expected room for it. Make room, remove the folder, or choose another one."
+        ) from error
     logger.info("the run that %s held is kept in %s until this one is finished", folder, folder / REPLACED)
 
 

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+import tensorflow as tf
 import tf_keras as keras
 import transformers
 from transformers import PretrainedConfig, PreTrainedTokenizerBase, TFPreTrainedModel
@@ -100,9 +101,13 @@ def _load_weights(
 ) -> tuple[TFPreTrainedModel, list[str]]:
     """A model, and which of its weights are not in its files: those are new, which transformers only warns of."""
     with model_errors(model, "weights"):
-        loaded, info = _model_class(kind).from_pretrained(
-            **_location(model, revision), **settings, output_loading_info=True
-        )
+        try:
+            loaded, info = _model_class(kind).from_pretrained(
+                **_location(model, revision), **settings, output_loading_info=True
+            )
+        except tf.errors.ResourceExhaustedError as error:
+            # No fault of the model's.
+            raise MemoryError(str(error)) from error
     return loaded, sorted(info["missing_keys"])
 
 

@@ -124,13 +124,24 @@ def with_pinned_revisions(config: TrainConfig, resume_point: ResumePoint | None)
 
 
 def finished_metrics(config: TrainConfig) -> dict[str, Any] | None:
-    """What `metrics.json` holds, if there is nothing to resume since the run is finished."""
+    """What `metrics.json` holds, if there is nothing to resume since the run is finished.
+
+    Raises:
+        ConfigError: It was made with other options.
+        OutputError: What it holds cannot be read.
+    """
     if not config.resume or not (config.run_dir / METRICS).exists():
         return None
     options = [field.name for field in dataclasses.fields(config) if field.name not in _MAY_DIFFER]
     _require_agreement(config, config.run_dir / RUN_CONFIG, options, may_move=False)
     logger.info("%s holds its finished run: there is nothing to resume", config.run_dir)
-    metrics: dict[str, Any] = json.loads((config.run_dir / METRICS).read_text(encoding="utf-8"))
+    try:
+        metrics: dict[str, Any] = json.loads((config.run_dir / METRICS).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise OutputError(
+            f"Received {config.run_dir / METRICS}, which is no JSON ({error}); expected the scores of a finished run. "
+            "Remove that file to have the run finished again."
+        ) from None
     return metrics
 
 
@@ -160,7 +171,7 @@ def _require_agreement(config: TrainConfig, saved: Path, names: Sequence[str], *
             before, now = Path(before).name, Path(now).name
         if is_other and before != now:
             option = _OPTION_OF.get(name, name)
-            received, begun = as_typed(option, getattr(config, name)), as_typed(option, getattr(found, name))
+            received, begun = as_typed(option, now), as_typed(option, before)
             raise ConfigError(
                 f"Received {received} to go on with {saved.parent}, which was begun with {begun}; expected the same. "
                 f"Give the options of then, such as with --config {saved}.",

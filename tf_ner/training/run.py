@@ -102,13 +102,16 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
 
 
 def _finished_result(config: TrainConfig, metrics: dict[str, Any], *, is_kept: bool) -> TrainResult:
-    """The result of a run that was finished before, but perhaps not pushed; its folder stays as it is."""
+    """The result of a run that was finished before, but perhaps not pushed.
+
+    Its folder stays as it is, but that the card names where it is pushed to.
+    """
     folder = config.run_dir
+    history = read_history(folder / "history.csv") if (folder / "history.csv").exists() else []
     uploader = _make_uploader(config) if is_kept else None
     if uploader:
         name_in_card(folder, _whole_name(uploader.target))
     commit_url = uploader.finish(folder, "The finished run") if uploader else None
-    history = read_history(folder / "history.csv")
     return TrainResult(output_dir=folder, metrics=metrics, history=history, commit_url=commit_url, is_kept=is_kept)
 
 

@@ -18,8 +18,8 @@ from tf_ner.training.run import TrainResult, train
 
 logger = logging.getLogger(__name__)
 
-# What a run's folder says more, or less, than the options it was asked for.
-_NOT_COMPARED = ("output_dir", "overwrite")
+# What may be written otherwise for the same folder.
+_NOT_COMPARED = ("output_dir",)
 
 
 def train_seeds(config: TrainConfig, seeds: Sequence[int], *, verbose: int = 1) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def _is_run_of(config: TrainConfig) -> bool:
         return False
     # A run notes the commits it used; one that was asked for must be that very one, but branches and tags move on.
     ignored = [*_NOT_COMPARED, *(name for name in PINNED if not COMMIT.fullmatch(getattr(config, name) or ""))]
-    return dataclasses.replace(config, **{name: getattr(found, name) for name in ignored}) == found
+    return dataclasses.replace(config.to_repeat(), **{name: getattr(found, name) for name in ignored}) == found
 
 
 def _summarize(metrics: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:

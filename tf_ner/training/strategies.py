@@ -205,7 +205,7 @@ def check_devices(strategy: tf.distribute.Strategy, config: TrainConfig) -> None
 
 # By which files Linux reaches a GPU, whether or not TensorFlow can; which variable hides it; and what can use it.
 _GPUS = (
-    ("NVIDIA", ("dev/nvidia[0-9]*", "proc/driver/nvidia/gpus/*", "dev/dxg"), "CUDA_VISIBLE_DEVICES",
+    ("NVIDIA", ("dev/nvidia[0-9]*", "usr/lib/wsl/lib/libcuda.so*"), "CUDA_VISIBLE_DEVICES",
      f'`pip install "tensorflow[and-cuda]=={tf.__version__}"`, and a driver that is new enough'),
     ("AMD", ("dev/kfd",), "HIP_VISIBLE_DEVICES", "AMD's build of it, `pip install tensorflow-rocm`"),
 )  # fmt: skip
