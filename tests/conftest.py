@@ -11,7 +11,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -24,7 +24,16 @@ SHARED = Path(__file__).parents[2] / "shared"
 
 # A machine that is busy with other work breaks no test.
 settings.register_profile("tf_ner", deadline=None)
-settings.load_profile("tf_ner")
+# For `make mutants`: the same few examples each time, and none sought that is smaller than one that fails.
+settings.register_profile(
+    "mutants",
+    deadline=None,
+    derandomize=True,
+    max_examples=20,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tf_ner"))
 
 
 def pytest_collection_finish() -> None:
