@@ -134,6 +134,8 @@ def test_labels_of_texts():
     assert [with_odd[name] for name in ("precision", "recall")] == [0.5, 1.0]
     assert "f1" not in score_labels(np.array([0, 2, 1]), np.array([0, 1, 1]), NAMES)
     assert "f1" not in score_labels(gold, predicted, NAMES[:2], num_predicted=3)
+    # Two names that differ in a NUL at the end are two.
+    assert list(score_labels(np.array([0, 1]), np.array([0, 1]), ("a", "a\0"))["per_label"]) == ["a", "a\0"]
     # The positive label does not occur at all.
     none = score_labels(np.array([0, 0]), np.array([0, 0]), NAMES[:2])
     assert [none[name] for name in ("precision", "recall", "f1", "accuracy")] == [0.0, 0.0, 0.0, 1.0]

@@ -38,3 +38,5 @@ def test_word_ids_of_a_tokenizer(tokenizer):
         assert found.dtype == np.int64
         assert found.tolist() == [NO_WORD if word is None else word for word in encodings.word_ids(number)]
         assert (found[0], found[-1], found.max()) == (-1, -1, num_words - 1)
+    nothing = word_ids_of(tokenizer([[]], is_split_into_words=True, add_special_tokens=False), 0)
+    assert (nothing.tolist(), nothing.dtype) == ([], np.int64)

@@ -1,0 +1,42 @@
+"""Tags and their schemes, tag by tag."""
+
+import pytest
+
+from tf_ner.corpus.schemes import label_of
+from tf_ner.corpus.tags import inside
+
+
+@pytest.mark.parametrize(
+    ("tag", "expected"),
+    [
+        ("B-PER", "I-PER"),
+        ("I-PER", "I-PER"),
+        ("O", "O"),
+        ("B", "B"),
+        ("B-", "B-"),
+        ("E-PER", "E-PER"),
+        ("B-A-B", "I-A-B"),
+    ],
+)
+def test_a_later_piece_of_an_entity(tag, expected):
+    assert inside(tag) == expected
+
+
+@pytest.mark.parametrize(
+    ("tag", "scheme", "label"),
+    [
+        ("O", "iob2", ""),
+        ("B-PER", "iob2", "PER"),
+        ("I-A-B", "iob2", "A-B"),
+        ("E-PER", "bioes", "PER"),
+        ("U", "bilou", "_"),
+        ("A-B", "plain", "A-B"),
+    ],
+)
+def test_the_label_of_a_tag(tag, scheme, label):
+    assert label_of(tag, scheme) == label
+
+
+def test_the_label_of_a_tag_of_another_scheme():
+    with pytest.raises(ValueError, match="received tag 'E-PER'"):
+        label_of("E-PER", "iob2")
