@@ -107,6 +107,17 @@ def test_what_a_format_cannot_hold(name, words, tags, position, values):
         assert value in found.message
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_tag_too_few_is_no_sentence(tmp_path, name):
+    wrong = Sentence(["a", "b"], ["O"], [1, 2])
+    if name != "parquet":
+        with pytest.raises(ValueError, match="shorter"):
+            what_cannot_be_written(wrong, name)
+    if not name.startswith(("json", "parquet")):
+        with pytest.raises(ValueError, match="shorter"):
+            FORMATS[name].write(tmp_path / "file", [wrong])
+
+
 def test_cells_beside_those_that_can_be_written():
     empty = what_cannot_be_written(Sentence(["a"], [""], [1]), "jsonl")
     assert (empty.position, "empty tag" in empty.message) == (0, True)
@@ -383,6 +394,8 @@ def test_words_by_table(text, expected):
     [
         ("B-PER", []),
         ("B-LIVING THING", []),
+        ("B-A X", []),
+        ("B-A B\t", ["U+0009 control character"]),
         (" B-PER", ["U+0020 SPACE"]),
         ("B-PER ", ["U+0020 SPACE"]),
         ("B-\u00a0X\u200b", ["U+00A0 NO-BREAK SPACE", "U+200B ZERO WIDTH SPACE"]),

@@ -104,6 +104,15 @@ def test_the_same_place_in_another_sentence_is_another_entity():
         ("B-X B-X I-X I-X I-X", "B-X I-X I-X I-X B-X", 1.0, 1),
         # Without one of its label the first free one is taken, so the next finds none.
         ("B-Y I-Y", "B-X B-Y", 0.5, 0),
+        # The next gold one, which shares no word, is not looked at.
+        ("B-Y O B-X", "B-X O O", 1.0, 0),
+        # The nearer by where it begins is taken (1 + 4 and not 3 + 4), and so the next finds none.
+        (
+            "B-X I-X I-X I-X B-X I-X I-X I-X I-X I-X I-X I-X",
+            "O O O B-X I-X I-X I-X I-X B-X I-X I-X I-X",
+            1.0,
+            1,
+        ),
         # A third predicted one still finds its gold one after two that were passed over.
         ("B-X B-X O B-X", "O O B-Y B-X", 1.0, 1),
     ],

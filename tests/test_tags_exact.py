@@ -2,7 +2,7 @@
 
 import pytest
 
-from tf_ner.corpus.schemes import label_of
+from tf_ner.corpus.schemes import detect_scheme, label_of
 from tf_ner.corpus.tags import inside
 
 
@@ -40,3 +40,18 @@ def test_the_label_of_a_tag(tag, scheme, label):
 def test_the_label_of_a_tag_of_another_scheme():
     with pytest.raises(ValueError, match="received tag 'E-PER'"):
         label_of("E-PER", "iob2")
+
+
+@pytest.mark.parametrize(
+    ("sentences", "scheme"),
+    [
+        # As many B- without an entity before them as I-: IOB2. An I- behind a B- is none of these.
+        (["B-X I-X", "I-X B-X I-X"], "iob2"),
+        # They count whatever their label.
+        (["B-X", "B-Y", "I-X", "I-X"], "iob2"),
+        # As many of BIOES as of BILOU.
+        (["S-X", "U-X"], "bioes"),
+    ],
+)
+def test_schemes_where_they_tie(sentences, scheme):
+    assert detect_scheme([sentence.split() for sentence in sentences]) == scheme
