@@ -189,8 +189,8 @@ def test_lines_of_columns(tmp_path):
     path.write_text("# a comment\na O\n", encoding="utf-8")
     assert read(path, comments=True) == ([(["a"], ["O"], [2])], [])
     # The document's line may be shorter than the others, and stand in the column of words.
-    path.write_text("0 a O\n-DOCSTART-\n0 -DOCSTART- O\n0 b -DOCSTART-\n", encoding="utf-8")
-    assert read(path, word_column=1)[0] == [(["a"], ["O"], [1]), (["b"], ["-DOCSTART-"], [4])]
+    path.write_text("0 a O\n-DOCSTART-\n0 -DOCSTART- O\n0 -DOCSTART-\n0 b -DOCSTART-\n", encoding="utf-8")
+    assert read(path, word_column=1) == ([(["a"], ["O"], [1]), (["b"], ["-DOCSTART-"], [5])], [])
 
 
 ROW = "{}\t{}\t_\t{}\t_\t_\t_\t_\t_\t_\n"
