@@ -226,8 +226,14 @@ def test_places_of_conllu(tmp_path):
     for column, expected in ((9, "i"), (-10, "1"), (0, "1"), (-1, "i"), ("XPOS", "d"), ("misc", "i")):
         assert read(path, tag_column=column)[0][0][:2] == (["a"], [expected])
     for column in (10, -11, "other"):
-        with pytest.raises(DataError, match=f"column {column} for .*one of id, form, lemma, upos, xpos, feats, head"):
-            read(path, tag_column=column)
+        for wrong in ({"tag_column": column}, {"word_column": column, "task": "pos"}):
+            with pytest.raises(
+                DataError, match=f"column {column} for {path}; expected one of id, form, lemma, upos, xpos"
+            ):
+                read(path, **wrong)
+    path.write_bytes(b"1\t\xff\n")
+    assert [finding[:3] for finding in read(path, task="pos")[1]] == [("encoding", 1, True)]
+    path.write_text(ROW.format(1, "a", "X"), encoding="utf-8")
     with pytest.raises(DataError, match=r"a.conllu for the task 'ner'"):
         read(path)
     with pytest.raises(DataError, match=r"one column of .*a.conllu .*--word-column 3, --tag-column None"):

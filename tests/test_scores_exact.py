@@ -212,6 +212,10 @@ def test_the_interval_of_numbers_is_that_of_drawing_them_again():
     assert found.keys() == {"pearson", "spearmanr", "mse"}
     for name, borders in found.items():
         assert borders == pytest.approx(np.quantile([row[name] for row in scores], [0.025, 0.975]))
+
+
+def test_numbers_are_drawn_1000_times_with_seed_42():
+    gold, predicted = np.array([[1.0, 2.0, 4.0], [1.0, 4.0, 2.0]])
     assert bootstrap_numbers(gold, predicted) == bootstrap_numbers(gold, predicted, num_resamples=1000, seed=42)
 
 
