@@ -169,6 +169,7 @@ def test_a_bad_line_of_columns_is_shown(tmp_path, text, layout, values):
         ("a b\nb X O\n", {"tag_column": -3, "word_column": 1}, 3),
         ("a b\nb X O\n", {"word_column": 2, "tag_column": 0}, 3),
         ("a b\nb X O\n", {"columns": ("word", "x", "ner")}, 3),
+        ("a X O Z\nb X O\n", {"columns": ("word", "x", "ner")}, 3),
     ],
 )
 def test_the_first_line_needs_the_columns_that_are_asked_for(tmp_path, text, layout, num_columns):
@@ -191,6 +192,17 @@ def test_lines_of_columns(tmp_path):
     # The document's line may be shorter than the others, and stand in the column of words.
     path.write_text("0 a O\n-DOCSTART-\n0 -DOCSTART- O\n0 -DOCSTART-\n0 b -DOCSTART-\n", encoding="utf-8")
     assert read(path, word_column=1) == ([(["a"], ["O"], [1]), (["b"], ["-DOCSTART-"], [5])], [])
+
+
+def test_cells_end_at_tabs_and_plain_spaces_alone(tmp_path):
+    path = tmp_path / "a.conll"
+    path.write_text("a\tB-X\t \nb\tO\u3000\n\u3000c  B-X \n d O\u3000\n", encoding="utf-8")
+    assert read(path)[0] == [(["a", "b", "\u3000c", "d"], ["B-X", "O\u3000", "B-X", "O\u3000"], [1, 2, 3, 4])]
+    with pytest.raises(DataError, match=f"column of {path} for both"):
+        read(path, tag_column=0)
+    path.write_text("word " + "x" * 60 + " ner\n", encoding="utf-8")
+    [(kind, line, _, message)] = read(path)[1]
+    assert (kind, line, f"('word {'x' * 55}')" in message) == ("header", 1, True)
 
 
 ROW = "{}\t{}\t_\t{}\t_\t_\t_\t_\t_\t_\n"
