@@ -262,6 +262,9 @@ def test_lines_and_their_ends(tmp_path):
     assert "(invalid start byte)" in found[0].message
     with_ends = [(number, text + end) for (number, text), end in zip(lines, ("\r\n", "\n", "\r", ""), strict=True)]
     assert list(numbered_lines(path, found.append, keep_ends=True)) == with_ends
+    # What follows a bad line behind a carriage return is read too.
+    path.write_bytes(b"a\xff\rb\rc\0\rd\n")
+    assert list(numbered_lines(path, found.append)) == [(2, "b"), (4, "d")]
     with pytest.raises(DataError, match=f"^Received {path}x, which does not exist"):
         list(numbered_lines(tmp_path / "ax", found.append))
     with pytest.raises(DataError, match=f"^Received the folder {tmp_path};"):

@@ -302,6 +302,8 @@ def test_p_of_one_sentence_and_of_many():
         "resamples": 99,
         **{name: [1.0, 1.0] for name in ("precision", "recall", "f1")},
     }
+    apart = paired_test(SENTENCES, SYSTEM, SENTENCES, num_resamples=9)
+    assert [apart[name] for name in ("precision", "recall", "f1")] == pytest.approx([1 / 2, 1 / 3, 3 / 7])
     worse = paired_test([["A"]] * 12, [["A"]] * 12, [["B"]] * 12, entities=False, num_resamples=99)
     assert worse == {
         "accuracy": -1.0,
