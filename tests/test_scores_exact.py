@@ -234,10 +234,32 @@ def test_counts_of_sentences():
 
 
 def test_ratios_of_counts():
-    found = intervals._ratios(np.array([[1, 4, 2], [0, 0, 0], [0, 0, 5], [3, 3, 3]]))
+    found = intervals._ratios(np.array([[1, 4, 2], [0, 0, 0], [0, 0, 5], [1, 1, 1]]))
     assert found.tolist() == [[0.25, 0.5, pytest.approx(1 / 3)], [0, 0, 0], [0, 0, 0], [1, 1, 1]]
     pair = intervals._differences(np.array([[1, 4, 2], [3, 4, 4]]))
     assert pair.tolist() == pytest.approx([0.5, 0.25, 0.75 - 1 / 3])
+
+
+def test_the_interval_leaves_out_a_fortieth_on_each_side():
+    ratios_of_draws = np.arange(1001)[:, None] * np.array([1, 10, 100])
+    assert intervals._interval(ratios_of_draws, entities=True) == {
+        "level": 0.95,
+        "resamples": 1001,
+        "precision": pytest.approx([25, 975]),
+        "recall": pytest.approx([250, 9750]),
+        "f1": pytest.approx([2500, 97500]),
+    }
+
+
+def test_p_is_of_f1():
+    chance = np.random.default_rng(8)
+    gold, first, second = chance.choice(["O", "B-X", "I-X", "B-Y"], size=(3, 30, 5)).tolist()
+    counts = np.stack([intervals._count(gold, tags, entities=True) for tags in (first, second)], axis=1)
+    observed = np.abs(intervals._differences(counts.sum(axis=0)))
+    swapped = np.abs(intervals._differences(intervals._swap(counts, num_resamples=99, seed=4)))
+    of_all = [(1 + (swapped[:, number] >= observed[number] - 1e-12).sum()) / 100 for number in range(3)]
+    assert len(set(of_all)) == 3
+    assert paired_test(gold, first, second, num_resamples=99, seed=4)["p"] == of_all[2]
 
 
 def test_the_interval_of_two_sentences():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tf_ner.corpus.schemes import detect_scheme, label_of
+from tf_ner.corpus.schemes import detect_scheme, from_iob2, label_of
 from tf_ner.corpus.tags import inside
 
 
@@ -55,3 +55,8 @@ def test_the_label_of_a_tag_of_another_scheme():
 )
 def test_schemes_where_they_tie(sentences, scheme):
     assert detect_scheme([sentence.split() for sentence in sentences]) == scheme
+
+
+def test_from_iob2_to_itself_changes_nothing():
+    assert from_iob2(["I-X", "O", "I-Y", "B-Y"], "iob2") == ["I-X", "O", "I-Y", "B-Y"]
+    assert from_iob2(["I-X", "O"], "iob1") == ["I-X", "O"]
