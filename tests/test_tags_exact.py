@@ -2,8 +2,16 @@
 
 import pytest
 
-from tf_ner.corpus.schemes import detect_scheme, from_iob2, label_of
-from tf_ner.corpus.tags import inside
+from tf_ner.corpus.schemes import (
+    UnspeakableEntityError,
+    detect_scheme,
+    from_iob2,
+    illegal_positions,
+    label_of,
+    spans_to_tags,
+    what_is_wrong,
+)
+from tf_ner.corpus.tags import Span, inside
 
 
 @pytest.mark.parametrize(
@@ -60,3 +68,17 @@ def test_schemes_where_they_tie(sentences, scheme):
 def test_from_iob2_to_itself_changes_nothing():
     assert from_iob2(["I-X", "O", "I-Y", "B-Y"], "iob2") == ["I-X", "O", "I-Y", "B-Y"]
     assert from_iob2(["I-X", "O"], "iob1") == ["I-X", "O"]
+
+
+def test_no_entity_of_plain_tags_is_called_o():
+    spans = [Span(0, 1, "X"), Span(2, 3, "O")]
+    with pytest.raises(UnspeakableEntityError, match="^received an entity with the label O; expected another") as error:
+        spans_to_tags(spans, 4, scheme="plain")
+    assert error.value.position == 2
+    assert spans_to_tags(spans, 4) == ["B-X", "O", "B-O", "O"]
+    assert spans_to_tags(spans[:1], 2, scheme="plain") == ["X", "O"]
+
+
+def test_faults_behind_a_tag_of_no_scheme():
+    assert list(illegal_positions(["O", "?", "O", "I-X"], "iob2")) == [(3, "I-X after O; expected B-X")]
+    assert what_is_wrong("b-A-B", "iob2").endswith("write B-A-B.")
