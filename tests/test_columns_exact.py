@@ -41,7 +41,7 @@ PATH = Path("file.csv")
         ("a b c", {"word_column": 0, "tag_column": 2}, (0, 2, None)),
         ("a b c", {"word_column": -3, "tag_column": -1}, (0, 2, None)),
         ("a b c", {"word_column": -2, "tag_column": 0}, (1, 0, None)),
-        ("a b c", {"word_column": 0, "tag_column": 3}, None),
+        ("a b c", {"word_column": 1, "tag_column": 3}, None),
         ("a b c", {"word_column": -4, "tag_column": 1}, None),
         ("a b c", {"word_column": "C", "tag_column": "a"}, (2, 0, None)),
         # Of sentences.

@@ -8,7 +8,7 @@ from tf_ner.corpus.tags import Span, tags_to_spans
 from tf_ner.evaluation import intervals
 from tf_ner.evaluation.scores import count_entities, count_right_words
 from tf_ner.evaluation.semeval import count_overlaps
-from tf_ner.evaluation.texts import bootstrap_numbers, matthews_correlation, pearson, spearman
+from tf_ner.evaluation.texts import _ranks, bootstrap_numbers, matthews_correlation, pearson, spearman
 
 # Gold: three PER, one LOC, one ORG. Predicted: two PER, one of them right; two LOC, one right; no ORG.
 GOLD = [["B-PER", "I-PER", "O", "B-PER"], ["B-LOC", "O", "B-PER"], ["I-ORG", "O"]]
@@ -180,6 +180,11 @@ def test_numbers_by_hand():
     assert spearman(gold, np.exp(gold)) == pytest.approx(1.0)
     # Ties share the mean of their ranks: 1, 2.5, 2.5 against 1, 2, 3.
     assert spearman(np.array([0.0, 4.0, 4.0]), gold) == pytest.approx(3**0.5 / 2)
+    assert _ranks(np.array([4.0, 0.0, 4.0, 9.0, 4.0])).tolist() == [3, 1, 3, 5, 3]
+    assert score_numbers(gold[:0], gold[:0]) == {"pearson": 0.0, "spearmanr": 0.0, "mse": 0.0, "support": 0}
+    # Rounding alone would make it 1.0000000000000002.
+    line = np.array([1.0, 3.0, 5.0]) * 0.1
+    assert (pearson(np.arange(3.0), line), pearson(np.arange(3.0), -line)) == (1.0, -1.0)
     for constant in (np.zeros(3), np.full(3, 2.0)):
         assert pearson(gold, constant) == pearson(constant, gold) == 0.0
     for length in (0, 2):
@@ -215,8 +220,10 @@ def test_the_interval_of_numbers_is_that_of_drawing_them_again():
 
 
 def test_numbers_are_drawn_1000_times_with_seed_42():
-    gold, predicted = np.array([[1.0, 2.0, 4.0], [1.0, 4.0, 2.0]])
-    assert bootstrap_numbers(gold, predicted) == bootstrap_numbers(gold, predicted, num_resamples=1000, seed=42)
+    gold, predicted = np.random.default_rng(6).normal(size=(2, 12))
+    found = bootstrap_numbers(gold, predicted)
+    assert found == bootstrap_numbers(gold, predicted, num_resamples=1000, seed=42)
+    assert found != bootstrap_numbers(gold, predicted, num_resamples=1000, seed=43)
 
 
 # Two sentences: the first right in one entity of two, with three predicted; the second has one, and it is right.
