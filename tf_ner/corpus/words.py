@@ -75,9 +75,8 @@ def _is_punctuation(character: str) -> bool:
 
 def _opens_word(text: str, start: int, end: int) -> bool:
     """Whether a mark belongs to the word after it: @name, #topic, 's."""
-    follows = text[start + 1 : start + 2] if start + 1 < end else ""
     if text[start] in "@#":
-        return follows.isalnum()
+        return text[start + 1 : start + 2].isalnum()
     is_short = end - start <= 1 + _LONGEST_CLITIC
     return is_short and text[start] in "'’" and text[start + 1 : end].lower() in {"s", "re", "ve", "ll", "d", "m"}
 

@@ -57,7 +57,7 @@ def share_out(batches: Batches, num_replicas: int, *, num_rows: int | None = Non
     for batch in batches:
         for share in np.array_split(batch, num_replicas):
             num_missing = max((num_rows or 1) - len(share), 0)
-            shares.append(np.concatenate([share, np.full(num_missing, filler_of(batch[-1]), dtype=share.dtype)]))
+            shares.append(np.concatenate([share, np.full(num_missing, filler_of(batch[-1]))]))
     return shares
 
 
