@@ -23,7 +23,7 @@ test-all: test .interop/5/installed
 
 # What is drawn at random, a hundred times as often, and as many damaged files.
 soak: .venv/installed
-	TF_NER_PROFILE=soak $(PYTEST) -k "damaged or schemes or tags or intervals or windows or scores or round_trip or metric"
+	TF_NER_PROFILE=soak $(PYTEST) -k "damaged or schemes or tags or intervals or windows or scores or round_trip or metric or step_by_step"
 
 # With the packaged encoder and all that is said of its scores, which takes 20 minutes; before a release.
 notebooks: .venv/installed

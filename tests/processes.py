@@ -147,7 +147,7 @@ def _hold_servers() -> None:
         numbers = [listener.fileno() for listener in listeners]
         subprocess.Popen(
             [sys.executable, "-m", "tests.processes", *map(str, numbers)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=ROOT, pass_fds=numbers, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=ROOT, pass_fds=numbers, process_group=0,
         )  # fmt: skip
     for listener in listeners:
         listener.close()

@@ -432,8 +432,8 @@ def test_the_loss_is_scaled_where_gradients_would_vanish(tiny_bert, task, corpus
         load_optimizer(make_optimizer(learning_rate=1e-2, num_steps=4), path)
 
 
-def test_dropout_follows_from_seed_step_and_layer(tiny_bert, task, corpus):
-    config = BertConfig.from_pretrained(tiny_bert, hidden_dropout_prob=0.5, attention_probs_dropout_prob=0.5)
+def test_dropout_follows_from_seed_step_and_layer(deeper_bert, task, corpus):
+    config = BertConfig.from_pretrained(deeper_bert, hidden_dropout_prob=0.5, attention_probs_dropout_prob=0.5)
     keras.utils.set_random_seed(1)
     model = TFBertForTokenClassification(config)
     model(model.dummy_inputs)

@@ -190,8 +190,8 @@ def test_the_layout_on_disk_is_that_of_pytorch(tiny_bert, tmp_path):
     assert tensors["bert.encoder.layer.0.intermediate.dense.weight"].shape == (64, 32)
     assert tensors["bert.embeddings.LayerNorm.bias"].shape == (32,)
     assert tensors["classifier.weight"].shape == (3, 32)
-    kernel = next(w for w in model.weights if "layer_._1/intermediate/dense/kernel" in w.name)
-    np.testing.assert_array_equal(tensors["bert.encoder.layer.1.intermediate.dense.weight"], kernel.numpy().T)
+    kernel = next(w for w in model.weights if "layer_._0/intermediate/dense/kernel" in w.name)
+    np.testing.assert_array_equal(tensors["bert.encoder.layer.0.intermediate.dense.weight"], kernel.numpy().T)
 
 
 def test_a_saved_model_is_loaded_by_transformers_with_equal_logits(tiny_bert, tokenizer, tmp_path):
