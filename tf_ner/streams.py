@@ -44,7 +44,9 @@ class _Lossy(io.RawIOBase):
 
 def lossy(stream: Any) -> Any:
     """The same output, to which writing never fails: hours of training must not end at a line of their progress."""
-    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    buffer = getattr(stream, "buffer", None)
+    # With PYTHONUNBUFFERED, as containers have it, there is nothing between.
+    raw = buffer if isinstance(buffer, io.RawIOBase) else getattr(buffer, "raw", None)
     if raw is None:
         return stream
     return io.TextIOWrapper(
