@@ -48,7 +48,7 @@ class Run:
         return model.from_pretrained(self.folder, output_loading_info=True)[1]
 
 
-@pytest.fixture(scope="module", params=families("Roberta", "Albert"))
+@pytest.fixture(scope="module", params=families("Roberta"))
 def tagger(request, corpus_dir, tmp_path_factory):
     """Trained with the loop written out, in pieces, lower layers more slowly."""
     folder = tmp_path_factory.mktemp(request.param)

@@ -159,6 +159,7 @@ def test_a_fit_of_ones_own_goes_on_from_what_the_callback_pushed(hub, tiny_bert,
         load_checkpoint(model, tmp_path)
 
 
+@pytest.mark.slow
 def test_an_optimizer_of_older_keras_goes_on_too(hub, tiny_bert, task, dataset, tmp_path):
     """That of transformers' `create_optimizer`, as the course uses it."""
 

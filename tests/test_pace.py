@@ -101,6 +101,7 @@ def test_it_stops_when_nothing_becomes_better(config, tmp_path, loop, often, pat
     assert training["best_step"] == result.history[0]["step"]
 
 
+@pytest.mark.slow
 def test_it_stops_by_the_score_that_is_asked_for(config, tmp_path):
     # The loss falls from the first evaluation on, while nothing of one label is found so soon.
     still = replace(config, epochs=6, learning_rate=3e-3, early_stopping_patience=1)
@@ -200,6 +201,7 @@ def test_validation_is_scored_without_smoothing_and_weights(config, tmp_path):
     assert result.history[0]["val_loss"] == pytest.approx(scores["validation"]["loss"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_accumulation_takes_the_steps_of_the_larger_batch(config, corpus_dir, tmp_path):
     (tmp_path / "train.conll").write_text(conll(SENTENCES * 3 + SENTENCES[:2]), encoding="utf-8")
     files = {"train_file": tmp_path / "train.conll", "validation_file": corpus_dir / "valid.conll"}

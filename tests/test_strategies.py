@@ -56,7 +56,9 @@ SAME = {
     "compiled and accumulated, each batch as long as it is": {"batch_size": 2, "accumulate": 2, "jit_compile": True},
     "compiled and accumulated": {**FIXED, "batch_size": 2, "accumulate": 2, "jit_compile": True},
 }
+# The step of two replicas is compared with that of one in test_train_step.py and test_loop.py too.
 SLOW = {
+    "two devices, the loop written out",
     "two devices",
     "one shape, the loop written out",
     "two devices, accumulated",

@@ -61,7 +61,7 @@ class LossOfEachStep(keras.callbacks.Callback):
         self.losses.append(logs["loss"])
 
 
-@pytest.mark.parametrize("max_grad_norm", [1.0, 0.05])
+@pytest.mark.parametrize("max_grad_norm", [pytest.param(1.0, marks=pytest.mark.slow), 0.05])
 def test_the_step_is_that_of_keras(deeper_bert, task, batches, max_grad_norm):
     """Against the step of transformers, in `fit`, with an optimizer that clips."""
     reference = new_model(deeper_bert, task)
