@@ -15,7 +15,14 @@ from tf_ner.tasks import TASKS, task_class
 from tf_ner.tasks.task import Task
 
 PACKAGE = Path(tf_ner.__file__).parent
-EVERYBODY = {"tf_ner.commands", "tf_ner.config", "tf_ner.errors", "tf_ner.files"}
+EVERYBODY = {
+    "tf_ner.commands",
+    "tf_ner.config",
+    "tf_ner.errors",
+    "tf_ner.files",
+    "tf_ner.option_checks",
+    "tf_ner.streams",
+}
 MAY_IMPORT = {
     "corpus": set(),
     "evaluation": {"corpus"},

@@ -640,8 +640,15 @@ def test_a_dry_run_shows_what_goes_and_changes_nothing(hub, folder, capsys):
 
 def test_a_run_in_the_place_of_another_takes_nothing_away_before_its_end(hub, run):
     """Neither what it does not have yet, nor what the run before had and it never has."""
+    push_folder(run.output_dir, HubTarget("lab/towns", private=True), message="The run before")
     whole = remote(hub, "lab/towns")
-    config = replace(TrainConfig.load(run.output_dir / "run_config.json"), overwrite=True, seed=1, epochs=2)
+    config = replace(
+        TrainConfig.load(run.output_dir / "run_config.json"),
+        output_dir=run.output_dir,
+        overwrite=True,
+        seed=1,
+        epochs=2,
+    )
 
     class Kill(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):

@@ -208,7 +208,11 @@ def test_where_no_checkpoint_is_whole_nothing_is_begun_anew(cut_short, tmp_path)
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"learning_rate": 1e-4}, ConfigError, "--learning-rate 0.0001 to go on with .*begun with 0.003"),
+        (
+            {"learning_rate": 1e-4},
+            ConfigError,
+            "--learning-rate 0.0001 to go on with .*begun with --learning-rate 0.003",
+        ),
         ({"epochs": 4}, ConfigError, "--epochs 4 to go on"),
         ({"precision": "bfloat16"}, ConfigError, "--precision bfloat16 to go on"),
         ({"max_train_examples": 6}, OutputError, "step-5, written by a training on other sentences"),

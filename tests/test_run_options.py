@@ -117,10 +117,10 @@ def test_what_would_change_the_steps_is_refused(begun, changed, received, begun_
 def test_seeds_of_a_branch_are_kept_though_the_run_notes_the_commit(begun):
     commit = "a" * 40
     TrainConfig(**{**vars(begun), "model_revision": commit}).save(begun.run_dir / "run_config.json")
-    assert _is_run_of(TrainConfig(**{**vars(begun), "overwrite": False, "hub_replace_card": True, "push_to_hub": False,
-                                     "model_revision": commit}))  # fmt: skip
-    for revision, is_it in ((None, True), ("main", True), (commit, True), ("b" * 40, False)):
+    for revision, is_it in ((None, True), ("main", False), (commit, True), ("b" * 40, False)):
         assert _is_run_of(TrainConfig(**{**vars(begun), "model_revision": revision})) == is_it
+    main = TrainConfig(**{**vars(begun), "model_revision": "main", "hub_replace_card": True})
+    assert _is_run_of(main, is_asked_again=True)
 
 
 @pytest.fixture

@@ -73,6 +73,20 @@ def test_a_run_of_another_revision_is_not_taken_for_it(config, summary):
         train_seeds(replace(config, dataset_revision="older"), (1,), verbose=0)
 
 
+def test_a_branch_may_be_named_again_and_another_may_not(config, summary):
+    """Though each run notes the commit that the branch was then, and not its name."""
+    branch = replace(config, output_dir=config.output_dir.with_name("of-a-branch"), model_revision="main", epochs=1)
+    first = train_seeds(branch, (1,), verbose=0)
+    path = branch.output_dir / "seed-1" / "run_config.json"
+    replace(TrainConfig.load(path), model_revision="a" * 40).save(path)
+    before = (path.parent / "metrics.json").stat().st_mtime_ns
+    assert train_seeds(branch, (1,), verbose=0) == first
+    assert (path.parent / "metrics.json").stat().st_mtime_ns == before
+    with pytest.raises(OutputError, match="seed-1, which is not empty"):
+        train_seeds(replace(branch, model_revision="older"), (1,), verbose=0)
+    assert train_seeds(branch, (1,), verbose=0) == first
+
+
 def test_a_run_is_no_folder_of_runs(config, summary):
     with pytest.raises(OutputError, match="seed-1, which holds a run; expected a folder for the runs"):
         train_seeds(replace(config, output_dir=config.output_dir / "seed-1"), (1,), verbose=0)

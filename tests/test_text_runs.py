@@ -67,12 +67,12 @@ def kind(request):
 
 
 @pytest.fixture(scope="module")
-def config(kind, tiny_bert, tmp_path_factory):
+def config(kind, deeper_bert, tmp_path_factory):
     folder = tmp_path_factory.mktemp(kind)
     # Three labels are not learnt by every seed, on every machine, in the small steps that do for two.
     steps = {"batch_size": 10, "learning_rate": 1e-2} if kind == "singles" else {"batch_size": 4, "learning_rate": 3e-3}
     return TrainConfig(
-        model=str(tiny_bert),
+        model=str(deeper_bert),
         dataset=str(write_tsv(folder, *ROWS[kind])),
         task=TASK,
         output_dir=folder / "run",

@@ -1,3 +1,4 @@
+import subprocess
 import sys
 from pathlib import Path
 
@@ -134,4 +135,5 @@ from tf_ner.tasks.tokenizer_checks import check_with_model
 check_with_model({}, "minilm")
 assert not {"tensorflow", "tf_keras", "torch", "datasets"} & sys.modules.keys()
 """
-    processes.run([sys.executable, "-c", code], check=True)
+    # Not forked from a process that has it.
+    subprocess.run([sys.executable, "-c", code], cwd=processes.ROOT, check=True)

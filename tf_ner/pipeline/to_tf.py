@@ -1,5 +1,6 @@
 """Batches through `Dataset.to_tf_dataset` and the collators of transformers."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,9 +9,10 @@ import tensorflow as tf
 from datasets import Dataset, List
 from transformers import DataCollatorForTokenClassification, DataCollatorWithPadding, PreTrainedTokenizerFast
 
-from tf_ner.errors import ConfigError
 from tf_ner.pipeline.sampling import Batches, evaluation_batches, is_filler, rows_behind, training_batches
 from tf_ner.tasks.task import IGNORED
+
+logger = logging.getLogger(__name__)
 
 
 def make_dataset(
@@ -36,10 +38,6 @@ def make_dataset(
         group_by_length: Random batches of rows of similar length; of no effect without `shuffle`.
         seed: Seed of the order.
 
-    Raises:
-        tf.errors.OpError: While training, where a second pass begins over the batches of several epochs: Keras reads
-            all of them in each of its own epochs unless `steps_per_epoch` says how many one has.
-
     Returns:
         Batches of ({`input_ids`: <int64>[batch, subwords], …}, labels <int64>[batch, subwords]), each padded to its
         longest row, labels with -100; or labels <int64>[batch] or <float32>[batch], where a row has one. Its
@@ -55,30 +53,30 @@ def make_dataset(
         else:
             batches += evaluation_batches(lengths, batch_size=batch_size)
     dataset = batches_to_tf(windows, batches, tokenizer=tokenizer)
-    return dataset if epochs == 1 else _read_once(dataset, num_batches=len(batches), epochs=epochs)
+    return dataset if epochs == 1 else _telling_of_second_pass(dataset, num_batches=len(batches), epochs=epochs)
 
 
-def _read_once(dataset: tf.data.Dataset, *, num_batches: int, epochs: int) -> tf.data.Dataset:
-    """Lets a data set be read to its end only once."""
+def _telling_of_second_pass(dataset: tf.data.Dataset, *, num_batches: int, epochs: int) -> tf.data.Dataset:
+    """Lets a data set warn when it is read again, as Keras does where nobody says how many batches an epoch has."""
     was_read = False
 
-    def check(number: int) -> np.int64:
+    def look(number: np.int64) -> np.int64:
         nonlocal was_read
         if number == 0 and was_read:
-            raise ConfigError(
-                f"Received a second pass over the batches of all {epochs} epochs; expected one pass. Give `fit` "
-                f"steps_per_epoch={num_batches // epochs}, or else it reads all epochs in each of its own; for another "
-                "training make the data set anew."
-            )
-        was_read = was_read or number == num_batches - 1
-        return np.int64(number)
+            logger.warning(
+                "A second pass over the batches of all %d epochs begins: `fit` reads all of them in each of its own "
+                "epochs, unless it is given steps_per_epoch=%d",
+                epochs, num_batches // epochs,
+            )  # fmt: skip
+        was_read = was_read or bool(number == num_batches - 1)
+        return number
 
     # Behind all that reads ahead: what nobody asked for is not read.
-    def checked(number: tf.Tensor, batch: Any) -> Any:
-        with tf.control_dependencies([tf.numpy_function(check, [number], tf.int64)]):
+    def looked_at(number: tf.Tensor, batch: Any) -> Any:
+        with tf.control_dependencies([tf.numpy_function(look, [number], tf.int64)]):
             return tf.nest.map_structure(tf.identity, batch)
 
-    return dataset.enumerate().map(checked)
+    return dataset.enumerate().map(looked_at)
 
 
 def batches_to_tf(

@@ -31,9 +31,7 @@ _MAY_DIFFER = (
     "logical_devices", "jit_compile", "eval_batch_size",
 )  # fmt: skip
 
-COMMIT = re.compile("[0-9a-f]{40}")
-"""How a run notes a commit; a branch or a tag is named otherwise."""
-
+_COMMIT = re.compile("[0-9a-f]{40}")
 _NOT_SETTINGS = ("_name_or_path", "architectures", "torch_dtype", "transformers_version")
 
 PINNED = ("model_revision", "dataset_revision")
@@ -166,7 +164,7 @@ def _require_agreement(config: TrainConfig, saved: Path, names: Sequence[str], *
     for name in names:
         before, now = getattr(found, name), getattr(config, name)
         # A run notes the commits that it used; branches and tags move on.
-        is_other = now is not None and bool(COMMIT.fullmatch(now)) if name in PINNED else True
+        is_other = now is not None and bool(_COMMIT.fullmatch(now)) if name in PINNED else True
         if name == "model" and may_move and Path(now).is_dir():
             before, now = Path(before).name, Path(now).name
         if is_other and before != now:

@@ -1,10 +1,12 @@
 """The same run with several seeds: how much of a score is chance."""
 
 import dataclasses
+import json
 import logging
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +15,15 @@ import tf_keras as keras
 from tf_ner.config import RUN_CONFIG, TrainConfig
 from tf_ner.errors import ConfigError, OutputError
 from tf_ner.files import write_json
-from tf_ner.training.resume import COMMIT, PINNED
+from tf_ner.training.resume import PINNED
 from tf_ner.training.run import TrainResult, train
 
 logger = logging.getLogger(__name__)
 
 # What may be written otherwise for the same folder.
 _NOT_COMPARED = ("output_dir",)
+
+_ASKED = "revisions.json"
 
 
 def train_seeds(config: TrainConfig, seeds: Sequence[int], *, verbose: int = 1) -> dict[str, Any]:
@@ -57,8 +61,13 @@ def _result_of(config: TrainConfig, seed: int, *, verbose: int) -> TrainResult:
     folder = config.run_dir / f"seed-{seed}"
     repository = f"{config.hub_name}-seed-{seed}" if config.push_to_hub else config.hub_model_id
     config = dataclasses.replace(config, seed=seed, output_dir=folder, hub_model_id=repository)
-    if not config.overwrite and _is_run_of(config):
+    asked = {name: getattr(config, name) for name in PINNED}
+    asked_before = _asked_revisions(folder.parent)
+    if not config.overwrite and _is_run_of(config, is_asked_again=asked_before.get(folder.name) == asked):
         config = dataclasses.replace(config, resume=True)
+    elif config.overwrite or not (folder / RUN_CONFIG).exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        write_json(folder.parent / _ASKED, {**asked_before, folder.name: asked})
     logger.info("seed %d: training in %s", seed, folder)
     result = train(config, verbose=verbose)
     # The next run needs the memory of this one's model.
@@ -66,14 +75,28 @@ def _result_of(config: TrainConfig, seed: int, *, verbose: int) -> TrainResult:
     return result
 
 
-def _is_run_of(config: TrainConfig) -> bool:
-    """Whether the output folder holds a run, finished or not, with these options."""
+def _asked_revisions(folder: Path) -> dict[str, Any]:
+    """For each run of a folder the branches and tags that it was asked for, in whose place it notes commits."""
+    try:
+        asked = json.loads((folder / _ASKED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return asked if isinstance(asked, dict) else {}
+
+
+def _is_run_of(config: TrainConfig, *, is_asked_again: bool = False) -> bool:
+    """Whether the output folder holds a run, finished or not, with these options.
+
+    Args:
+        config: The options.
+        is_asked_again: The run was asked for with the same branches and tags, which may have moved on since.
+    """
     try:
         found = TrainConfig.load(config.run_dir / RUN_CONFIG)
     except ConfigError:
         return False
-    # A run notes the commits it used; one that was asked for must be that very one, but branches and tags move on.
-    ignored = [*_NOT_COMPARED, *(name for name in PINNED if not COMMIT.fullmatch(getattr(config, name) or ""))]
+    # A run notes the commits it used.
+    ignored = [*_NOT_COMPARED, *(name for name in PINNED if is_asked_again or getattr(config, name) is None)]
     return dataclasses.replace(config.to_repeat(), **{name: getattr(found, name) for name in ignored}) == found
 
 
