@@ -100,8 +100,7 @@ def test_the_requirements_of_a_tpu_are_all_but_what_would_bring_tensorflow():
     ("file", "what"),
     [
         ("dev/nvidia0", "tensorflow[and-cuda]"),
-        ("proc/driver/nvidia/gpus/0000:01:00.0", "tensorflow[and-cuda]"),
-        ("dev/dxg", "tensorflow[and-cuda]"),
+        ("usr/lib/wsl/lib/libcuda.so.1", "tensorflow[and-cuda]"),
         ("dev/kfd", "tensorflow-rocm"),
     ],
 )
