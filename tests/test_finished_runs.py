@@ -1,5 +1,6 @@
 """What is finished stays as it is, until what takes its place is finished too."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -42,15 +43,22 @@ def contents(folder):
     return {name: data for name, (data, _) in files_of(folder).items()}
 
 
-@pytest.fixture
-def finished(tiny_bert, corpus_dir, tmp_path):
+@pytest.fixture(scope="module")
+def first_run(tiny_bert, corpus_dir, tmp_path_factory):
     """The options of a run of six steps that is finished and has kept a checkpoint."""
     config = TrainConfig(
-        model=str(tiny_bert), dataset=str(corpus_dir), output_dir=tmp_path / "run", epochs=2, batch_size=3,
-        learning_rate=3e-3, keep_checkpoints=1,
+        model=str(tiny_bert), dataset=str(corpus_dir), output_dir=tmp_path_factory.mktemp("first") / "run", epochs=2,
+        batch_size=3, learning_rate=3e-3, keep_checkpoints=1,
     )  # fmt: skip
     train(config, verbose=0)
     return config
+
+
+@pytest.fixture
+def finished(first_run, tmp_path):
+    """The options of a copy of that run."""
+    shutil.copytree(first_run.run_dir, tmp_path / "run")
+    return replace(first_run, output_dir=tmp_path / "run")
 
 
 def test_to_resume_what_is_finished_changes_nothing(finished):

@@ -90,6 +90,7 @@ print(json.dumps({{config: {{split: (rows.column_names, rows[0]["text"], getattr
         assert corpus == {split: [expected, PAIRS[0][0], names] for split in ("train", *others.split())}
 
 
+@pytest.mark.slow
 def test_mrpc_from_the_hub_and_back(hub, run, tmp_path):
     done = run(ROOT / "train_keras.py", *SHORT, "--dataset", "glue", "--dataset-config", "mrpc", "--push-to-hub")
     assert done.returncode == 0, done.stderr

@@ -168,6 +168,7 @@ np.testing.assert_allclose(losses(tf.distribute.MirroredStrategy(["CPU:0", "CPU:
 """
 
 
+@pytest.mark.slow
 def test_two_replicas_share_each_batch(tiny_bert, corpus_dir):
     processes.run([sys.executable, "-c", REPLICAS, tiny_bert, corpus_dir], check=True)
 

@@ -207,5 +207,6 @@ for options in ({}, {"piece_size": 1}):
 """
 
 
+@pytest.mark.slow
 def test_two_replicas_take_the_step_of_one(deeper_bert):
     processes.run([sys.executable, "-c", REPLICAS, deeper_bert], check=True)
