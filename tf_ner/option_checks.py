@@ -35,6 +35,10 @@ def as_typed(name: str, value: Any) -> str:
     return f"{option_name(name)} {' '.join(map(str, value)) if isinstance(value, tuple) else value}"
 
 
+def _typed(config: Any, name: str) -> str:
+    return as_typed(name, getattr(config, name))
+
+
 def require_at_least(least: int, config: Any, *names: str) -> None:
     for name in names:
         value = getattr(config, name)
@@ -51,14 +55,14 @@ def require_one_of(config: Any, name: str, literal: Any) -> None:
 
 def require(config: Any, name: str, fulfilled: bool, expected: str) -> None:
     if not fulfilled:
-        received = as_typed(name, getattr(config, name))
+        received = _typed(config, name)
         raise ConfigError(f"Received {received}; expected {expected}. Change {option_name(name)}.", option=name)
 
 
 def require_beside(config: Any, name: str, other: str, fulfilled: bool) -> None:
     """Refuses an option that needs another one, which is not given."""
     if not fulfilled:
-        received, needed = as_typed(name, getattr(config, name)), option_name(other)
+        received, needed = _typed(config, name), option_name(other)
         raise ConfigError(
             f"Received {received} without {needed}; expected both or none. Add {needed}, or leave out "
             f"{option_name(name)}.",
@@ -69,7 +73,7 @@ def require_beside(config: Any, name: str, other: str, fulfilled: bool) -> None:
 def refuse_together(config: Any, name: str, other: str, are_together: bool) -> None:
     """Refuses two options of which only one can be meant."""
     if are_together:
-        first, second = (as_typed(given, getattr(config, given)) for given in (name, other))
+        first, second = _typed(config, name), _typed(config, other)
         raise ConfigError(
             f"Received {first} and {second}; expected one of the two. Leave out {option_name(name)} or "
             f"{option_name(other)}.",
@@ -80,7 +84,7 @@ def refuse_together(config: Any, name: str, other: str, are_together: bool) -> N
 def refuse_for(config: Any, name: str, other: str, is_out_of_place: bool) -> None:
     """Refuses an option that means nothing with what another one says."""
     if is_out_of_place:
-        first, second = (as_typed(given, getattr(config, given)) for given in (name, other))
+        first, second = _typed(config, name), _typed(config, other)
         raise ConfigError(
             f"Received {first}, which means nothing with {second}; expected it with another {option_name(other)}. "
             f"Leave out {option_name(name)}, or change {option_name(other)}.",

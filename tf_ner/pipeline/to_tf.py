@@ -32,7 +32,7 @@ def make_dataset(
         tokenizer: Pads.
         batch_size: Rows a batch.
         epochs: How many epochs follow one another, each in an order of its own; with more than one, pass
-            `steps_per_epoch=num_batches(len(windows), batch_size)` to `fit`.
+            `steps_per_epoch=num_batches(len(windows), batch_size)` to `fit`. A second pass over them is warned of.
         shuffle: Random batches for training; otherwise the order of `evaluation_batches`. Keras reads the data set of
             one epoch in the same order again for each of its own.
         group_by_length: Random batches of rows of similar length; of no effect without `shuffle`.
