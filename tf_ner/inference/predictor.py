@@ -40,7 +40,7 @@ class Predictor:
 
         @tf.function(input_signature=[spec])
         def predict_batch(inputs: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-            return read_out(task, logits_of(model(inputs, training=False)))
+            return read_out(task, logits_of(model, inputs, training=False))
 
         self._predict_batch = predict_batch
 

@@ -4,18 +4,31 @@ from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
+import tf_keras as keras
 from numpy.typing import NDArray
+from transformers import TFPreTrainedModel
 
 from tf_ner.errors import ModelError
 from tf_ner.tasks.task import Task
 
+_WITHOUT_DECISIONS = {"albert", "bert", "camembert", "distilbert", "electra", "mpnet", "roberta", "xlm-roberta"}
+"""Encoders that decide nothing by the values of tensors, which AutoGraph would take six seconds to find out."""
 
-def logits_of(outputs: Any) -> tf.Tensor:
-    """The logits among what a model gives: by that name, as the models of transformers do, or its only output.
+
+def logits_of(model: keras.Model, inputs: dict[str, tf.Tensor], *, training: bool) -> tf.Tensor:
+    """Calls a model, and gives the logits: what it calls by that name, as transformers' models do, or its only output.
+
+    Args:
+        model: Of transformers, or of Keras.
+        inputs: By name, <int>[batch, …].
+        training: Whether dropout drops.
 
     Raises:
         ModelError: It gives something else.
     """
+    if isinstance(model, TFPreTrainedModel) and model.config.model_type in _WITHOUT_DECISIONS:
+        model = tf.autograph.experimental.do_not_convert(model)
+    outputs = model(inputs, training=training)
     if hasattr(outputs, "logits"):
         return outputs.logits
     if isinstance(outputs, Mapping) and "logits" in outputs:

@@ -4,6 +4,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+import tensorflow as tf
 import tf_keras as keras
 from transformers import TFPreTrainedModel
 
@@ -148,7 +149,7 @@ def _run_fit(steps: _Steps) -> int:
         )
     finally:
         model._training_state = None
-    return model.train_function.experimental_get_tracing_count()
+    return _num_traces(model.train_function)
 
 
 class _KerasCounters:
@@ -199,7 +200,12 @@ def _run_loop(steps: _Steps) -> int:
         if model.stop_training:
             break
     callbacks.on_train_end()
-    return compiled.experimental_get_tracing_count()
+    return _num_traces(compiled)
+
+
+def _num_traces(step: Any) -> int:
+    """How often TensorFlow made a graph of a step; never where it is told to run functions eagerly."""
+    return 0 if tf.config.functions_run_eagerly() else step.experimental_get_tracing_count()
 
 
 _LOOPS = {"fit": _run_fit, "custom": _run_loop}

@@ -169,7 +169,7 @@ def make_train_step(
         inputs: Inputs, labels: tf.Tensor, weight: tf.Tensor, noise: tf.Tensor | None
     ) -> tuple[tf.Tensor, Gradients]:
         with dropping_by(noise), tf.GradientTape() as tape:
-            logits = logits_of(model(inputs, training=True))
+            logits = logits_of(model, inputs, training=True)
             part = tf.math.divide_no_nan(loss.total(labels, logits), weight)
             target = optimizer.get_scaled_loss(part) if is_scaled else part
         gradients = tape.gradient(target, variables)

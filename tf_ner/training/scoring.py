@@ -132,7 +132,7 @@ def _make_step(model: TFPreTrainedModel, task: Task, element_spec: Any, *, jit_c
     loss = make_loss(task)
 
     def step(inputs: dict[str, tf.Tensor], labels: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        logits = logits_of(model(inputs, training=False))
+        logits = logits_of(model, inputs, training=False)
         return *read_out(task, logits), loss.total(labels, logits), loss.weight(labels)
 
     of_replica = tf.function(step, jit_compile=True) if jit_compile else step
