@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all soak notebooks interop tpu-env mutants check format wheel clean
+.PHONY: demo test test-all soak release interop tpu-env mutants check format wheel clean
 
 # Its own folder, so that it can be stopped and called again.
 demo: .venv/installed
@@ -15,7 +15,7 @@ demo: .venv/installed
 PYTEST := exec $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test: check
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not release"
 
 # With what is pushed read by PyTorch and the newest transformers.
 test-all: test .interop/5/installed
@@ -23,11 +23,11 @@ test-all: test .interop/5/installed
 
 # What is drawn at random, a hundred times as often, and as many damaged files.
 soak: .venv/installed
-	TF_NER_PROFILE=soak $(PYTEST) -k "damaged or schemes or tags or intervals or windows or scores or round_trip or metric or step_by_step"
+	TF_NER_PROFILE=soak $(PYTEST) -k "damaged or schemes or tags or intervals or windows or scores or round_trip or metric or megabytes"
 
-# With the packaged encoder and all that is said of its scores, which takes 20 minutes; before a release.
-notebooks: .venv/installed
-	TF_NER_NOTEBOOKS=whole $(PYTEST) tests/test_notebooks.py
+# Notebooks, kills, long comparisons with the packaged encoder, and all that is said of its scores: half an hour.
+release: .venv/installed
+	TF_NER_RELEASE=1 $(PYTEST) -m release
 
 # What is pushed, read by PyTorch: the last transformers with TensorFlow classes, and the newest.
 interop: .venv/installed .interop/4/installed .interop/5/installed

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,10 @@ settings.register_profile(
 settings.load_profile(os.environ.get("TF_NER_PROFILE", "quick"))
 
 
+IS_RELEASE = "TF_NER_RELEASE" in os.environ
+"""Whether tests use the packaged encoder where a small one will do, as before a release (`make release`)."""
+
+
 def examples(share: float) -> int:
     """How many examples a test has that can do with some part of the usual number, or needs some times as many."""
     return max(1, round(settings.default.max_examples * share))
@@ -49,14 +54,34 @@ def pytest_configure(config: pytest.Config) -> None:
         processes.end_with_parent()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the files that take longest first, so that the workers end together."""
+    longest = {item.path for item in items if "graphs" in item.fixturenames}
+    items.sort(key=lambda item: item.path not in longest)
+
+
 def pytest_collection_finish() -> None:
     """Divides the CPU for tests of several replicas; all others use the first part, as they would the only one.
 
-    TensorFlow is loaded by the tests that need it: those of a corpus or of scores do without, and begin at once.
+    TensorFlow is loaded by the tests that need it: those of a corpus or of scores do without, and begin at once. It
+    makes no graphs of functions but for `graphs`: to make one takes longer than the few steps of most tests.
     """
     if (tf := sys.modules.get("tensorflow")) is not None:
         [cpu] = tf.config.list_physical_devices("CPU")
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+        tf.config.run_functions_eagerly(True)
+
+
+@pytest.fixture(scope="module")
+def graphs() -> Iterator[None]:
+    """Trains with graphs, as users do, here and in forked processes: for what takes many steps or is about graphs."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(processes.WITH_GRAPHS, "1")
+        yield
+    tf.config.run_functions_eagerly(True)
 
 
 @pytest.fixture(autouse=True)

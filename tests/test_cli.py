@@ -280,6 +280,7 @@ cli.main(["predict", "anything"])
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("graphs")
 def test_from_the_shell_to_entities(tmp_path, deeper_bert):
     """Train, evaluate and predict, each in a process of its own, as a user would."""
     data, run = tmp_path / "data", tmp_path / "run"

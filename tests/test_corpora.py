@@ -42,6 +42,7 @@ def test_each_corpus_has_a_command():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("graphs")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_command_scores_every_word_and_entity(command, shared, tiny_bert, tmp_path, capsys):
     [(name, folder)] = {(name, folder) for name, folder in FOLDERS.items() if name in command}

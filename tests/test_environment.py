@@ -55,7 +55,7 @@ def with_tensorflow_tpu(tmp_path):
     return run
 
 
-@pytest.mark.parametrize("before", ["", "import datasets"])
+@pytest.mark.parametrize("before", [pytest.param("", marks=pytest.mark.slow), "import datasets"])
 def test_tensorflow_for_tpus_is_tensorflow(with_tensorflow_tpu, tiny_bert, corpus_dir, before):
     done = with_tensorflow_tpu(before + TAKE_A_BATCH, tiny_bert, corpus_dir)
     assert done.stdout.split() == ["4", "2.20.7"], done.stderr

@@ -218,6 +218,7 @@ def test_what_the_hub_does_not_have_or_give_is_one_line(run, tmp_path):
     assert "hf_ada" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_without_a_network_it_is_one_line(hub, run):
     hub.close()
     done = train(run, "--dataset", "conll2003", "--model", "bert-base-cased")

@@ -85,6 +85,7 @@ def read(hub, home, code, python=sys.executable):
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.usefixtures("graphs"),
     pytest.mark.skipif(
         not PYTHONS, reason="TF_NER_INTEROP_PYTHONS names no interpreters with PyTorch; run `make interop`"
     ),

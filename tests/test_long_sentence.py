@@ -8,7 +8,7 @@ from tf_ner.corpus.conll import read_conll
 from tf_ner.corpus.sentences import Layout
 
 # One of 150 words is trained on and scored whole in test_train.py.
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("graphs")]
 
 NUM_WORDS = 20_000
 

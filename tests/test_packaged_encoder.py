@@ -1,4 +1,4 @@
-"""The packaged encoder on real data: slow, and close to what users do."""
+"""The packaged encoder on real data: close to what users do."""
 
 import pytest
 
@@ -6,7 +6,8 @@ from tf_ner import TrainConfig, train
 from tf_ner.tasks.tokenizers import load_tokenizer
 
 
-@pytest.mark.slow
+@pytest.mark.release
+@pytest.mark.usefixtures("graphs")
 def test_a_short_run_on_conll2003_learns(shared, tmp_path):
     config = TrainConfig(
         model="minilm",

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("graphs")
+
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 FIRST, *OTHERS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 

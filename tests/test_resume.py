@@ -20,6 +20,7 @@ import tf_keras as keras
 from safetensors.numpy import load_file
 
 from tests import processes
+from tests.conftest import IS_RELEASE
 from tf_ner import TrainConfig, cli, load_trained, train
 from tf_ner.errors import ConfigError, ModelError, OutputError, TrainingError, TrainingInterruptedError
 from tf_ner.training import checkpoints
@@ -572,16 +573,14 @@ def test_from_the_shell(config, whole_run, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_kills_change_nothing(tmp_path):
-    """SIGKILL at random moments, in the middle of whatever is going on: the packaged encoder on the sample.
-
-    TF_NER_KILLS says how many there are, more than the three of part of the sample.
-    """
-    num_kills = int(os.environ.get("TF_NER_KILLS", "3"))
-    options = "--model minilm --dataset sample --max-eval-examples 60 --epochs 1 --learning-rate 3e-4 --save-every 3"
+@pytest.mark.release
+@pytest.mark.usefixtures("graphs")
+def test_kills_change_nothing(dropping_bert, tmp_path):
+    """SIGKILL at random moments, in the middle of whatever is going on."""
+    num_kills, longest_start, model, epochs = (10, 15, "minilm", 1) if IS_RELEASE else (3, 6, dropping_bert, 3)
+    options = f"--dataset sample --max-eval-examples 60 --epochs {epochs} --learning-rate 3e-4 --save-every 3"
     options += " --log-every 5 --eval-every 20 --group-by-length --deterministic"
-    options += " --max-train-examples 320" if num_kills <= 3 else ""
-    command = [sys.executable, "train_keras.py", *options.split()]
+    command = [sys.executable, "train_keras.py", "--model", model, *options.split()]
 
     def start(name, *options):
         return processes.Process([*command, "--output-dir", tmp_path / name, *options], stdout=DEVNULL, cwd=ROOT)
@@ -599,7 +598,7 @@ def test_kills_change_nothing(tmp_path):
         process, before = start("killed", "--resume"), newest_step()
         if number % 3 == 2:
             # While it loads, or restores.
-            time.sleep(random_moment.uniform(1, 15))
+            time.sleep(random_moment.uniform(1, longest_start))
         else:
             while newest_step() <= before and process.poll() is None:
                 time.sleep(0.01)

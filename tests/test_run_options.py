@@ -209,6 +209,7 @@ def test_a_privacy_that_cannot_be_read_is_not_taken_for_none(model_dir, says):
     assert plan_push(PushConfig(run=model_dir, hub_private=True)).files
 
 
+@pytest.mark.usefixtures("graphs")
 def test_a_run_is_evaluated_as_it_was_read(tiny_bert, tmp_path, capsys):
     """Words with a prefix, a label that is ignored: without the run's own options the scores would be others."""
     (tmp_path / "data").mkdir()

@@ -40,6 +40,8 @@ from tf_ner.training.dropout import dropping_by, make_dropout_repeatable, seed_o
 from tf_ner.training.models import outputs_in_float32
 from tf_ner.training.strategies import computing_in
 
+pytestmark = pytest.mark.usefixtures("graphs")
+
 ROOT = Path(__file__).parents[1]
 
 ONE = {"batch_size": 4}

@@ -20,6 +20,9 @@ SPLITS = {"train": ROWS, "valid": ROWS[1:], "test": [*ROWS[::-1], ROWS[1]]}
 TAGS = {"pos": {".", "DT", "IN", "JJ", "NN", "NNP", "NNS", "VBD"}, "chunk": {"NP", "PP", "VP"}}
 
 
+pytestmark = pytest.mark.usefixtures("graphs")
+
+
 @pytest.fixture(scope="module", params=["pos", "chunk"])
 def config(request, tiny_bert, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
@@ -32,6 +35,7 @@ def config(request, tiny_bert, tmp_path_factory):
         columns=("word", "pos", "chunk", "ner"),
         output_dir=folder / "run",
         epochs=60,
+        eval_every=10,
         batch_size=3,
         learning_rate=3e-3,
     )

@@ -228,6 +228,7 @@ def test_any_metrics_are_logged_with_the_last_partial_batch(model, task, batch_s
     assert len(predictions) == 10
 
 
+@pytest.mark.usefixtures("graphs")
 def test_the_parts_work_around_a_fit_of_ones_own(tiny_bert, task, tmp_path):
     rows = rows_of(PAIRS)
     model = load_untrained(str(tiny_bert), tag_names=task.label_names, task="text-classification")
@@ -258,10 +259,11 @@ class Chanting(TextClassification):
         return DatasetDict(train=rows, validation=rows)
 
 
+@pytest.mark.usefixtures("graphs")
 def test_a_new_task_is_a_class_and_a_line_in_the_table(tiny_bert, tmp_path, monkeypatch):
     monkeypatch.setitem(TASKS, "chanting", f"{__name__}:Chanting")
     config = TrainConfig(model=str(tiny_bert), task="chanting", output_dir=tmp_path / "run", epochs=40,
-                         learning_rate=3e-3)  # fmt: skip
+                         eval_every=20, learning_rate=3e-3)  # fmt: skip
     assert train(config, verbose=0).metrics["validation"]["f1"] == 1.0
     assert TrainConfig.load(tmp_path / "run" / "run_config.json") == config
     with pytest.raises(ConfigError, match="Received --quoting with --task chanting"):

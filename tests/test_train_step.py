@@ -14,6 +14,8 @@ from tf_ner.errors import ConfigError
 from tf_ner.training.layers import variables_to_train
 from tf_ner.training.loop import make_train_step
 
+pytestmark = pytest.mark.usefixtures("graphs")
+
 NUM_STEPS = 6
 
 
@@ -29,9 +31,9 @@ def batches(windows, task):
     return make_dataset(windows, tokenizer=task.tokenizer, batch_size=5, epochs=epochs, shuffle=True)
 
 
-def new_model(deeper_bert, task):
+def new_model(encoder, task):
     keras.utils.set_random_seed(1)
-    return load_untrained(str(deeper_bert), tag_names=task.tag_names)
+    return load_untrained(str(encoder), tag_names=task.tag_names)
 
 
 def new_optimizer(**options):
@@ -62,13 +64,13 @@ class LossOfEachStep(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize("max_grad_norm", [pytest.param(1.0, marks=pytest.mark.slow), 0.05])
-def test_the_step_is_that_of_keras(deeper_bert, task, batches, max_grad_norm):
+def test_the_step_is_that_of_keras(tiny_bert, task, batches, max_grad_norm):
     """Against the step of transformers, in `fit`, with an optimizer that clips."""
-    reference = new_model(deeper_bert, task)
+    reference = new_model(tiny_bert, task)
     reference.compile(new_optimizer(max_grad_norm=max_grad_norm), loss=TokenClassificationLoss())
     watch = LossOfEachStep()
     reference.fit(batches, callbacks=[watch], verbose=0)
-    model = new_model(deeper_bert, task)
+    model = new_model(tiny_bert, task)
     losses, num_traces = take_steps(model, batches, max_grad_norm=max_grad_norm)
     np.testing.assert_allclose(losses, watch.losses, rtol=1e-5)
     for weight, expected in zip(model.trainable_variables, reference.trainable_variables, strict=True):
@@ -82,8 +84,8 @@ WEIGHTED = TokenClassificationLoss(label_smoothing=0.1, class_weights=[0.2, *[1.
 
 
 @pytest.mark.parametrize(("piece_size", "loss"), [(2, PLAIN), (9, PLAIN), (1, WEIGHTED)])
-def test_pieces_take_the_step_of_the_whole_batch(deeper_bert, task, batches, piece_size, loss):
-    whole, pieces = new_model(deeper_bert, task), new_model(deeper_bert, task)
+def test_pieces_take_the_step_of_the_whole_batch(tiny_bert, task, batches, piece_size, loss):
+    whole, pieces = new_model(tiny_bert, task), new_model(tiny_bert, task)
     expected, _ = take_steps(whole, batches, loss)
     losses, num_traces = take_steps(pieces, batches, loss, piece_size=piece_size)
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
@@ -91,9 +93,9 @@ def test_pieces_take_the_step_of_the_whole_batch(deeper_bert, task, batches, pie
     assert num_traces == 1
 
 
-def test_pieces_are_padded_no_more_than_they_need(deeper_bert, task, batches):
+def test_pieces_are_padded_no_more_than_they_need(tiny_bert, task, batches):
     """A piece as long as the longest row of the whole batch would cost what accumulation saves."""
-    model, shapes = new_model(deeper_bert, task), []
+    model, shapes = new_model(tiny_bert, task), []
     call = model.call
 
     def watched(inputs, **options):
@@ -109,10 +111,10 @@ def test_pieces_are_padded_no_more_than_they_need(deeper_bert, task, batches):
     assert len(set(lengths)) > 1
 
 
-def test_a_piece_or_a_batch_without_labels_counts_nothing(deeper_bert, task, batches):
+def test_a_piece_or_a_batch_without_labels_counts_nothing(tiny_bert, task, batches):
     inputs, labels = next(iter(batches))
     labels = tf.concat([tf.fill(tf.shape(labels[:2]), tf.cast(-100, labels.dtype)), labels[2:]], axis=0)
-    model = new_model(deeper_bert, task)
+    model = new_model(tiny_bert, task)
     expected = TokenClassificationLoss()(labels, model(inputs).logits)
     step = make_train_step(model, loss=TokenClassificationLoss(), optimizer=new_optimizer(), piece_size=2)
     assert float(step(inputs, labels)) == pytest.approx(float(expected), rel=1e-5)
@@ -135,6 +137,27 @@ def test_weights_that_play_no_part_stay_as_they_are(piece_size):
     tf.function(step)(inputs, tf.constant([[0, 1, 0], [1, 1, 0]]))
     unchanged = {w.name.split("/")[2] for w in model.trainable_variables if np.array_equal(w.numpy(), before[w.name])}
     assert unchanged == {"pooler"}
+
+
+def test_a_model_of_keras_may_decide_by_what_it_reads():
+    """AutoGraph reads its source, but not that of transformers' models."""
+
+    class Deciding(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.embed = keras.layers.Embedding(9, 2)
+
+        def call(self, inputs, training=None):
+            logits = self.embed(inputs["input_ids"])
+            if tf.reduce_max(inputs["input_ids"]) > 7:
+                logits = -logits
+            return logits
+
+    model = Deciding()
+    inputs = {"input_ids": tf.constant([[3, 4, 8]])}
+    expected = TokenClassificationLoss()(tf.constant([[0, 1, 0]]), model(inputs))
+    step = make_train_step(model, loss=TokenClassificationLoss(), optimizer=new_optimizer())
+    assert float(tf.function(step)(inputs, tf.constant([[0, 1, 0]]))) == pytest.approx(float(expected))
 
 
 @pytest.mark.parametrize(
@@ -208,5 +231,5 @@ for options in ({}, {"piece_size": 1}):
 
 
 @pytest.mark.slow
-def test_two_replicas_take_the_step_of_one(deeper_bert):
-    processes.run([sys.executable, "-c", REPLICAS, deeper_bert], check=True)
+def test_two_replicas_take_the_step_of_one(tiny_bert):
+    processes.run([sys.executable, "-c", REPLICAS, tiny_bert], check=True)
