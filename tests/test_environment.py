@@ -61,6 +61,7 @@ def test_tensorflow_for_tpus_is_tensorflow(with_tensorflow_tpu, tiny_bert, corpu
     assert done.stdout.split() == ["4", "2.20.7"], done.stderr
 
 
+@pytest.mark.slow
 def test_transformers_that_looked_for_tensorflow_before_is_told(with_tensorflow_tpu, tiny_bert):
     code = f"""
 import transformers, tf_ner

@@ -16,6 +16,8 @@ from tf_ner import EvaluateConfig, Predictor, cli, evaluate, load_tokenizer, loa
 from tf_ner.hub.weights import save_model
 from tf_ner.tasks.subwords import first_subwords
 
+pytestmark = pytest.mark.usefixtures("graphs")
+
 TEXTS = [" ".join(cell.rpartition("/")[0] for cell in sentence.split()) for sentence in TEST]
 
 

@@ -123,6 +123,7 @@ def test_mrpc_from_the_hub_and_back(hub, run, tmp_path):
     assert scores["test"]["per_label"] == metrics["test"]["per_label"]
 
 
+@pytest.mark.slow
 def test_hidden_labels_two_validation_splits_and_numbers(run, tmp_path):
     configs = ("cola", "mnli", "stsb")
     code = "import sys\nfrom tf_ner.cli import main\nfor config in sys.argv[1].split():\n"

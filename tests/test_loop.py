@@ -106,7 +106,11 @@ def config(tiny_bert, corpus_dir):
     return TrainConfig(model=str(tiny_bert), dataset=str(corpus_dir), epochs=3, batch_size=3, learning_rate=3e-3)
 
 
-@pytest.mark.parametrize("options", [{}, {"accumulate": 2, "eval_every": 2, "freeze_layers": 1}], ids=repr)
+@pytest.mark.parametrize(
+    "options",
+    [pytest.param({}, marks=pytest.mark.slow), {"accumulate": 2, "eval_every": 2, "freeze_layers": 1}],
+    ids=repr,
+)
 def test_both_loops_leave_the_same(config, tmp_path, options):
     results = {
         loop: train(replace(config, output_dir=tmp_path / loop, loop=loop, **options), verbose=0)

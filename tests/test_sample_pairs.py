@@ -73,6 +73,7 @@ def test_a_folder_of_that_name_comes_first(tmp_path, monkeypatch):
     assert load_texts("sample")["train"].column_names == ["text", "label"]
 
 
+@pytest.mark.slow
 def test_the_command_trains_on_them(tiny_bert, tmp_path, capsys):
     options = ["--task", "text-classification", "--model", str(tiny_bert), "--dataset", "sample", "--epochs", "1"]
     cli.main(["train", *options, "--demo", "--output-dir", str(tmp_path / "run")])

@@ -64,6 +64,7 @@ SLOW = {
     "two devices",
     "one shape, the loop written out",
     "two devices, accumulated",
+    "compiled",
     "compiled and accumulated, each batch as long as it is",
     "one shape on two devices, accumulated",
     "compiled and accumulated",

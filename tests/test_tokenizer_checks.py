@@ -119,6 +119,7 @@ def test_an_english_encoder_does_not_suit_bengali(shared):
     assert tokenizer_warning(sentences, load_tokenizer(str(multilingual))) is None
 
 
+@pytest.mark.slow
 def test_english_encoders_suit_conll2003(shared):
     splits, sentences = words_of(shared / "data" / "conll2003")
     for model in ("minilm", str(shared / "tokenizers" / "bert-base-cased")):
