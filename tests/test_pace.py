@@ -52,7 +52,7 @@ def rows_of(path):
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("loop", ["fit", pytest.param("custom", marks=pytest.mark.slow)])
 def test_scored_and_logged_and_saved_every_few_steps(config, tmp_path, capsys, loop):
     seen = StepsSeen()
     often = {"eval_every": 2, "log_every": 4, "save_every": 5, "keep_checkpoints": 9}
@@ -153,7 +153,9 @@ def test_a_callback_stops_it_between_two_evaluations(config, tmp_path):
     assert (result.metrics["training"]["steps"], result.metrics["training"]["best_step"]) == (2, 2)
 
 
-@pytest.mark.parametrize(("metric", "best"), [("val_loss", min), ("strict_f1", max)])
+@pytest.mark.parametrize(
+    ("metric", "best"), [("val_loss", min), pytest.param("strict_f1", max, marks=pytest.mark.slow)]
+)
 def test_best_by_any_score(config, tmp_path, metric, best):
     # Fast enough to become worse at times.
     result = train(replace(config, output_dir=tmp_path, learning_rate=0.02, best_metric=metric), verbose=0)

@@ -489,7 +489,7 @@ def signals():
         (signal.SIGTERM, 2, 143, {"save_every": None}),
         (signal.SIGINT, 5, 130, {"save_every": 100, "loop": "custom"}),
         # The last step of an epoch, of which an evaluation is part; and the last of all.
-        (signal.SIGTERM, 3, 143, {}),
+        pytest.param(signal.SIGTERM, 3, 143, {}, marks=pytest.mark.slow),
         (signal.SIGTERM, 9, 143, {}),
     ],
 )

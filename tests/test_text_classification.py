@@ -228,6 +228,7 @@ def test_any_metrics_are_logged_with_the_last_partial_batch(model, task, batch_s
     assert len(predictions) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("graphs")
 def test_the_parts_work_around_a_fit_of_ones_own(tiny_bert, task, tmp_path):
     rows = rows_of(PAIRS)

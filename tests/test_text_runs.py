@@ -48,8 +48,8 @@ def write_tsv(folder, rows, names):
     return folder
 
 
-# Told by a word or two, and not to be learnt by heart.
-TOPICS = ["people", "trade", "meetings", "meetings", "people", "meetings", "trade", "trade", "trade", "people"]
+# Told by the first word, and not to be learnt by heart.
+TOPICS = ["people", "trade", "meetings", "people", "meetings", "people", "trade", "people", "trade", "people"]
 
 ROWS = {
     "pairs": (PAIRS, ("sentence1", "sentence2", "label")),
@@ -77,10 +77,10 @@ def config(kind, tiny_bert, tmp_path_factory):
         dataset=str(write_tsv(folder, *ROWS[kind])),
         task=TASK,
         output_dir=folder / "run",
-        epochs=160,
+        epochs=240,
         batch_size=10,
-        learning_rate=1e-2,
-        eval_every=32,
+        learning_rate=3e-3,
+        eval_every=60,
         bootstrap=100,
     )
 

@@ -39,10 +39,10 @@ def config(tiny_bert, corpus_dir, tmp_path_factory):
         model=str(tiny_bert),
         dataset=str(corpus_dir),
         output_dir=tmp_path_factory.mktemp("runs") / "run",
-        epochs=120,
+        epochs=240,
         batch_size=8,
-        eval_every=24,
-        learning_rate=1e-2,
+        eval_every=48,
+        learning_rate=3e-3,
     )
 
 
@@ -77,7 +77,7 @@ def test_metrics_hold_what_was_promised(config, result):
         scores = [metrics[split][name] for name in ("words", "words_scored", "sentences", "support")]
         assert scores == [words, words, len(sentences), entities]
     training = metrics["training"]
-    assert (training["steps"], training["epochs"], training["replicas"]) == (120, 120, 1)
+    assert (training["steps"], training["epochs"], training["replicas"]) == (240, 240, 1)
     assert training["trace_count"] == 1
     assert training["precision"] == "float32"
 
@@ -85,7 +85,7 @@ def test_metrics_hold_what_was_promised(config, result):
 @pytest.fixture(scope="module")
 def small(config):
     """For what need not learn all."""
-    return replace(config, batch_size=3, learning_rate=3e-3, eval_every=None)
+    return replace(config, batch_size=3, eval_every=None)
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +185,7 @@ def test_model_and_output_are_two_folders(config, result):
 def test_the_history_has_a_row_an_evaluation(result):
     with (result.output_dir / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [int(row["step"]) for row in rows] == [24, 48, 72, 96, 120]
+    assert [int(row["step"]) for row in rows] == [48, 96, 144, 192, 240]
     assert {"loss", "learning_rate", "val_loss", "val_precision", "val_recall", "val_f1", "val_accuracy",
             "val_f1_LOC", "val_f1_MISC", "val_f1_ORG", "val_f1_PER"} <= rows[0].keys()  # fmt: skip
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])

@@ -83,7 +83,10 @@ PLAIN = TokenClassificationLoss()
 WEIGHTED = TokenClassificationLoss(label_smoothing=0.1, class_weights=[0.2, *[1.0] * 8])
 
 
-@pytest.mark.parametrize(("piece_size", "loss"), [(2, PLAIN), (9, PLAIN), (1, WEIGHTED)])
+@pytest.mark.parametrize(
+    ("piece_size", "loss"),
+    [pytest.param(2, PLAIN, marks=pytest.mark.slow), pytest.param(9, PLAIN, marks=pytest.mark.slow), (1, WEIGHTED)],
+)
 def test_pieces_take_the_step_of_the_whole_batch(tiny_bert, task, batches, piece_size, loss):
     whole, pieces = new_model(tiny_bert, task), new_model(tiny_bert, task)
     expected, _ = take_steps(whole, batches, loss)
