@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tf_ner.commands import CheckConfig
 from tf_ner.corpus.check_data import check_data
 from tf_ner.corpus.checks import check_corpus
 from tf_ner.corpus.sentences import Sentence
 from tf_ner.corpus.splits import Split
+from tf_ner.options.commands import CheckConfig
 
 ENOUGH = "".join(f"{label}{number} B-{label}\n\n" for label in ("PER", "LOC") for number in range(10))
 """Ten entities a label, one a sentence: 40 lines in which nothing is wrong, whether they come first or last."""
@@ -300,7 +300,7 @@ def test_any_file_can_be_checked(tmp_path_factory, content):
 def test_no_model_library_is_needed():
     code = """
 import sys
-from tf_ner.commands import CheckConfig
+from tf_ner.options.commands import CheckConfig
 from tf_ner.corpus.check_data import check_data
 assert check_data(CheckConfig(dataset="sample")).report.splits["train"].sentences == 643
 assert not {"tensorflow", "tf_keras", "transformers", "datasets", "numpy"} & sys.modules.keys()

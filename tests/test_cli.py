@@ -11,8 +11,8 @@ from tests import processes
 from tests.conftest import SPLITS, conll
 from tf_ner import cli
 from tf_ner.cli import main
-from tf_ner.commands import DEMO, TrainCommand
-from tf_ner.config import TrainConfig
+from tf_ner.options.commands import DEMO, TrainCommand
+from tf_ner.options.train import TrainConfig
 
 HEAVY = ("tensorflow", "transformers", "datasets", "numpy")
 

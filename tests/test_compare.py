@@ -6,9 +6,9 @@ import pytest
 
 from tf_ner import CompareConfig, compare, score_entities
 from tf_ner.cli import main
-from tf_ner.config import PREDICTIONS
 from tf_ner.corpus.conll import write_conll
 from tf_ner.errors import DataError
+from tf_ner.options.train import PREDICTIONS
 
 # Of ten sentences A misses half of the names and B one in ten.
 WORDS = [["Ada", "Lovelace", f"came{number}"] for number in range(10)]

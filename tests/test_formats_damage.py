@@ -10,12 +10,12 @@ import pytest
 
 from tests.conftest import examples
 from tests.damage import at_most, damage_and_check
-from tf_ner.commands import CheckConfig
 from tf_ner.corpus.check_data import check_data
 from tf_ner.corpus.findings import Finding
 from tf_ner.corpus.formats import FORMATS, read_corpus_file
 from tf_ner.corpus.sentences import Layout, Sentence
 from tf_ner.errors import DataError
+from tf_ner.options.commands import CheckConfig
 
 SENTENCES = [
     Sentence(["Ada", 'Love"lace', "livéd", "in,", "London", "."], ["B-PER", "I-PER", "O", "O", "B-LOC", "O"], [0] * 6),

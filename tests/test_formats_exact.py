@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from tf_ner.commands import ConvertConfig
 from tf_ner.corpus import findings as told
 from tf_ner.corpus.characters import faults_of_tag
 from tf_ner.corpus.conll import what_conll_cannot_hold
@@ -17,6 +16,7 @@ from tf_ner.corpus.sentences import Layout, Sentence
 from tf_ner.corpus.tags import Span
 from tf_ner.corpus.words import Word, split_words, words_at_spaces
 from tf_ner.errors import DataError
+from tf_ner.options.commands import ConvertConfig
 
 
 def read(path, **layout):

@@ -9,21 +9,17 @@ from pathlib import Path
 import pytest
 
 import tf_ner
-from tf_ner.commands import CheckConfig, CompareConfig, ConvertConfig, EvaluateConfig, PredictConfig, PushConfig
-from tf_ner.config import TrainConfig
-from tf_ner.tasks import TASKS, task_class
+from tf_ner.options.commands import CheckConfig, CompareConfig, ConvertConfig, EvaluateConfig, PredictConfig, PushConfig
+from tf_ner.options.kinds import Kind, kinds_of
+from tf_ner.options.tasks import TASKS
+from tf_ner.options.train import TrainConfig
+from tf_ner.tasks import task_class
 from tf_ner.tasks.task import Task
 
 PACKAGE = Path(tf_ner.__file__).parent
-EVERYBODY = {
-    "tf_ner.commands",
-    "tf_ner.config",
-    "tf_ner.errors",
-    "tf_ner.files",
-    "tf_ner.option_checks",
-    "tf_ner.streams",
-}
+EVERYBODY = {"tf_ner.errors", "tf_ner.files", "tf_ner.streams"}
 MAY_IMPORT = {
+    "options": set(),
     "corpus": set(),
     "evaluation": {"corpus"},
     "tasks": {"corpus", "evaluation"},
@@ -47,7 +43,7 @@ def imports(file: Path) -> set[str]:
 
 @pytest.mark.parametrize("room", MAY_IMPORT)
 def test_imports_follow_the_way_of_the_data(room):
-    allowed = {f"tf_ner.{name}" for name in (room, *MAY_IMPORT[room])}
+    allowed = {f"tf_ner.{name}" for name in ("options", room, *MAY_IMPORT[room])}
     for file in (PACKAGE / room).rglob("*.py"):
         inner = {name for name in imports(file) if name.startswith("tf_ner")} - EVERYBODY
         wrong = [name for name in inner if not any(name == a or name.startswith(a + ".") for a in allowed)]
@@ -59,8 +55,10 @@ def test_every_room_is_in_the_table():
     assert rooms == MAY_IMPORT.keys()
 
 
-@pytest.mark.parametrize("file", [file for room in ("corpus", "evaluation") for file in (PACKAGE / room).rglob("*.py")])
-def test_corpus_and_evaluation_need_no_model_library(file):
+@pytest.mark.parametrize(
+    "file", [file for room in ("options", "corpus", "evaluation") for file in (PACKAGE / room).rglob("*.py")]
+)
+def test_options_corpus_and_evaluation_need_no_model_library(file):
     assert not {name.partition(".")[0] for name in imports(file)} & {"tensorflow", "tf_keras", "transformers"}
 
 
@@ -91,7 +89,7 @@ def test_only_the_commands_print():
 
 def read_of_configs(file: Path) -> set[str]:
     """Which attributes of what is called `config` a file reads; what defines them does not count."""
-    if file.name in ("config.py", "commands.py"):
+    if file.parent.name == "options":
         return set()
     attributes = [node for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Attribute)]
     return {node.attr for node in attributes if ast.unparse(node.value).split(".")[-1].endswith("config")}
@@ -109,13 +107,19 @@ def test_every_option_is_read(config):
         assert through_properties.get(field.name, field.name) in read, field.name
 
 
+def test_every_option_of_a_run_says_what_it_is():
+    kinds = kinds_of(TrainConfig)
+    assert [name for name, kind in kinds.items() if not kind] == []
+    # What says which training it is cannot also leave its results as they are.
+    assert [name for name, kind in kinds.items() if kind & Kind.STEPS and kind & Kind.NO_RESULT] == []
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_each_task_of_the_table_is_whole(name):
     kind = task_class(name)
     assert issubclass(kind, Task)
     assert not inspect.isabstract(kind)
-    options = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
-    assert kind.own_options <= options.keys()
+    assert kind.own_options in Kind.OF_TAGS | Kind.OF_TEXTS
     assert TrainConfig(task=name).task == name
 
 

@@ -22,9 +22,9 @@ from tf_ner import (
     make_dataset,
     train,
 )
-from tf_ner.commands import PushConfig
 from tf_ner.errors import HubError, ModelError, TrainingInterruptedError
 from tf_ner.hub.upload import push_run
+from tf_ner.options.commands import PushConfig
 
 NAME = "lab/towns"
 

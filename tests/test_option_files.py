@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tf_ner import cli
-from tf_ner.commands import DEMO, TrainCommand
-from tf_ner.config import TrainConfig
 from tf_ner.errors import ConfigError
+from tf_ner.options.commands import DEMO, TrainCommand
+from tf_ner.options.train import TrainConfig
 
 YAML = """\
 # The recipe of our last paper.

@@ -12,8 +12,8 @@ from safetensors.numpy import load_file
 
 from tests.conftest import SENTENCES, conll
 from tf_ner import TokenClassificationLoss, TrainConfig, load_trained, load_untrained, train
-from tf_ner.commands import EvaluateConfig
 from tf_ner.errors import ConfigError
+from tf_ner.options.commands import EvaluateConfig
 from tf_ner.training.best import BestScore
 from tf_ner.training.class_weights import named_weights
 from tf_ner.training.evaluate import evaluate

@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from tf_ner.commands import CheckConfig
 from tf_ner.corpus.check_data import check_data
+from tf_ner.options.commands import CheckConfig
 
 FILES = {"train": "wnut17train.conll", "validation": "emerging.dev.conll", "test": "emerging.test.annotated"}
 KINDS = (

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tf_ner.commands import CheckConfig
 from tf_ner.corpus.check_data import check_data
 from tf_ner.corpus.repair import write_repaired
 from tf_ner.corpus.sentences import Layout
 from tf_ner.corpus.splits import Split
 from tf_ner.errors import DataError, OutputError
+from tf_ner.options.commands import CheckConfig
 
 
 def repair(folder, content, **options):

@@ -7,9 +7,9 @@ import pytest
 
 from tests.conftest import SENTENCES, conll
 from tf_ner import EvaluateConfig, Predictor, TrainConfig, cli, load_tokenizer, load_untrained, save_model, train
-from tf_ner.commands import ConvertConfig, PushConfig
 from tf_ner.errors import ConfigError, HubError
 from tf_ner.hub.upload import plan_push
+from tf_ner.options.commands import ConvertConfig, PushConfig
 from tf_ner.training.resume import find_resume_point
 from tf_ner.training.seeds import _is_run_of
 

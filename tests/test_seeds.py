@@ -10,9 +10,9 @@ from huggingface_hub import HfApi, constants
 
 from tests.test_cli import fails
 from tf_ner import TrainConfig, cli, train
-from tf_ner.commands import TrainCommand
 from tf_ner.errors import ConfigError, OutputError
 from tf_ner.hub import patience, upload
+from tf_ner.options.commands import TrainCommand
 from tf_ner.terminal import print_spread
 from tf_ner.training.seeds import _spread, train_seeds
 

@@ -6,7 +6,7 @@ import pytest
 
 from tf_ner import Predictor, TokenClassification, TrainConfig, load_tokenizer, load_trained, load_untrained, save_model
 from tf_ner.errors import ModelError
-from tf_ner.tasks import TASKS
+from tf_ner.options.tasks import TASKS
 
 TAGS = ("O", "B-PER", "I-PER")
 

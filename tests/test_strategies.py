@@ -32,9 +32,9 @@ from tf_ner import (
     make_train_step,
     train,
 )
-from tf_ner.commands import EvaluateConfig
 from tf_ner.errors import ConfigError, ModelError
 from tf_ner.hub.weights import load_optimizer, optimizer_values, write_tensors
+from tf_ner.options.commands import EvaluateConfig
 from tf_ner.training.checkpoints import newest_checkpoint
 from tf_ner.training.dropout import dropping_by, make_dropout_repeatable, seed_of_step
 from tf_ner.training.models import outputs_in_float32

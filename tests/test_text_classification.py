@@ -31,7 +31,8 @@ from tf_ner import (
     train,
 )
 from tf_ner.errors import ConfigError, DataError, ModelError
-from tf_ner.tasks import TASKS
+from tf_ner.options.kinds import Kind
+from tf_ner.options.tasks import TASKS
 from tf_ner.tasks.task import IGNORED
 from tf_ner.training.scoring import Scorer
 
@@ -250,7 +251,7 @@ def test_the_parts_work_around_a_fit_of_ones_own(tiny_bert, task, tmp_path):
 class Chanting(TextClassification):
     """A task of its own: whether a text says the same again and again."""
 
-    own_options = frozenset()
+    own_options = Kind(0)
 
     @staticmethod
     def load_corpus(config):

@@ -13,9 +13,9 @@ make_findable()
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "CheckConfig": "tf_ner.commands",
-    "CompareConfig": "tf_ner.commands",
-    "EvaluateConfig": "tf_ner.commands",
+    "CheckConfig": "tf_ner.options.commands",
+    "CompareConfig": "tf_ner.options.commands",
+    "EvaluateConfig": "tf_ner.options.commands",
     "HistoryWriter": "tf_ner.training.callbacks",
     "MetricsCallback": "tf_ner.training.callbacks",
     "Predictor": "tf_ner.inference.predictor",
@@ -30,7 +30,7 @@ _PUBLIC = {
     "TfNerError": "tf_ner.errors",
     "TokenClassification": "tf_ner.tasks.token_classification",
     "TokenClassificationLoss": "tf_ner.training.losses",
-    "TrainConfig": "tf_ner.config",
+    "TrainConfig": "tf_ner.options.train",
     "TrainResult": "tf_ner.training.run",
     "bootstrap_interval": "tf_ner.evaluation.intervals",
     "check_data": "tf_ner.corpus.check_data",

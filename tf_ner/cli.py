@@ -18,7 +18,9 @@ from typing import Annotated, Any, NoReturn, TextIO
 
 import tyro
 
-from tf_ner.commands import (
+from tf_ner.errors import ConfigError, DataError, TfNerError, printable, what_the_system_refused
+from tf_ner.options.checks import option_name
+from tf_ner.options.commands import (
     CheckConfig,
     CompareConfig,
     ConvertConfig,
@@ -27,10 +29,8 @@ from tf_ner.commands import (
     PushConfig,
     TrainCommand,
 )
-from tf_ner.config import TrainConfig
-from tf_ner.errors import ConfigError, DataError, TfNerError, printable, what_the_system_refused
-from tf_ner.option_checks import option_name
-from tf_ner.option_files import option_kinds
+from tf_ner.options.files import types_of
+from tf_ner.options.train import TrainConfig
 from tf_ner.streams import lossy, make_streams_usable
 
 _FAILED = 2
@@ -264,7 +264,7 @@ def _typed_options(config_type: type, arguments: Sequence[str]) -> dict[str, Any
         add_help=False, allow_abbrev=False, exit_on_error=False, argument_default=argparse.SUPPRESS
     )
     typed.add_argument("model")
-    for name, kind in option_kinds(config_type).items():
+    for name, kind in types_of(config_type).items():
         options = [option_name(name), "--" + name]
         if kind is bool:
             typed.add_argument(*options, option_name(f"no_{name}"), dest=name, action="store_true")

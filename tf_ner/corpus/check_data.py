@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tf_ner.commands import CheckConfig
-from tf_ner.config import SchemeName
 from tf_ner.corpus.checks import CorpusReport, check_corpus
 from tf_ner.corpus.findings import Finding, raise_errors
 from tf_ner.corpus.labels import find_scheme, warn_of_unused_names
@@ -15,6 +13,8 @@ from tf_ner.corpus.repair import Change, write_repaired
 from tf_ner.corpus.sentences import Layout
 from tf_ner.corpus.splits import CorpusFiles, Split, find_corpus_files, read_splits
 from tf_ner.errors import DataError
+from tf_ner.options.commands import CheckConfig
+from tf_ner.options.train import SchemeName
 
 
 @dataclass(frozen=True)

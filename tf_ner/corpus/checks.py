@@ -7,7 +7,6 @@ from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 
-from tf_ner.config import SchemeName
 from tf_ner.corpus.characters import faults, repaired, suspects
 from tf_ner.corpus.entities import EntityReader, ReadSentence
 from tf_ner.corpus.findings import Finding
@@ -16,6 +15,7 @@ from tf_ner.corpus.repeats import Repeats, find_repeats
 from tf_ner.corpus.slips import Slip, likely_slips
 from tf_ner.corpus.splits import SPLIT_FILE_WORDS, Split
 from tf_ner.corpus.tags import Span
+from tf_ner.options.train import SchemeName
 
 RARE = 10
 """A label with fewer entities in train is rare; of parts of speech, a tag with fewer words."""

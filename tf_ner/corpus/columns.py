@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from tf_ner.config import TaggingTask
 from tf_ner.corpus.findings import Finding, Report
 from tf_ner.corpus.sentences import Layout, Sentence
 from tf_ner.errors import DataError
+from tf_ner.options.train import TaggingTask
 
 # The first that is there counts. Small letters; a header may have any.
 WORD_NAMES = ("words", "tokens", "word", "token")

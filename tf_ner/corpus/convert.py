@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tf_ner.commands import ConvertConfig
-from tf_ner.config import FormatName, SchemeName
 from tf_ner.corpus.findings import Finding, raise_errors
 from tf_ner.corpus.formats import EXTENSIONS, FORMATS, format_of_name, what_cannot_be_written
 from tf_ner.corpus.labels import broken_transitions, check_tags, find_scheme, to_training_tags, warn_of_unused_names
@@ -17,6 +15,8 @@ from tf_ner.corpus.splits import Split, find_corpus_files, read_splits
 from tf_ner.corpus.tags import tags_to_spans
 from tf_ner.errors import ConfigError, DataError, OutputError
 from tf_ner.files import folder_filled_whole, replaced_whole, require_file, require_folder_of
+from tf_ner.options.commands import ConvertConfig
+from tf_ner.options.train import FormatName, SchemeName
 
 logger = logging.getLogger(__name__)
 

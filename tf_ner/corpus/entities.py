@@ -5,9 +5,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from tf_ner.config import SchemeName
 from tf_ner.corpus.schemes import illegal_positions, spans_to_tags, to_iob2, what_is_wrong
 from tf_ner.corpus.tags import OUTSIDE, Span, tags_to_spans
+from tf_ner.options.train import SchemeName
 
 
 class ReadSentence(NamedTuple):

@@ -6,7 +6,6 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from tf_ner.config import FormatName
 from tf_ner.corpus.conll import read_conll, what_conll_cannot_hold, write_conll
 from tf_ner.corpus.conllu import read_conllu, what_conllu_cannot_hold, write_conllu
 from tf_ner.corpus.findings import Report, raise_error
@@ -15,6 +14,7 @@ from tf_ner.corpus.parquet import read_parquet, write_parquet
 from tf_ner.corpus.sentences import Layout, Sentence, Unwritable
 from tf_ner.corpus.tables import is_tsv, read_csv, read_tsv, what_tables_cannot_hold, write_csv, write_tsv
 from tf_ner.errors import DataError
+from tf_ner.options.train import FormatName
 
 
 class Reader(Protocol):

@@ -10,12 +10,12 @@ from typing import Any
 from datasets import ClassLabel, DatasetDict, LargeList, List, Value, load_dataset
 from datasets.exceptions import DatasetsError
 
-from tf_ner.config import ReadingConfig
 from tf_ner.corpus.columns import ANY_TAG_NAMES, TAG_NAMES, WORD_NAMES
 from tf_ner.corpus.findings import Finding, Report
 from tf_ner.corpus.sentences import Layout, Sentence
 from tf_ner.corpus.splits import SPLIT_FILE_WORDS, Split
 from tf_ner.errors import DataError, why_not_kept
+from tf_ner.options.train import ReadingConfig
 
 logger = logging.getLogger(__name__)
 

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
-from tf_ner.config import SchemeName
 from tf_ner.corpus.characters import faults_of_tag, repaired, suspects
 from tf_ner.corpus.findings import Finding, Report
 from tf_ner.corpus.schemes import detect_scheme, illegal_positions, label_of, relabel, to_iob2, what_is_wrong
 from tf_ner.corpus.splits import Split
 from tf_ner.corpus.tags import OUTSIDE, split_tag
 from tf_ner.errors import DataError
+from tf_ner.options.train import SchemeName
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from tf_ner.config import SchemeName
 from tf_ner.corpus.characters import repaired, suspects
 from tf_ner.corpus.conllu import places_in_conllu
 from tf_ner.corpus.entities import EntityReader
@@ -16,6 +15,7 @@ from tf_ner.corpus.sentences import Layout
 from tf_ner.corpus.splits import Split
 from tf_ner.errors import DataError, OutputError
 from tf_ner.files import replaced_whole
+from tf_ner.options.train import SchemeName
 
 _DOCUMENT_START = "-DOCSTART-"
 

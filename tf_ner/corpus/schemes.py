@@ -20,8 +20,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 from typing import Literal, NamedTuple
 
-from tf_ner.config import SchemeName
 from tf_ner.corpus.tags import OUTSIDE, Span, split_tag, tags_to_spans
+from tf_ner.options.train import SchemeName
 
 Role = Literal["outside", "begin", "inside", "end", "single"]
 

@@ -5,8 +5,8 @@ import typing
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
-from tf_ner.config import ReadingConfig, TaggingTask
 from tf_ner.errors import DataError
+from tf_ner.options.train import ReadingConfig, TaggingTask
 
 WORD = "word"
 """What `Layout.columns` calls the column of the words."""

@@ -8,7 +8,6 @@ from typing import get_args
 
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
-from tf_ner.config import DataConfig, SchemeName, TaggingTask
 from tf_ner.corpus.findings import Finding, raise_errors
 from tf_ner.corpus.hub_sets import load_from_hub, read_hub_splits, words_and_tags
 from tf_ner.corpus.labels import (
@@ -23,6 +22,7 @@ from tf_ner.corpus.sentences import Layout
 from tf_ner.corpus.splits import Split, find_corpus_files, read_splits
 from tf_ner.corpus.tags import iob2_tag_names, is_iob
 from tf_ner.errors import DataError
+from tf_ner.options.train import DataConfig, SchemeName, TaggingTask
 
 logger = logging.getLogger(__name__)
 

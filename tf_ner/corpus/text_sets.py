@@ -10,7 +10,6 @@ from typing import NamedTuple
 import pyarrow.compute as pc
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
-from tf_ner.config import LabelType, Quoting, TaskConfig
 from tf_ner.corpus.findings import Finding, Report, raise_errors
 from tf_ner.corpus.glue import glue_task
 from tf_ner.corpus.hub_sets import load_from_hub
@@ -19,6 +18,7 @@ from tf_ner.corpus.splits import SAMPLE_DIR, find_files, is_sample, validation_s
 from tf_ner.corpus.text_labels import HIDDEN, Label, TextLabels, is_hidden, read_labels
 from tf_ner.corpus.texts import TEXT_EXTENSIONS, LabelledText, TextLayout, read_texts
 from tf_ner.errors import DataError
+from tf_ner.options.train import LabelType, Quoting, TaskConfig
 
 logger = logging.getLogger(__name__)
 

@@ -7,13 +7,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tf_ner.config import Quoting
 from tf_ner.corpus.columns import what_is_no_text
 from tf_ner.corpus.findings import Finding, Report, raise_error
 from tf_ner.corpus.json_lines import records_of
 from tf_ner.corpus.parquet import parquet_rows
 from tf_ner.corpus.tables import csv_rows, full_rows, unquoted_rows
 from tf_ner.errors import DataError
+from tf_ner.options.train import Quoting
 
 # The first that are all there count. Small letters; a header may have any.
 _USUAL_TEXTS = (

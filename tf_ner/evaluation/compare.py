@@ -6,13 +6,13 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tf_ner.commands import CompareConfig
-from tf_ner.config import PREDICTIONS
 from tf_ner.corpus.tags import is_iob
 from tf_ner.errors import DataError
 from tf_ner.evaluation.intervals import LEVEL, bootstrap_interval, paired_test
 from tf_ner.evaluation.scores import score_entities, score_tags
 from tf_ner.files import require_file, write_text
+from tf_ner.options.commands import CompareConfig
+from tf_ner.options.train import PREDICTIONS
 
 
 class _Row(NamedTuple):

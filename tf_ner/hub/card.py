@@ -9,7 +9,6 @@ from typing import Any
 
 from huggingface_hub import ModelCard
 
-from tf_ner.config import RUN_CONFIG
 from tf_ner.errors import printable
 from tf_ner.evaluation.measures import MEASURES
 from tf_ner.files import write_text
@@ -17,6 +16,7 @@ from tf_ner.hub.card_facts import CardFacts, Origin, WidgetExample
 from tf_ner.hub.card_merge import is_as_sealed, sealed
 from tf_ner.hub.card_metadata import card_data
 from tf_ner.hub.markdown import fenced, literal, plain, table
+from tf_ner.options.train import RUN_CONFIG
 
 logger = logging.getLogger(__name__)
 

@@ -15,12 +15,12 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, get_token
 from huggingface_hub.errors import HFValidationError, LocalTokenNotFoundError, RepositoryNotFoundError
 
-from tf_ner.commands import PushConfig
-from tf_ner.config import RUN_CONFIG, TrainConfig
 from tf_ner.errors import HubError
 from tf_ner.hub.card import name_in_card
 from tf_ner.hub.changes import CARD, LAST_CHECKPOINT, Changes, find_changes, list_files, note_changes
 from tf_ner.hub.patience import PASSING_STATUSES, make_client_patient, without_queries
+from tf_ner.options.commands import PushConfig
+from tf_ner.options.train import RUN_CONFIG, TrainConfig
 
 logger = logging.getLogger(__name__)
 

@@ -1,18 +1,12 @@
-"""What can be learnt: a new task is a file in this folder and a line in `TASKS`."""
+"""What can be learnt: a class for each task of `tf_ner.options.tasks`."""
 
 import importlib
 from typing import TYPE_CHECKING
 
+from tf_ner.options.tasks import TASKS
+
 if TYPE_CHECKING:
     from tf_ner.tasks.task import Task
-
-TASKS = {
-    "ner": "tf_ner.tasks.token_classification:TokenClassification",
-    "pos": "tf_ner.tasks.token_classification:TokenClassification",
-    "chunk": "tf_ner.tasks.token_classification:TokenClassification",
-    "text-classification": "tf_ner.tasks.text_classification:TextClassification",
-}
-"""For each value of `--task` the class that does it; imported when it is needed."""
 
 
 def task_class(name: str) -> "type[Task]":

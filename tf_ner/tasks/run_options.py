@@ -6,8 +6,8 @@ from pathlib import Path
 from huggingface_hub import hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-from tf_ner.config import RUN_CONFIG, TrainConfig
 from tf_ner.errors import ConfigError
+from tf_ner.options.train import RUN_CONFIG, TrainConfig
 from tf_ner.tasks.tokenizers import location_of, model_errors
 
 logger = logging.getLogger(__name__)

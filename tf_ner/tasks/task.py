@@ -13,10 +13,12 @@ from datasets import Dataset, DatasetDict
 from numpy.typing import NDArray
 from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
-from tf_ner.commands import EvaluateConfig
-from tf_ner.config import TaskConfig, TrainConfig
 from tf_ner.errors import ConfigError, DataError, ModelError
-from tf_ner.tasks import TASKS, task_class, task_classes
+from tf_ner.options.commands import EvaluateConfig
+from tf_ner.options.kinds import Kind, kinds_of, options_of
+from tf_ner.options.tasks import TASKS
+from tf_ner.options.train import TaskConfig, TrainConfig
+from tf_ner.tasks import task_class
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +92,7 @@ class Task(ABC):
         model_class: The class of transformers that loads them.
         predictions_suffix: Of the file of a split's predictions.
         reads_words: Whether the tokenizer is given words one by one, or texts as they are.
-        own_options: Options that not every task has, and this one has.
+        own_options: Of which kind options are that not every task has, and this one has.
         outputs_word: What the names of the model's outputs are called.
         says_nothing: Outputs that every corpus has and that mean nothing by themselves.
         tokenizer: A fast tokenizer that neither cuts nor pads of its own accord.
@@ -101,7 +103,7 @@ class Task(ABC):
     model_class: ClassVar[str]
     predictions_suffix: ClassVar[str]
     reads_words: ClassVar[bool]
-    own_options: ClassVar[frozenset[str]]
+    own_options: ClassVar[Kind]
     outputs_word: ClassVar[str] = "labels"
     says_nothing: ClassVar[frozenset[str]] = frozenset()
 
@@ -289,8 +291,9 @@ def load_task_corpus(config: TaskConfig) -> DatasetDict:
         ConfigError: An option is given that another task has.
         DataError: The data cannot be used.
     """
+    kinds = kinds_of(type(config))
     for field in dataclasses.fields(config):
-        owners = [name for name in TASKS if field.name in task_class(name).own_options]
+        owners = [name for name in TASKS if kinds[field.name] & task_class(name).own_options]
         if field.name in foreign_options(config.task) and getattr(config, field.name) != field.default:
             option = "--" + field.name.replace("_", "-")
             raise ConfigError(
@@ -316,6 +319,6 @@ def warn_of_unknown(counts: Mapping[str, int], *, total: int, what: str) -> None
         )  # fmt: skip
 
 
-def foreign_options(task: str) -> frozenset[str]:
+def foreign_options(task: str) -> list[str]:
     """The options that other tasks have, and this one has not."""
-    return frozenset().union(*(known.own_options for known in task_classes())) - task_class(task).own_options
+    return options_of(TrainConfig, (Kind.OF_TAGS | Kind.OF_TEXTS) & ~task_class(task).own_options)

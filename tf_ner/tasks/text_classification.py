@@ -11,14 +11,15 @@ import numpy as np
 from datasets import ClassLabel, Dataset, DatasetDict
 from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
-from tf_ner.commands import EvaluateConfig
-from tf_ner.config import TaskConfig, TrainConfig
 from tf_ner.corpus.columns import what_is_no_text
 from tf_ner.corpus.glue import glue_task
 from tf_ner.corpus.text_sets import load_configured_texts
 from tf_ner.errors import ConfigError, DataError
 from tf_ner.evaluation.intervals import bootstrap_interval
 from tf_ner.evaluation.texts import bootstrap_numbers, score_labels, score_numbers
+from tf_ner.options.commands import EvaluateConfig
+from tf_ner.options.kinds import Kind
+from tf_ner.options.train import TaskConfig, TrainConfig
 from tf_ner.tasks.task import IGNORED, EncodedRows, Example, Outputs, SplitScores, Task
 from tf_ner.tasks.text_encoder import EncodedTexts, References, TextEncoder, Texts, text_columns_of
 from tf_ner.tasks.text_words import TextWords
@@ -56,7 +57,7 @@ class TextClassification(TextEncoder, Task):
     model_class = "TFAutoModelForSequenceClassification"
     predictions_suffix = "jsonl"
     reads_words = False
-    own_options = frozenset({"text_columns", "label_column", "label_type", "quoting"})
+    own_options = Kind.OF_TEXTS
 
     @staticmethod
     def load_corpus(config: TaskConfig) -> DatasetDict:

@@ -8,7 +8,6 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
-from tf_ner.config import TaskConfig, TrainConfig
 from tf_ner.corpus.conll import write_conll
 from tf_ner.corpus.sources import load_configured
 from tf_ner.corpus.tags import OUTSIDE, is_iob, split_tag
@@ -16,6 +15,8 @@ from tf_ner.corpus.words import split_words, words_at_spaces
 from tf_ner.errors import DataError
 from tf_ner.evaluation.intervals import bootstrap_interval
 from tf_ner.evaluation.scores import Sentences
+from tf_ner.options.kinds import Kind
+from tf_ner.options.train import TaskConfig, TrainConfig
 from tf_ner.tasks.subwords import merge_words
 from tf_ner.tasks.tagged import AnnotatedText, TaggedWords, entities_of
 from tf_ner.tasks.task import EncodedRows, Example, Outputs, SplitScores, Task
@@ -41,12 +42,7 @@ class TokenClassification(WordEncoder, Task):
     model_class = "TFAutoModelForTokenClassification"
     predictions_suffix = "conll"
     reads_words = True
-    own_options = frozenset(
-        {
-            "columns", "word_column", "tag_column", "sentence_column", "word_prefix", "comments", "scheme",
-            "ignore_label", "stride", "label_alignment",
-        }
-    )  # fmt: skip
+    own_options = Kind.OF_TAGS
     outputs_word = "tags"
     says_nothing = frozenset({OUTSIDE})
 

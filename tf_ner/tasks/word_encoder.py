@@ -11,9 +11,9 @@ from datasets import Dataset, Features, List, Value
 from numpy.typing import NDArray
 from transformers import BatchEncoding, PreTrainedTokenizerFast
 
-from tf_ner.config import LabelAlignment
 from tf_ner.corpus.tags import inside
 from tf_ner.errors import ConfigError, ModelError
+from tf_ner.options.train import LabelAlignment
 from tf_ner.tasks.subwords import NO_WORD, first_subwords, word_ids_of
 from tf_ner.tasks.task import IGNORED, EncodedRows, Ids, warn_of_unknown
 from tf_ner.tasks.tokenizers import joins_words, require_padding

@@ -21,7 +21,6 @@ from typing import Any, Self
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase, TFPreTrainedModel
 
-from tf_ner.config import RUN_CONFIG, TrainConfig
 from tf_ner.errors import OutputError
 from tf_ner.files import link_or_copy, write_json
 from tf_ner.hub.weights import (
@@ -36,6 +35,7 @@ from tf_ner.hub.weights import (
     save_tokenizer,
     write_tensors,
 )
+from tf_ner.options.train import RUN_CONFIG, TrainConfig
 
 logger = logging.getLogger(__name__)
 

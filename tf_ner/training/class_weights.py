@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tf_ner.config import BALANCED, TrainConfig
 from tf_ner.corpus.tags import is_iob, split_tag
 from tf_ner.errors import ConfigError
+from tf_ner.options.train import BALANCED, TrainConfig
 from tf_ner.tasks.task import IGNORED
 
 

@@ -17,23 +17,13 @@ import transformers
 from datasets import DatasetDict
 from transformers import PreTrainedTokenizerFast
 
-from tf_ner.config import OF_FOLDER, OF_PUSHING, OF_SOURCES, TrainConfig
 from tf_ner.corpus.hub_sets import hub_repository
 from tf_ner.corpus.splits import is_sample, validation_split
 from tf_ner.hub.card_facts import CardFacts, Origin, WidgetExample
+from tf_ner.options.kinds import Kind, kinds_of, options_of
+from tf_ner.options.train import TrainConfig
 from tf_ner.tasks.task import Example, Task, foreign_options
 from tf_ner.tasks.tokenizers import is_packaged
-
-_HYPER_PARAMETERS = (
-    "task", "epochs", "batch_size", "accumulate", "group_by_length",
-    "learning_rate", "schedule", "warmup_ratio", "layer_decay", "freeze_embeddings", "freeze_layers", "weight_decay",
-    "max_grad_norm", "label_smoothing", "class_weights", "label_alignment", "max_length", "stride",
-    "precision", "pad_to_length", "jit_compile", "deterministic",
-    "eval_every", "best_metric", "early_stopping_patience", "seed", "max_train_examples", "max_eval_examples",
-)  # fmt: skip
-
-# Where a run is left or pushed says nothing of what it is.
-_NOT_IN_COMMAND = (*OF_FOLDER, *OF_PUSHING)
 
 _NUM_EXAMPLES = 3
 _MODERATE_LENGTH = range(8, 26)
@@ -50,7 +40,7 @@ def describe_run(
     hub_id: str | None = None,
 ) -> CardFacts:
     """Gathers what a model card tells of a finished run; no path, no name of a machine."""
-    names = [name for name in _HYPER_PARAMETERS if name not in foreign_options(config.task)]
+    names = [name for name in options_of(TrainConfig, Kind.CARD) if name not in foreign_options(config.task)]
     options = {name: getattr(config, name) for name in names}
     options = {name: " ".join(value) if isinstance(value, tuple) else value for name, value in options.items()}
     return CardFacts(
@@ -77,16 +67,17 @@ def describe_run(
 
 def shell_command(config: TrainConfig) -> str:
     """The shell command of a run: the options that differ from their defaults, folders by their last name."""
-    words = ["tf-ner", "train"]
+    words, kinds = ["tf-ner", "train"], kinds_of(TrainConfig)
     for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if value == field.default or field.name in _NOT_IN_COMMAND:
+        value, kind = getattr(config, field.name), kinds[field.name]
+        # Where a run is left or pushed says nothing of what it is.
+        if value == field.default or kind & (Kind.FOLDER | Kind.PUSH):
             continue
         words.append("--" + field.name.replace("_", "-"))
         if isinstance(value, tuple):
             words += value
         elif value is not True:
-            words.append(_last_name(value) if field.name in OF_SOURCES and Path(value).exists() else str(value))
+            words.append(_last_name(value) if kind & Kind.SOURCE and Path(value).exists() else str(value))
     return " ".join(map(_quoted, words))
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tf_ner.config import METRICS, RUN_CONFIG, TrainConfig
 from tf_ner.errors import OutputError
 from tf_ner.files import folder_replaced_whole, link_or_copy, remove_partial
 from tf_ner.hub.weights import MODEL, TOKENIZER_FILES
+from tf_ner.options.train import METRICS, RUN_CONFIG, TrainConfig
 from tf_ner.training.checkpoints import CHECKPOINTS, remove_checkpoints
 from tf_ner.training.resume import ResumePoint
 

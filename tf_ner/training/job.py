@@ -11,11 +11,12 @@ import tf_keras as keras
 from datasets import DatasetDict
 from transformers import TFPreTrainedModel
 
-from tf_ner.config import OF_FOLDER, OF_PUSHING, OF_SOURCES, TrainConfig
 from tf_ner.corpus.hub_sets import hub_commit
 from tf_ner.corpus.sources import first_rows
 from tf_ner.corpus.splits import evaluation_splits, validation_split
 from tf_ner.errors import DataError
+from tf_ner.options.kinds import Kind, kinds_of
+from tf_ner.options.train import TrainConfig
 from tf_ner.tasks import task_class
 from tf_ner.tasks.task import Task, load_task_corpus
 from tf_ner.tasks.tokenizer_checks import tokenizer_warning
@@ -29,14 +30,6 @@ from tf_ner.training.scoring import Scorer, ScoringSteps
 from tf_ner.training.strategies import all_processes_have
 
 logger = logging.getLogger(__name__)
-
-
-# Options that may differ between the machines of a training: where things lie on each, for what lies there is compared,
-# and what the first one alone does.
-_OF_A_MACHINE = (
-    *OF_FOLDER, *OF_SOURCES, "model_revision", "dataset_config", "dataset_revision", "strategy", "save_every",
-    "keep_checkpoints", *OF_PUSHING, "language", "license", "widget",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +118,8 @@ def _require_same_elsewhere(
 ) -> None:
     """Stops where the machines of a training would not take the same steps."""
     num_taken = resume_point.state.step if resume_point else 0
-    options = {name: value for name, value in dataclasses.asdict(config).items() if name not in _OF_A_MACHINE}
+    kinds = kinds_of(TrainConfig)
+    options = {name: getattr(config, name) for name in kinds if not kinds[name] & Kind.WHERE_IT_LIES}
     same = hashlib.sha256(repr((plan.digest, num_taken, sorted(options.items()))).encode()).hexdigest()
     if not all_processes_have(strategy, int(same[:12], 16)):
         raise DataError(

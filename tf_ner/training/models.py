@@ -10,8 +10,8 @@ import transformers
 from transformers import PretrainedConfig, PreTrainedTokenizerBase, TFPreTrainedModel
 from transformers.utils import is_tf_available
 
-from tf_ner.config import TrainConfig
 from tf_ner.errors import ConfigError, ModelError
+from tf_ner.options.train import TrainConfig
 from tf_ner.tasks import task_class, task_classes
 from tf_ner.tasks.run_options import options_of_run
 from tf_ner.tasks.task import Task

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import tensorflow as tf
 from transformers import TFPreTrainedModel
 
-from tf_ner.config import TrainConfig
 from tf_ner.errors import ConfigError
+from tf_ner.options.train import TrainConfig
 from tf_ner.tasks.task import EncodedRows, Task
 from tf_ner.training.best import BestScore
 from tf_ner.training.class_weights import class_weights

@@ -12,30 +12,20 @@ from typing import Any
 
 from transformers import CONFIG_NAME, PretrainedConfig
 
-from tf_ner.config import HUB, METRICS, OF_FOLDER, OF_PUSHING, OF_TRAINING, RUN_CONFIG, TrainConfig
 from tf_ner.errors import ConfigError, HubError, OutputError
 from tf_ner.files import replaced_whole
 from tf_ner.hub.upload import download_checkpoint
 from tf_ner.hub.weights import MODEL
-from tf_ner.option_checks import as_typed
+from tf_ner.options.checks import as_typed
+from tf_ner.options.kinds import Kind, kinds_of, options_of
+from tf_ner.options.train import HUB, METRICS, RUN_CONFIG, TrainConfig
 from tf_ner.training.checkpoints import BEST, NOT_OF_MODEL, TrainingState, newest_checkpoint
 from tf_ner.training.plan import Plan
 
 logger = logging.getLogger(__name__)
 
-_OPTION_OF = {"fixed_length": "pad_to_length"}
-
-# What a finished run's results do not follow from.
-_MAY_DIFFER = (
-    *OF_FOLDER, *OF_PUSHING, "save_every", "keep_checkpoints", "deterministic", "strategy", "tpu", "tpu_name",
-    "logical_devices", "jit_compile", "eval_batch_size",
-)  # fmt: skip
-
 _COMMIT = re.compile("[0-9a-f]{40}")
 _NOT_SETTINGS = ("_name_or_path", "architectures", "torch_dtype", "transformers_version")
-
-PINNED = ("model_revision", "dataset_revision")
-"""The options in which a run notes the commits that it used."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +78,7 @@ def find_resume_point(config: TrainConfig) -> ResumePoint | None:
     """
     points = []
     if config.resume and (config.run_dir / RUN_CONFIG).exists():
-        _require_agreement(config, config.run_dir / RUN_CONFIG, OF_TRAINING)
+        _require_agreement(config, config.run_dir / RUN_CONFIG, options_of(TrainConfig, Kind.STEPS))
         newest = newest_checkpoint(config.run_dir)
         points += [ResumePoint(*newest)] if newest else []
         if newest is None and config.resume_from is None:
@@ -105,7 +95,7 @@ def find_resume_point(config: TrainConfig) -> ResumePoint | None:
     if not points:
         return None
     point = max(points, key=lambda point: point.state.step)
-    _require_agreement(config, point.checkpoint / RUN_CONFIG, OF_TRAINING)
+    _require_agreement(config, point.checkpoint / RUN_CONFIG, options_of(TrainConfig, Kind.STEPS))
     logger.info("going on after step %d (%s)", point.state.step, point.checkpoint)
     return point
 
@@ -117,7 +107,7 @@ def with_pinned_revisions(config: TrainConfig, resume_point: ResumePoint | None)
         return config
     found = TrainConfig.load(path)
     same = found.model == config.model and found.dataset == config.dataset
-    pinned = {name: getattr(found, name) or getattr(config, name) for name in PINNED}
+    pinned = {name: getattr(found, name) or getattr(config, name) for name in options_of(TrainConfig, Kind.COMMIT)}
     return dataclasses.replace(config, **pinned) if same else config
 
 
@@ -130,7 +120,7 @@ def finished_metrics(config: TrainConfig) -> dict[str, Any] | None:
     """
     if not config.resume or not (config.run_dir / METRICS).exists():
         return None
-    options = [field.name for field in dataclasses.fields(config) if field.name not in _MAY_DIFFER]
+    options = [name for name, kind in kinds_of(TrainConfig).items() if not kind & Kind.NO_RESULT]
     _require_agreement(config, config.run_dir / RUN_CONFIG, options, may_move=False)
     logger.info("%s holds its finished run: there is nothing to resume", config.run_dir)
     try:
@@ -160,18 +150,17 @@ def _require_agreement(config: TrainConfig, saved: Path, names: Sequence[str], *
     Raises:
         ConfigError: They are not.
     """
-    found = TrainConfig.load(saved)
+    found, kinds = TrainConfig.load(saved), kinds_of(TrainConfig)
     for name in names:
-        before, now = getattr(found, name), getattr(config, name)
+        before, now = found.effective(name), config.effective(name)
         # A run notes the commits that it used; branches and tags move on.
-        is_other = now is not None and bool(_COMMIT.fullmatch(now)) if name in PINNED else True
+        is_other = now is not None and bool(_COMMIT.fullmatch(now)) if kinds[name] & Kind.COMMIT else True
         if name == "model" and may_move and Path(now).is_dir():
             before, now = Path(before).name, Path(now).name
         if is_other and before != now:
-            option = _OPTION_OF.get(name, name)
-            received, begun = as_typed(option, now), as_typed(option, before)
+            received, begun = as_typed(name, now), as_typed(name, before)
             raise ConfigError(
                 f"Received {received} to go on with {saved.parent}, which was begun with {begun}; expected the same. "
                 f"Give the options of then, such as with --config {saved}.",
-                option=option,
+                option=name,
             )

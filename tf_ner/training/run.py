@@ -12,7 +12,6 @@ from typing import Any
 import tf_keras as keras
 from datasets import DatasetDict
 
-from tf_ner.config import METRICS, TrainConfig
 from tf_ner.errors import HubError, TrainingInterruptedError
 from tf_ner.files import replaced_whole, write_json, write_text
 from tf_ner.hub.background import BackgroundUploader
@@ -21,6 +20,7 @@ from tf_ner.hub.card_merge import sealed
 from tf_ner.hub.pushed import forget_pushed
 from tf_ner.hub.upload import HubTarget, open_or_warn
 from tf_ner.hub.weights import MODEL, load_weights
+from tf_ner.options.train import METRICS, TrainConfig
 from tf_ner.tasks.task import SplitScores, Task
 from tf_ner.training.callbacks import HistoryWriter, PushRun, SaveBest, read_history
 from tf_ner.training.checkpoints import CheckpointWriter, remove_checkpoints

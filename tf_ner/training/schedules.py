@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras as keras
 
-from tf_ner.config import ScheduleName
+from tf_ner.options.train import ScheduleName
 
 # The share of the highest learning rate, by how much of the way after the warm-up lies behind: from 0 to 1.
 _SHAPES: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {

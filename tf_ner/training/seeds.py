@@ -12,16 +12,13 @@ from typing import Any
 import numpy as np
 import tf_keras as keras
 
-from tf_ner.config import RUN_CONFIG, TrainConfig
 from tf_ner.errors import ConfigError, OutputError
 from tf_ner.files import write_json
-from tf_ner.training.resume import PINNED
+from tf_ner.options.kinds import Kind, options_of
+from tf_ner.options.train import RUN_CONFIG, TrainConfig
 from tf_ner.training.run import TrainResult, train
 
 logger = logging.getLogger(__name__)
-
-# What may be written otherwise for the same folder.
-_NOT_COMPARED = ("output_dir",)
 
 _ASKED = "revisions.json"
 
@@ -61,7 +58,7 @@ def _result_of(config: TrainConfig, seed: int, *, verbose: int) -> TrainResult:
     folder = config.run_dir / f"seed-{seed}"
     repository = f"{config.hub_name}-seed-{seed}" if config.push_to_hub else config.hub_model_id
     config = dataclasses.replace(config, seed=seed, output_dir=folder, hub_model_id=repository)
-    asked = {name: getattr(config, name) for name in PINNED}
+    asked = {name: getattr(config, name) for name in options_of(TrainConfig, Kind.COMMIT)}
     asked_before = _asked_revisions(folder.parent)
     if not config.overwrite and _is_run_of(config, is_asked_again=asked_before.get(folder.name) == asked):
         config = dataclasses.replace(config, resume=True)
@@ -96,7 +93,9 @@ def _is_run_of(config: TrainConfig, *, is_asked_again: bool = False) -> bool:
     except ConfigError:
         return False
     # A run notes the commits it used.
-    ignored = [*_NOT_COMPARED, *(name for name in PINNED if is_asked_again or getattr(config, name) is None)]
+    commits = options_of(TrainConfig, Kind.COMMIT)
+    # The folder may be written otherwise.
+    ignored = ["output_dir", *(name for name in commits if is_asked_again or getattr(config, name) is None)]
     return dataclasses.replace(config.to_repeat(), **{name: getattr(found, name) for name in ignored}) == found
 
 

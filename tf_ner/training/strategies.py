@@ -15,8 +15,8 @@ import tensorflow as tf
 import tf_keras as keras
 from numpy.typing import NDArray
 
-from tf_ner.config import Precision, StrategyName, TrainConfig
 from tf_ner.errors import ConfigError, TrainingError
+from tf_ner.options.train import Precision, StrategyName, TrainConfig
 
 logger = logging.getLogger(__name__)
 

@@ -16,18 +16,18 @@ from tf_ner.errors import ConfigError
 logger = logging.getLogger(__name__)
 
 
-def option_kinds(config_type: type) -> dict[str, Any]:
+def types_of(config_type: type) -> dict[str, Any]:
     """For each option of a dataclass the type of its values."""
-    types_of = typing.get_type_hints(config_type)
-    return {field.name: types_of[field.name] for field in dataclasses.fields(config_type)}
+    hints = typing.get_type_hints(config_type)
+    return {field.name: hints[field.name] for field in dataclasses.fields(config_type)}
 
 
-def read_options(path: Path, kinds: Mapping[str, Any]) -> dict[str, Any]:
+def read_options(path: Path, option_types: Mapping[str, Any]) -> dict[str, Any]:
     """Reads values for options; a dash in a name is an underscore.
 
     Args:
         path: JSON if it ends in `.json`, otherwise YAML.
-        kinds: The options that there are, each with the type of its values.
+        option_types: The options that there are, each with the type of its values.
 
     Raises:
         ConfigError: The file cannot be read, names an option that there is not, or has a value of another kind.
@@ -36,20 +36,24 @@ def read_options(path: Path, kinds: Mapping[str, Any]) -> dict[str, Any]:
     def refuse(error: ConfigError) -> NoReturn:
         raise error
 
-    return dict(_options_in(path, kinds, refuse))
+    return dict(_options_in(path, option_types, refuse))
 
 
-def known_options(path: Path, kinds: Mapping[str, Any]) -> dict[str, Any]:
+def known_options(path: Path, option_types: Mapping[str, Any]) -> dict[str, Any]:
     """As `read_options`, without the options that another version wrote and this one does not know: it warns of them.
 
     Raises:
         ConfigError: The file cannot be read.
     """
-    return dict(_options_in(path, kinds, lambda error: logger.warning("%s It is read without this option.", error)))
+
+    def warn(error: ConfigError) -> None:
+        logger.warning("%s It is read without this option.", error)
+
+    return dict(_options_in(path, option_types, warn))
 
 
 def _options_in(
-    path: Path, kinds: Mapping[str, Any], not_known: Callable[[ConfigError], None]
+    path: Path, option_types: Mapping[str, Any], not_known: Callable[[ConfigError], None]
 ) -> Iterator[tuple[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -71,9 +75,9 @@ def _options_in(
             raise ConfigError(f"{place}: received the option {key} twice; expected it once. Remove one.")
         seen.add(name)
         try:
-            if name not in kinds:
-                _refuse_name(place, str(key), list(kinds))
-            converted = _converted(place, name, value, kinds[name])
+            if name not in option_types:
+                _refuse_name(place, str(key), list(option_types))
+            converted = _converted(place, name, value, option_types[name])
         except ConfigError as error:
             not_known(error)
         else:

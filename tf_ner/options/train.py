@@ -9,13 +9,13 @@ import typing
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from tyro.conf import arg
 
 from tf_ner.errors import ConfigError
 from tf_ner.files import write_text
-from tf_ner.option_checks import (
+from tf_ner.options.checks import (
     choices,
     make_path,
     make_tuple,
@@ -26,8 +26,9 @@ from tf_ner.option_checks import (
     require_beside,
     require_one_of,
 )
-from tf_ner.option_files import known_options, option_kinds, read_options
-from tf_ner.tasks import TASKS
+from tf_ner.options.files import known_options, read_options, types_of
+from tf_ner.options.kinds import Kind, options_of
+from tf_ner.options.tasks import TASKS
 
 logger = logging.getLogger(__name__)
 
@@ -72,24 +73,6 @@ Precision = Literal["float32", "bfloat16", "float16"]
 HUB = "hub"
 """What `--resume-from` says for the checkpoint in the repository that the run is pushed to."""
 
-OF_FOLDER = ("output_dir", "overwrite", "resume", "resume_from")
-"""The options that say where a run is left, and from which state it goes on."""
-
-OF_SOURCES = ("model", "dataset", "train_file", "validation_file", "test_file")
-"""The options that may be paths of what a run reads."""
-
-OF_PUSHING = ("push_to_hub", "hub_model_id", "hub_private", "hub_replace_card", "push_checkpoints")
-"""The options that say whether and where a run is pushed."""
-
-OF_TRAINING = (
-    "model", "model_revision", "dataset_revision", "task", "epochs", "learning_rate", "schedule", "warmup_ratio",
-    "layer_decay", "freeze_embeddings", "freeze_layers", "weight_decay", "max_grad_norm", "label_smoothing",
-    "class_weights", "seed", "precision", "fixed_length", "max_eval_examples", "eval_every", "log_every",
-    "best_metric", "early_stopping_patience",
-)  # fmt: skip
-"""What says which training it is: no state of it goes on with others. Dropout draws for padding too, so that with
-another length it would drop other things."""
-
 _PAD_ON_TPU = 128
 
 ScheduleName = Literal["linear", "cosine", "constant"]
@@ -110,30 +93,30 @@ class ReadingConfig:
 
     _tasks: ClassVar[Collection[str]] = typing.get_args(TaggingTask)
 
-    dataset_config: str | None = None
+    dataset_config: Annotated[str | None, Kind.DATA_PART] = None
     """Which configuration of a Hub data set."""
-    dataset_revision: str | None = None
+    dataset_revision: Annotated[str | None, Kind.STEPS | Kind.DATA_PART | Kind.COMMIT] = None
     """Which branch, tag or commit of a Hub data set."""
-    task: TaggingTask = "ner"
+    task: Annotated[TaggingTask, Kind.STEPS | Kind.CARD] = "ner"
     """Which tags: of entities, of parts of speech, or of chunks."""
-    columns: tuple[str, ...] | None = None
+    columns: Annotated[tuple[str, ...] | None, Kind.READING | Kind.COLUMN | Kind.OF_TAGS] = None
     """What each column of CoNLL files holds, such as `word pos chunk ner`; otherwise the word is the first column and
     the tag the last."""
-    word_column: str | None = None
+    word_column: Annotated[str | None, Kind.READING | Kind.COLUMN | Kind.OF_TAGS] = None
     """The column or key of the words: a name, or a number from 0 (negative from the right)."""
-    tag_column: str | None = None
+    tag_column: Annotated[str | None, Kind.READING | Kind.COLUMN | Kind.OF_TAGS] = None
     """The column or key of the tags: a name, or a number from 0 (negative from the right)."""
-    sentence_column: str | None = None
+    sentence_column: Annotated[str | None, Kind.READING | Kind.COLUMN | Kind.OF_TAGS] = None
     """In a table of a word a row, the column whose next value begins a sentence: a name, or a number from 0."""
-    word_prefix: str = ""
+    word_prefix: Annotated[str, Kind.READING | Kind.OF_TAGS] = ""
     """What stands before every word of CoNLL files and is no part of it, such as `en:`."""
-    comments: bool = False
+    comments: Annotated[bool, Kind.READING | Kind.OF_TAGS] = False
     """Lines of CoNLL files that begin with # are comments."""
-    scheme: SchemeName | None = None
+    scheme: Annotated[SchemeName | None, Kind.READING | Kind.OF_TAGS] = None
     """How the tags spell entities; told from the tags if not given."""
-    map_label: tuple[str, ...] | None = None
+    map_label: Annotated[tuple[str, ...] | None, Kind.READING] = None
     """New names of labels, such as `GPE=LOC`."""
-    ignore_label: tuple[str, ...] | None = None
+    ignore_label: Annotated[tuple[str, ...] | None, Kind.READING | Kind.OF_TAGS] = None
     """Labels whose entities are read as no entities."""
 
     def __post_init__(self) -> None:
@@ -163,13 +146,13 @@ class ReadingConfig:
 class CorpusConfig(ReadingConfig):
     """Which corpus, and how it is read."""
 
-    dataset: str = "conll2003"
+    dataset: Annotated[str, Kind.SOURCE | Kind.DATA] = "conll2003"
     """A data set on the Hub, `sample`, or a folder of files named after their splits (train, valid, test)."""
-    train_file: Path | None = None
+    train_file: Annotated[Path | None, Kind.SOURCE | Kind.DATA] = None
     """File to train on, instead of --dataset."""
-    validation_file: Path | None = None
+    validation_file: Annotated[Path | None, Kind.SOURCE | Kind.DATA] = None
     """File to choose the best epoch by, instead of --dataset."""
-    test_file: Path | None = None
+    test_file: Annotated[Path | None, Kind.SOURCE | Kind.DATA] = None
     """File for the final score, instead of --dataset."""
 
     def __post_init__(self) -> None:
@@ -188,11 +171,11 @@ class CorpusConfig(ReadingConfig):
 class DataConfig(CorpusConfig):
     """Which sentences, and how they are cut into batches."""
 
-    max_eval_examples: int | None = None
+    max_eval_examples: Annotated[int | None, Kind.STEPS | Kind.SCORING | Kind.CARD] = None
     """Score only the first so many sentences of a split."""
-    eval_batch_size: int = 32
+    eval_batch_size: Annotated[int, Kind.SCORING | Kind.COMPUTE] = 32
     """Windows a batch while scoring."""
-    bootstrap: int = 0
+    bootstrap: Annotated[int, Kind.SCORING] = 0
     """How many times to draw the sentences again for a 95 % interval of the final scores; 0: none."""
 
     def __post_init__(self) -> None:
@@ -209,15 +192,15 @@ class TaskConfig(DataConfig):
     _tasks: ClassVar[Collection[str]] = TASKS.keys()
 
     # Wider than where only words and tags are read.
-    task: Annotated[str, arg(metavar="{" + ",".join(TASKS) + "}")] = "ner"  # type: ignore[assignment]
+    task: Annotated[str, arg(metavar="{" + ",".join(TASKS) + "}"), Kind.STEPS | Kind.CARD] = "ner"  # type: ignore[assignment]
     """What is learnt: tags of entities, of parts of speech or of chunks; or a label a text or a pair of texts."""
-    text_columns: tuple[str, ...] | None = None
+    text_columns: Annotated[tuple[str, ...] | None, Kind.READING | Kind.OF_TEXTS] = None
     """The column or key of the texts, or the two of pairs; known for GLUE, and otherwise found by usual names."""
-    label_column: str | None = None
+    label_column: Annotated[str | None, Kind.READING | Kind.OF_TEXTS] = None
     """The column or key of the texts' labels; `label` if not given."""
-    label_type: LabelType = "auto"
+    label_type: Annotated[LabelType, Kind.READING | Kind.OF_TEXTS] = "auto"
     """Whether the texts' labels are names, or numbers to be learnt as such; `auto`: numbers where not all are whole."""
-    quoting: Quoting = "auto"
+    quoting: Annotated[Quoting, Kind.READING | Kind.OF_TEXTS] = "auto"
     """Quotes around the cells of tables of texts are no part of them; `auto`: on in CSV, off in TSV files."""
 
     def __post_init__(self) -> None:
@@ -233,108 +216,108 @@ class TaskConfig(DataConfig):
 class TrainConfig(TaskConfig):
     """Which encoder learns from which data, and how."""
 
-    model: str = "bert-base-cased"
+    model: Annotated[str, Kind.STEPS | Kind.SOURCE] = "bert-base-cased"
     """An encoder on the Hub, a folder with one, or `minilm`, the one packaged for use without the Hub."""
-    model_revision: str | None = None
+    model_revision: Annotated[str | None, Kind.STEPS | Kind.COMMIT] = None
     """Which branch, tag or commit of a Hub model."""
-    output_dir: Path | None = None
+    output_dir: Annotated[Path | None, Kind.FOLDER] = None
     """Where the run goes; runs/<model>-<dataset> if not given."""
-    overwrite: bool = False
+    overwrite: Annotated[bool, Kind.FOLDER | Kind.ONCE] = False
     """Replace the run that --output-dir holds."""
-    loop: LoopName = "fit"
+    loop: Annotated[LoopName, Kind.COMPUTE] = "fit"
     """What makes the steps: `fit` of Keras, or the same training written out, to read and to change."""
-    epochs: int = 3
+    epochs: Annotated[int, Kind.STEPS | Kind.CARD] = 3
     """How many times to train on every sentence."""
-    batch_size: int = 8
+    batch_size: Annotated[int, Kind.PLAN | Kind.CARD] = 8
     """Windows that the model reads at once."""
-    accumulate: int = 1
+    accumulate: Annotated[int, Kind.PLAN | Kind.CARD] = 1
     """Batches a step: 4 of 4 windows take the same step as one of 16, and less memory."""
-    group_by_length: bool = False
+    group_by_length: Annotated[bool, Kind.PLAN | Kind.CARD] = False
     """Form batches of sentences of similar length: less padding, so faster, but short sentences weigh more."""
-    learning_rate: float = 2e-5
+    learning_rate: Annotated[float, Kind.STEPS | Kind.CARD] = 2e-5
     """Highest learning rate."""
-    schedule: ScheduleName = "linear"
+    schedule: Annotated[ScheduleName, Kind.STEPS | Kind.CARD] = "linear"
     """How the learning rate falls: to 0 in a straight line or in half a cosine wave, or not at all."""
-    layer_decay: float = 1.0
+    layer_decay: Annotated[float, Kind.STEPS | Kind.CARD] = 1.0
     """Each layer learns at the rate of the next one times this: the head at the whole rate, the embeddings least."""
-    freeze_embeddings: bool = False
+    freeze_embeddings: Annotated[bool, Kind.STEPS | Kind.CARD] = False
     """Leave the embeddings as they are."""
-    freeze_layers: int = 0
+    freeze_layers: Annotated[int, Kind.STEPS | Kind.CARD] = 0
     """Leave the encoder's lowest so many layers as they are, and the embeddings below them."""
-    weight_decay: float = 0.01
+    weight_decay: Annotated[float, Kind.STEPS | Kind.CARD] = 0.01
     """Decay of all weights but biases and layer norms."""
-    warmup_ratio: float = 0.0
+    warmup_ratio: Annotated[float, Kind.STEPS | Kind.CARD] = 0.0
     """Share of the steps over which the learning rate rises from 0, before it falls."""
-    max_grad_norm: float = 1.0
+    max_grad_norm: Annotated[float, Kind.STEPS | Kind.CARD] = 1.0
     """Longest gradient, over all weights; longer ones are scaled down."""
-    max_length: int | None = None
+    max_length: Annotated[int | None, Kind.PLAN | Kind.CARD] = None
     """In subwords; longer sentences are split into windows and merged again, longer texts are cut. The encoder's limit
     if not given."""
-    stride: int = 64
+    stride: Annotated[int, Kind.PLAN | Kind.OF_TAGS | Kind.CARD] = 64
     """In subwords: what two windows of one sentence share at most, and never more than half a window."""
-    label_smoothing: float = 0.0
+    label_smoothing: Annotated[float, Kind.STEPS | Kind.CARD] = 0.0
     """Share of each label that is spread over all labels alike, in training."""
-    class_weights: tuple[str, ...] | None = None
+    class_weights: Annotated[tuple[str, ...] | None, Kind.STEPS | Kind.CARD] = None
     """How much tags or labels weigh in training, such as `O=0.5 B-PER=2 LOC=3`, others 1; or `balanced`: as much
     less as they are more frequent."""
-    label_alignment: LabelAlignment = "all"
+    label_alignment: Annotated[LabelAlignment, Kind.PLAN | Kind.OF_TAGS | Kind.CARD] = "all"
     """What later subwords of a word learn: `all`, its tag with I- for B-; `first`, nothing; `repeat`, its tag."""
-    seed: int = 42
+    seed: Annotated[int, Kind.STEPS | Kind.CARD] = 42
     """Seed of new weights, dropout and the order of the sentences."""
-    max_train_examples: int | None = None
+    max_train_examples: Annotated[int | None, Kind.PLAN | Kind.CARD] = None
     """Train only on the first so many sentences."""
-    eval_every: int | None = None
+    eval_every: Annotated[int | None, Kind.STEPS | Kind.CARD] = None
     """Score validation every so many steps, and after the last; after each epoch if not given."""
-    log_every: int | None = None
+    log_every: Annotated[int | None, Kind.STEPS] = None
     """Write loss and learning rate every so many steps to `losses.csv`."""
-    save_every: int | None = None
+    save_every: Annotated[int | None, Kind.CHECKPOINTS] = None
     """Write a checkpoint every so many steps, and not only after each evaluation."""
-    keep_checkpoints: int | None = None
+    keep_checkpoints: Annotated[int | None, Kind.CHECKPOINTS] = None
     """Keep so many of the newest checkpoints; two while it trains and none of a finished run, if not given."""
-    resume: bool = False
+    resume: Annotated[bool, Kind.FOLDER | Kind.ONCE] = False
     """Go on from the newest checkpoint in the output folder; begin where there is none, and change nothing where the
     run is finished."""
-    resume_from: str | None = None
+    resume_from: Annotated[str | None, Kind.FOLDER | Kind.ONCE] = None
     """Go on from this checkpoint: a folder such as runs/first/checkpoints/step-500, or `hub`, the one that
     --push-checkpoints left in the repository. With --resume the output folder's own, if it is later."""
-    deterministic: bool = False
+    deterministic: Annotated[bool, Kind.COMPUTE | Kind.CARD] = False
     """Repeat a run to the last bit, at the price of some speed."""
-    strategy: StrategyName = "auto"
+    strategy: Annotated[StrategyName, Kind.COMPUTE | Kind.OF_MACHINE] = "auto"
     """What shares the work: one device, several of this machine, several machines (TF_CONFIG), or a TPU."""
-    tpu: bool = False
+    tpu: Annotated[bool, Kind.COMPUTE] = False
     """Train on a TPU: --strategy tpu, and --pad-to-length 128 where no length is given."""
-    tpu_name: str | None = None
+    tpu_name: Annotated[str | None, Kind.COMPUTE] = None
     """Which TPU: `local` for one that is part of this machine, its name on Google Cloud otherwise. Found by the
     environment if not given."""
-    logical_devices: int | None = None
+    logical_devices: Annotated[int | None, Kind.COMPUTE] = None
     """Divide the CPU into so many devices, to try what several do."""
-    precision: Precision = "float32"
+    precision: Annotated[Precision, Kind.STEPS | Kind.CARD] = "float32"
     """What the model computes in; float16 needs a GPU."""
-    jit_compile: bool = False
+    jit_compile: Annotated[bool, Kind.COMPUTE | Kind.CARD] = False
     """Compile the step with XLA, anew for each shape of a batch: best with --pad-to-length."""
-    pad_to_length: int | None = None
+    pad_to_length: Annotated[int | None, Kind.STEPS | Kind.CARD] = None
     """In subwords; give every batch this one length and as many rows. Longer sentences are split into windows."""
-    best_metric: str | None = None
+    best_metric: Annotated[str | None, Kind.STEPS | Kind.CARD] = None
     """Which score on validation says what is best, such as `f1_PER` or `loss`; F1, or accuracy where there is none, if
     not given."""
-    early_stopping_patience: int | None = None
+    early_stopping_patience: Annotated[int | None, Kind.STEPS | Kind.CARD] = None
     """Stop after so many evaluations that are no better than the best before."""
-    push_to_hub: bool = False
+    push_to_hub: Annotated[bool, Kind.PUSH] = False
     """Push the run to the Hub after each evaluation and at the end, predictions for the test split with its words
     included; log in first with `huggingface-cli login`."""
-    hub_model_id: str | None = None
+    hub_model_id: Annotated[str | None, Kind.PUSH] = None
     """Where to push: name, user/name or organisation/name. The name of the output folder if not given."""
-    hub_private: bool = False
+    hub_private: Annotated[bool, Kind.PUSH] = False
     """Make a new repository private."""
-    hub_replace_card: bool = False
+    hub_replace_card: Annotated[bool, Kind.PUSH | Kind.ONCE] = False
     """Replace the repository's model card even where somebody else wrote or changed it: text, licence, gate."""
-    push_checkpoints: bool = False
+    push_checkpoints: Annotated[bool, Kind.PUSH] = False
     """Push the newest checkpoint too, so that --resume-from hub goes on elsewhere; needs --push-to-hub."""
-    language: tuple[str, ...] | None = None
+    language: Annotated[tuple[str, ...] | None, Kind.DESCRIPTION] = None
     """For the model card: ISO 639 codes of the language or languages, such as `en` or `bn`."""
-    license: str | None = None
+    license: Annotated[str | None, Kind.DESCRIPTION] = None
     """For the model card: the licence you give the model, as the Hub writes it, such as `apache-2.0`."""
-    widget: tuple[str, ...] | None = None
+    widget: Annotated[tuple[str, ...] | None, Kind.DESCRIPTION] = None
     """For the model card: texts to try, each `title: text` or without a title (then no colon and space in it).
     Three sentences of validation stand in it if not given, and none if no text follows."""
 
@@ -426,15 +409,21 @@ class TrainConfig(TaskConfig):
 
     def is_same_training(self, other: Self) -> bool:
         """Whether these are the options of one training, on whatever machine and with its sources in any folder."""
-        options = {"dataset_config", *OF_TRAINING}.difference(OF_SOURCES)
-        sources = ((getattr(self, name), getattr(other, name)) for name in OF_SOURCES)
-        return all(getattr(self, name) == getattr(other, name) for name in options) and all(
-            Path(own or "").name == Path(others or "").name for own, others in sources
+        sources = options_of(type(self), Kind.SOURCE)
+        values = {*options_of(type(self), Kind.STEPS | Kind.DATA_PART)}.difference(sources)
+        return all(self.effective(name) == other.effective(name) for name in values) and all(
+            Path(getattr(self, name) or "").name == Path(getattr(other, name) or "").name for name in sources
         )
+
+    def effective(self, name: str) -> Any:
+        """The value of an option, and where none is given, what follows from others."""
+        return self.fixed_length if name == "pad_to_length" else getattr(self, name)
 
     def to_repeat(self) -> Self:
         """The options of this run for another one, which shall not replace or go on with what this one did."""
-        return dataclasses.replace(self, overwrite=False, resume=False, resume_from=None, hub_replace_card=False)
+        once = options_of(type(self), Kind.ONCE)
+        defaults: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(self)}
+        return dataclasses.replace(self, **{name: defaults[name] for name in once})
 
     def save(self, path: Path) -> None:
         """Writes JSON that `load` turns into an equal object."""
@@ -447,7 +436,7 @@ class TrainConfig(TaskConfig):
         Raises:
             ConfigError: The file cannot be read, or is not that.
         """
-        options = read_options(path, option_kinds(cls))
+        options = read_options(path, types_of(cls))
         try:
             return cls(**options)
         except ConfigError as error:
@@ -460,7 +449,7 @@ class TrainConfig(TaskConfig):
         Raises:
             ConfigError: The file cannot be read, or is not that.
         """
-        options = known_options(path, option_kinds(cls))
+        options = known_options(path, types_of(cls))
         while True:
             try:
                 return cls(**options)

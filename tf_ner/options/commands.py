@@ -9,16 +9,7 @@ from typing import Annotated, Any, Self
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
-from tf_ner.config import (
-    LEAST_RESAMPLES,
-    CorpusConfig,
-    FormatName,
-    ReadingConfig,
-    SchemeName,
-    TaskConfig,
-    TrainConfig,
-)
-from tf_ner.option_checks import (
+from tf_ner.options.checks import (
     choices,
     make_path,
     make_tuple,
@@ -27,7 +18,17 @@ from tf_ner.option_checks import (
     require,
     require_at_least,
 )
-from tf_ner.option_files import option_kinds, read_options
+from tf_ner.options.files import read_options, types_of
+from tf_ner.options.kinds import Kind, kinds_of, options_of
+from tf_ner.options.train import (
+    LEAST_RESAMPLES,
+    CorpusConfig,
+    FormatName,
+    ReadingConfig,
+    SchemeName,
+    TaskConfig,
+    TrainConfig,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +88,8 @@ class TrainCommand:
         Raises:
             ConfigError: The file cannot be read, or is none of options.
         """
-        own = {name: kind for name, kind in option_kinds(cls).items() if name in ("demo", "seeds")}
-        options = read_options(path, option_kinds(TrainConfig) | own) if path is not None else {}
+        own = {name: kind for name, kind in types_of(cls).items() if name in ("demo", "seeds")}
+        options = read_options(path, types_of(TrainConfig) | own) if path is not None else {}
         command = {"demo": False, "seeds": None} | {name: options.pop(name) for name in own if name in options}
         config = _unchecked(TrainConfig, **vars(DEMO if demo or command["demo"] else TrainConfig()) | options)
         # A switch that is on already could not be typed.
@@ -102,15 +103,6 @@ def _unchecked(config_type: type[Any], **values: Any) -> Any:
     for name, value in values.items():
         object.__setattr__(config, name, value)
     return config
-
-
-# Where data come from: given one of these, none of a run's own counts, nor what goes with it.
-_SOURCES = ("dataset", "train_file", "validation_file", "test_file")
-_OF_SOURCE = ("dataset_config", "dataset_revision")
-# Which columns of files are meant: a data set on the Hub names its own.
-_OF_COLUMNS = ("columns", "word_column", "tag_column", "sentence_column")
-# How much of them is scored, which is no matter of how they are read.
-_OF_SCORING = ("max_eval_examples", "eval_batch_size", "bootstrap")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,12 +145,13 @@ class EvaluateConfig(TaskConfig):
     @staticmethod
     def _reading_of(run: TrainConfig, given: Mapping[str, Any]) -> dict[str, Any]:
         """How a run read its data, and where it found them unless these options name others."""
-        names = {field.name for field in dataclasses.fields(TaskConfig)} - {*_OF_SCORING}
-        if not given.keys().isdisjoint(_SOURCES):
-            names -= {*_SOURCES, *_OF_SOURCE}
+        others = Kind.SCORING
+        if not given.keys().isdisjoint(options_of(TaskConfig, Kind.DATA)):
+            others |= Kind.DATA | Kind.DATA_PART
         if "dataset" in given and not Path(given["dataset"]).exists():
-            names -= set(_OF_COLUMNS)
-        return {name: getattr(run, name) for name in names - given.keys()}
+            others |= Kind.COLUMN
+        kinds = kinds_of(TaskConfig)
+        return {name: getattr(run, name) for name in kinds.keys() - given.keys() if not kinds[name] & others}
 
 
 @dataclass(frozen=True, kw_only=True)
