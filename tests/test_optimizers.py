@@ -21,6 +21,11 @@ SCHEDULES = {
 """The formulas of `get_*_schedule_with_warmup` in transformers."""
 
 
+def test_a_number_of_warmup_steps_is_taken_as_it_is():
+    rate = make_optimizer(learning_rate=1.0, num_steps=10, num_warmup_steps=4)._learning_rate
+    assert rate(tf.range(10)).numpy() == pytest.approx([SCHEDULES["linear"](step, 4, 10) for step in range(10)])
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("warmup_ratio", [0.0, 0.1, 0.33, 1.0])
 @pytest.mark.parametrize("num_steps", [1, 2, 7, 30, 1000])

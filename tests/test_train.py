@@ -24,8 +24,8 @@ from tf_ner import (
     make_dataset,
     train,
 )
-from tf_ner.commands import EvaluateConfig
 from tf_ner.errors import DataError, OutputError, TfNerError
+from tf_ner.options.commands import EvaluateConfig
 from tf_ner.training import fit, plan
 from tf_ner.training.evaluate import evaluate
 from tf_ner.training.job import prepare_job
@@ -146,7 +146,8 @@ def test_options_reach_the_training(config, deeper_bert, tmp_path, monkeypatch):
     [optimizer], [step] = seen["make_optimizer"], seen["make_train_step"]
     assert sorted(set(optimizer.pop("rate_shares").values())) == [0.125, 0.25, 0.5, 1.0]
     num_steps = result.metrics["training"]["steps"]
-    assert optimizer == {**chosen, "num_steps": num_steps, "max_grad_norm": None, "scale_loss": False}
+    own = {"num_steps": num_steps, "num_warmup_steps": None, "max_grad_norm": None, "scale_loss": False}
+    assert optimizer == {**chosen, **own}
     assert [step[name] for name in ("max_grad_norm", "piece_size", "seed", "jit_compile")] == [0.7, 4, 9, False]
     trained = " ".join(variable.name for variable in step["variables"])
     assert [part in trained for part in ("embeddings", "layer_._0", "layer_._1", "classifier")] == [0, 0, 1, 1]

@@ -19,6 +19,7 @@ from typing import Annotated, Any, NoReturn, TextIO
 import tyro
 
 from tf_ner.errors import ConfigError, DataError, TfNerError, printable, what_the_system_refused
+from tf_ner.options.aliases import with_own_names
 from tf_ner.options.checks import option_name
 from tf_ner.options.commands import (
     CheckConfig,
@@ -211,20 +212,31 @@ _COMMANDS: dict[type, Callable[[Any], None]] = {
 
 
 def _parse(arguments: Sequence[str]) -> Any:
-    """Reads the command line; a preset and a file of options take the place of the defaults.
+    """Reads the command line.
 
     Raises:
         ConfigError: Together, the options cannot work.
     """
     if arguments[:1] == ["evaluate"]:
-        return _parse_evaluate(arguments)
+        return _parse_evaluate(with_own_names(arguments, types_of(EvaluateConfig)))
+    if arguments[:1] == ["train"]:
+        return _parse_train(with_own_names(arguments, types_of(TrainConfig)))
+    return _parse_over(arguments)
+
+
+def _parse_train(arguments: Sequence[str]) -> Any:
+    """Reads the command line; a preset and a file of options take the place of the defaults.
+
+    Raises:
+        ConfigError: Together, the options cannot work.
+    """
     known = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     known.add_argument("--demo", action="store_true")
     known.add_argument("--config", type=Path, nargs="?")
     found = None
     # What is wrong with them is said by the parser of all options.
     with contextlib.suppress(argparse.ArgumentError):
-        found, _ = known.parse_known_args(arguments) if arguments[:1] == ["train"] else (None, None)
+        found, _ = known.parse_known_args(arguments)
     if found is None:
         return _parse_over(arguments)
     command = TrainCommand.unchecked(found.config, demo=found.demo)

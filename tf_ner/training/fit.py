@@ -8,7 +8,7 @@ import tensorflow as tf
 import tf_keras as keras
 from transformers import TFPreTrainedModel
 
-from tf_ner.config import TrainConfig
+from tf_ner.options.train import TrainConfig
 from tf_ner.pipeline.replicas import ReplicaBatches
 from tf_ner.pipeline.sampling import padding_ratio, share_out, split_batches
 from tf_ner.training.checkpoints import restore
@@ -113,6 +113,7 @@ def _make_step(
         num_steps=len(plan.batches),
         schedule=config.schedule,
         warmup_ratio=config.warmup_ratio,
+        num_warmup_steps=config.warmup_steps,
         weight_decay=config.weight_decay,
         max_grad_norm=None,
         rate_shares=recipe.rate_shares,

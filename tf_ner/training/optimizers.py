@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras as keras
 
-from tf_ner.config import ScheduleName
+from tf_ner.options.train import ScheduleName
 from tf_ner.training.schedules import WarmupSchedule
 
 _NOT_DECAYED = ["bias", "LayerNorm", "layer_norm", "layernorm", "gamma", "beta"]
@@ -19,6 +19,7 @@ def make_optimizer(
     num_steps: int,
     schedule: ScheduleName = "linear",
     warmup_ratio: float = 0.0,
+    num_warmup_steps: int | None = None,
     weight_decay: float = 0.01,
     max_grad_norm: float | None = 1.0,
     rate_shares: Mapping[str, float] | None = None,
@@ -31,6 +32,7 @@ def make_optimizer(
         num_steps: How many steps are taken in all.
         schedule: How the learning rate falls: `linear`, `cosine`, or not at all (`constant`).
         warmup_ratio: Share of the steps over which it rises from 0, before it falls.
+        num_warmup_steps: How many steps it rises; that share of them if not given.
         weight_decay: Decoupled; biases and layer norms are left out.
         max_grad_norm: Longest gradient, over all weights; None for any length.
         rate_shares: For names of variables the share of the learning rate that they have, if not the whole; see
@@ -39,8 +41,9 @@ def make_optimizer(
 
     Source: Loshchilov and Hutter 2019; Devlin et al. 2019, appendix A.2.
     """
-    # Rounded as transformers' Trainer does.
-    num_warmup_steps = math.ceil(warmup_ratio * num_steps)
+    if num_warmup_steps is None:
+        # Rounded as transformers' Trainer does.
+        num_warmup_steps = math.ceil(warmup_ratio * num_steps)
     rate = WarmupSchedule(learning_rate, name=schedule, num_steps=num_steps, num_warmup_steps=num_warmup_steps)
     optimizer = AdamW(
         rate, weight_decay=weight_decay, epsilon=1e-8, global_clipnorm=max_grad_norm, rate_shares=rate_shares
