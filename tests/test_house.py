@@ -17,7 +17,7 @@ from tf_ner.tasks import task_class
 from tf_ner.tasks.task import Task
 
 PACKAGE = Path(tf_ner.__file__).parent
-EVERYBODY = {"tf_ner.errors", "tf_ner.files", "tf_ner.streams"}
+EVERYBODY = {"tf_ner.errors", "tf_ner.files", "tf_ner.hub_client", "tf_ner.streams"}
 MAY_IMPORT = {
     "options": set(),
     "corpus": set(),

@@ -218,9 +218,15 @@ def test_what_the_hub_does_not_have_or_give_is_one_line(run, tmp_path):
     assert "hf_ada" not in done.stdout + done.stderr
 
 
-@pytest.mark.slow
-def test_without_a_network_it_is_one_line(hub, run):
+@pytest.mark.parametrize(
+    ("options", "advised"),
+    [("--dataset conll2003", "--dataset sample --model minilm"), ("--dataset sample", "--model minilm")],
+)
+def test_without_a_network_it_is_one_line(hub, run, options, advised):
     hub.close()
-    done = train(run, "--dataset", "conll2003", "--model", "bert-base-cased")
-    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
-    assert done.stderr.splitlines()[-1].startswith("error: Received ")
+    done = train(run, *options.split(), "--model", "bert-base-cased")
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("error: Cannot reach the Hub for")
+    assert f"`{advised}` needs neither" in last
+    assert "etry" not in done.stderr

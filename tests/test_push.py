@@ -15,11 +15,19 @@ from transformers.keras_callbacks import PushToHubCallback as TransformersPushTo
 from tests import processes
 from tests.hub import Hub
 from tests.hub.client import online
-from tf_ner import PushToHubCallback, TokenClassificationLoss, TrainConfig, load_untrained, make_dataset, train
+from tf_ner import (
+    PushToHubCallback,
+    TokenClassificationLoss,
+    TrainConfig,
+    hub_client,
+    load_untrained,
+    make_dataset,
+    train,
+)
 from tf_ner.cli import main
 from tf_ner.errors import ConfigError, HubError
 from tf_ner.files import write_text
-from tf_ner.hub import background, patience, upload
+from tf_ner.hub import background, upload
 from tf_ner.hub import card as card_module
 from tf_ner.hub.background import BackgroundUploader
 from tf_ner.hub.card_merge import is_as_sealed, sealed
@@ -38,7 +46,7 @@ def hub(monkeypatch):
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", False)
         monkeypatch.setattr(upload, "_FIRST_WAIT", 0.01)
-        monkeypatch.setattr(patience, "_FIRST_WAIT", 0.01)
+        monkeypatch.setattr(hub_client, "_FIRST_WAIT", 0.01)
         yield hub
 
 

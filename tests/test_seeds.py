@@ -9,9 +9,9 @@ import pytest
 from huggingface_hub import HfApi, constants
 
 from tests.test_cli import fails
-from tf_ner import TrainConfig, cli, train
+from tf_ner import TrainConfig, cli, hub_client, train
 from tf_ner.errors import ConfigError, OutputError
-from tf_ner.hub import patience, upload
+from tf_ner.hub import upload
 from tf_ner.options.commands import TrainCommand
 from tf_ner.terminal import print_spread
 from tf_ner.training.seeds import _spread, train_seeds
@@ -98,7 +98,7 @@ def test_each_seed_has_a_repository_and_what_did_not_arrive_goes_when_the_comman
     monkeypatch.setenv("HF_TOKEN", "hf_bruno")
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", False)
     monkeypatch.setattr(upload, "_FIRST_WAIT", 0.01)
-    monkeypatch.setattr(patience, "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(hub_client, "_FIRST_WAIT", 0.01)
     pushed = replace(config, output_dir=tmp_path / "towns", epochs=1, push_to_hub=True)
     hub.faults.fail(status=500, path="towns-seed-1/commit/")
     train_seeds(pushed, (1, 2), verbose=0)

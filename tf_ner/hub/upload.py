@@ -18,7 +18,7 @@ from huggingface_hub.errors import HFValidationError, LocalTokenNotFoundError, R
 from tf_ner.errors import HubError
 from tf_ner.hub.card import name_in_card
 from tf_ner.hub.changes import CARD, LAST_CHECKPOINT, Changes, find_changes, list_files, note_changes
-from tf_ner.hub.patience import PASSING_STATUSES, make_client_patient, without_queries
+from tf_ner.hub_client import PASSING_STATUSES, make_client_patient, without_queries
 from tf_ner.options.commands import PushConfig
 from tf_ner.options.train import RUN_CONFIG, TrainConfig
 

@@ -11,6 +11,7 @@ from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrained
 from transformers.utils import logging as transformers_logging
 
 from tf_ner.errors import ConfigError, ModelError, TfNerError, why_not_kept
+from tf_ner.hub_client import make_client_patient, was_unreachable
 from tf_ner.tasks.model_folder import Part, faults_of
 
 # Encoders that come as Python packages: package and folder.
@@ -189,6 +190,7 @@ def model_errors(model: str, part: Part) -> Iterator[None]:
         ModelError: It cannot be loaded.
         OSError: There were too many open files.
     """
+    make_client_patient()
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     try:
@@ -217,6 +219,11 @@ def _why_not_loaded(model: str, part: Part, error: Exception) -> str:
             f"Received model {model!r}, which cannot be loaded ({part}: {reason}); expected a folder with config.json, "
             "model.safetensors and the files of the tokenizer. Copy or save the model and its tokenizer there again, "
             "or name another one."
+        )
+    if was_unreachable(error):
+        return (
+            f"Cannot reach the Hub for model {model!r}, and there is no folder of that name. Check the path and the "
+            "network; `--model minilm` needs neither."
         )
     if not_kept is not None:
         return f"Received model {model!r} {not_kept} or HF_HUB_CACHE."

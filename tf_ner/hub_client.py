@@ -1,11 +1,13 @@
-"""The Hub's client on bad lines: each request is tried again, and none waits for ever."""
+"""The Hub's client on bad lines: each request is tried again, none waits for ever, and without a network none waits."""
 
 import logging
 import re
 
 import requests
-from huggingface_hub import configure_http_backend
+from huggingface_hub import configure_http_backend, constants
+from huggingface_hub.errors import OfflineModeIsEnabled
 from urllib3 import Retry
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
 
 _CONNECT, _SILENCE = 10.0, 60.0
 """In seconds: how long to wait for a line, and on it for the next byte."""
@@ -20,13 +22,31 @@ _LOGGERS = ("huggingface_hub.utils._http", "urllib3.connectionpool", "urllib3.ut
 """What the client and what is below it say of addresses."""
 
 
+class UnreachableError(OfflineModeIsEnabled):
+    """There is no way to the Hub.
+
+    The client and `datasets` take what they have kept then, or give up. Any other error of a connection they try six
+    times over, for 23 seconds a file.
+    """
+
+
+def was_unreachable(error: BaseException | None) -> bool:
+    """Whether an error, or what it came from, is that there is no way to the Hub."""
+    while error is not None:
+        if isinstance(error, UnreachableError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def make_client_patient() -> None:
     """Sets how the client of this process makes its requests, from now on and in all threads.
 
     By itself it gives up a push at the first fault, although a push takes many requests; it sends large files without
     a time limit, so that it hangs on a line that is dead; and it logs addresses whose query is a right to write there.
     """
-    configure_http_backend(_make_session)
+    if not constants.HF_HUB_OFFLINE:
+        configure_http_backend(_make_session)
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_log_without_queries)
 
@@ -37,8 +57,9 @@ def without_queries(text: str) -> str:
 
 
 def _log_without_queries(record: logging.LogRecord) -> bool:
+    """Of a connection that is tried again nothing is said: the error says it in the end, if it comes to that."""
     record.msg, record.args = without_queries(record.getMessage()), None
-    return True
+    return not record.msg.startswith("Retrying (")
 
 
 def _make_session() -> requests.Session:
@@ -55,7 +76,14 @@ class _Patience(requests.adapters.HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *arguments: object, **options: object) -> requests.Response:
         if options.get("timeout") is None:
             options["timeout"] = (_CONNECT, _SILENCE)
-        return super().send(request, *arguments, **options)  # type: ignore[arg-type]
+        try:
+            return super().send(request, *arguments, **options)  # type: ignore[arg-type]
+        except requests.ConnectionError as error:
+            [tried] = error.args or [None]
+            reason = getattr(tried, "reason", None)
+            if isinstance(reason, NewConnectionError | ConnectTimeoutError | ProxyError):
+                raise UnreachableError(f"no connection to {constants.ENDPOINT}") from error
+            raise
 
 
 def _make_retries() -> Retry:
