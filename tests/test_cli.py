@@ -275,7 +275,8 @@ cli.main(["predict", "anything"])
 """
     done = processes.run([sys.executable, "-c", code], text=True)
     assert done.returncode == 128 + signal.SIGINT
-    assert done.stderr.startswith("error: Received SIGINT; expected no end yet.")
+    assert done.stderr.startswith("error: Interrupted.")
+    assert "--resume" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

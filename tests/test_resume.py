@@ -499,7 +499,7 @@ def test_a_signal_saves_and_ends(config, whole_run, signals, tmp_path, number, s
     with pytest.raises(TrainingInterruptedError) as raised:
         train(config, callbacks=[Raise(number, step=step)], verbose=0)
     assert raised.value.exit_code == exit_code
-    assert f"Received {number.name} at step {step}" in str(raised.value)
+    assert f"Interrupted by {number.name} after step {step}" in str(raised.value)
     assert [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)] == before
     assert newest_checkpoint(tmp_path / "run")[1].step == step
     if config.loop == "fit":
@@ -566,7 +566,7 @@ def test_from_the_shell(config, whole_run, tmp_path, capsys):
     process.terminate()
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert errors.splitlines()[-1].startswith("error: Received SIGTERM at step")
+    assert errors.splitlines()[-1].startswith("error: Interrupted by SIGTERM after step")
     cli.main(["train", *options, "--resume"])
     assert "Saved in" in capsys.readouterr().out
     assert_same(tmp_path / "run", whole_run)

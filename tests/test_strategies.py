@@ -223,7 +223,7 @@ def test_a_signal_to_one_machine_ends_all_with_the_state_saved(config, tmp_path,
     workers[index].terminate()
     assert [worker.wait(timeout=60) for worker in workers] == [143, 143], [log.read_text() for log in logs]
     for log in logs:
-        assert re.search(r"error: Received SIGTERM at step \d+; .*--resume", log.read_text())
+        assert re.search(r"error: Interrupted by SIGTERM after step \d+; .*--resume", log.read_text())
     _, state = newest_checkpoint(tmp_path / "run")
     assert state.step == len((tmp_path / "run" / "losses.csv").read_text().splitlines()) - 1
     assert 0 < state.step < 200

@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(str(error), exit_code=error.exit_code)
     except KeyboardInterrupt:
         _fail(
-            "Received SIGINT; expected no end yet. Give the same command again; a run goes on with --resume.",
+            "Interrupted. Run the command again; add --resume to go on with a training.",
             exit_code=128 + signal.SIGINT,
         )
     except BrokenPipeError:

@@ -200,8 +200,8 @@ def push_run(config: PushConfig) -> str:
         return push_folder(config.run, target, message="The run as it stands")
     except OSError as fault:
         raise HubError(
-            f"Received no answer from the Hub for {target.repo_id} that lasts ({reason(fault, target)}); expected a "
-            "line that holds. What arrived will not be sent again: repeat the command later."
+            f"The connection to the Hub broke again and again ({reason(fault, target)}), and {target.repo_id} is not "
+            "complete. Run the command again later; what has arrived is not sent again."
         ) from None
 
 
@@ -245,8 +245,8 @@ def download_checkpoint(repo_id: str) -> Path:
             fetched = Path(api.snapshot_download(name, revision=commit, allow_patterns=f"{LAST_CHECKPOINT}/*"))
     except OSError as fault:
         raise HubError(
-            f"Received no answer from the Hub for {repo_id} ({reason(fault, target)}); expected a line that holds. "
-            "Repeat the command later."
+            f"The Hub does not answer for {repo_id} ({reason(fault, target)}). Check the connection and run the "
+            "command again."
         ) from None
     if not (fetched / LAST_CHECKPOINT).is_dir():
         raise HubError(
@@ -286,8 +286,8 @@ def reason(fault: BaseException, target: HubTarget) -> str:
 def _connect(target: HubTarget) -> HfApi:
     if constants.HF_HUB_OFFLINE:
         raise HubError(
-            f"Received HF_HUB_OFFLINE and {target.repo_id} to reach; expected a line to the Hub. Unset HF_HUB_OFFLINE; "
-            "what is to be pushed can also go later, with `tf-ner push FOLDER`."
+            f"HF_HUB_OFFLINE is set, so {target.repo_id} cannot be reached. Unset it, or push a finished run later "
+            "with `tf-ner push FOLDER`."
         )
     token = target.token or get_token() or ""
     if not (token.isascii() and token.isprintable()) or " " in token:
@@ -336,8 +336,8 @@ def _refusals_named(target: HubTarget) -> Iterator[None]:
         ) from None
     except LocalTokenNotFoundError:
         raise HubError(
-            f"Received no token for {target.repo_id}; expected somebody who is logged in. Log in with "
-            "`huggingface-cli login` (or set HF_TOKEN)."
+            f"Not logged in to the Hub, as {target.repo_id} requires. Log in with `huggingface-cli login`, or set "
+            "HF_TOKEN."
         ) from None
     except ValueError as error:
         if isinstance(error, OSError) and getattr(error, "response", None) is None:
