@@ -24,7 +24,7 @@ from tf_ner import (
     make_train_step,
     save_model,
 )
-from tf_ner.training.checkpoints import BEST, CheckpointWriter, TrainingState
+from tf_ner.training.checkpoints.checkpoints import BEST, CheckpointWriter, TrainingState
 
 MODEL = sys.argv[1] if len(sys.argv) > 1 else "minilm"
 NUM_CHECKPOINTS = int(sys.argv[2]) if len(sys.argv) > 2 else 10

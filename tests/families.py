@@ -9,7 +9,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from transformers import PreTrainedTokenizerFast
 
 from tests.conftest import SENTENCES
-from tf_ner.hub.weights import save_model
+from tf_ner.models.weights import save_model
 from tf_ner.tasks.tokenizers import load_tokenizer
 
 LIMIT = 64

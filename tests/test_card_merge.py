@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from tf_ner.hub.card_merge import is_as_sealed, merge_cards, sealed
+from tf_ner.card.merge import is_as_sealed, merge_cards, sealed
 
 OURS = sealed("---\nlanguage:\n- 'no'\nlicense: apache-2.0\ntags:\n- tf_ner\n---\n\n# Towns\n\nF1 0.9.\n")
 NEXT = sealed("---\nlanguage:\n- 'no'\nlicense: apache-2.0\ntags:\n- tf_ner\n- more\n---\n\n# Towns\n\nF1 0.95.\n")

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tf_ner.corpus.check_data import check_data
-from tf_ner.corpus.checks import check_corpus
+from tf_ner.corpus.checks.check_data import check_data
+from tf_ner.corpus.checks.sentences import check_corpus
+from tf_ner.corpus.loading.splits import Split
 from tf_ner.corpus.sentences import Sentence
-from tf_ner.corpus.splits import Split
 from tf_ner.options.commands import CheckConfig
 
 ENOUGH = "".join(f"{label}{number} B-{label}\n\n" for label in ("PER", "LOC") for number in range(10))
@@ -301,7 +301,7 @@ def test_no_model_library_is_needed():
     code = """
 import sys
 from tf_ner.options.commands import CheckConfig
-from tf_ner.corpus.check_data import check_data
+from tf_ner.corpus.checks.check_data import check_data
 assert check_data(CheckConfig(dataset="sample")).report.splits["train"].sentences == 643
 assert not {"tensorflow", "tf_keras", "transformers", "datasets", "numpy"} & sys.modules.keys()
 """

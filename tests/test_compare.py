@@ -6,7 +6,7 @@ import pytest
 
 from tf_ner import CompareConfig, compare, score_entities
 from tf_ner.cli import main
-from tf_ner.corpus.conll import write_conll
+from tf_ner.corpus.formats.conll import write_conll
 from tf_ner.errors import DataError
 from tf_ner.options.train import PREDICTIONS
 

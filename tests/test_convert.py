@@ -10,8 +10,8 @@ from tests.test_cli import fails
 from tf_ner.cli import main
 from tf_ner.corpus.convert import convert
 from tf_ner.corpus.formats import FORMATS, read_corpus_file
+from tf_ner.corpus.loading.splits import SAMPLE_DIR, find_split_files
 from tf_ner.corpus.sentences import Layout
-from tf_ner.corpus.splits import SAMPLE_DIR, find_split_files
 from tf_ner.errors import ConfigError, DataError, OutputError
 from tf_ner.options.commands import ConvertConfig
 

@@ -17,9 +17,9 @@ from tokenizers import normalizers
 from tests.conftest import VALIDATION, conll
 from tests.test_card import codes, sentences, table_with
 from tf_ner import TrainConfig, cli, load_corpus, train
-from tf_ner.hub.card_facts import Origin
+from tf_ner.card.describe import describe_run, shell_command
+from tf_ner.card.facts import Origin
 from tf_ner.options.commands import TrainCommand
-from tf_ner.training.describe import describe_run, shell_command
 
 TRAINING = {"best_epoch": 1, "best_step": 10}
 

@@ -2,11 +2,11 @@ import io
 
 import pytest
 
-from tf_ner.corpus.conll import read_conll, write_conll
 from tf_ner.corpus.findings import Finding
 from tf_ner.corpus.formats import read_corpus_file
+from tf_ner.corpus.formats.conll import read_conll, write_conll
+from tf_ner.corpus.loading.sources import load_corpus
 from tf_ner.corpus.sentences import Layout
-from tf_ner.corpus.sources import load_corpus
 from tf_ner.errors import DataError
 
 CASES = {

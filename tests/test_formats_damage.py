@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import examples
 from tests.damage import at_most, damage_and_check
-from tf_ner.corpus.check_data import check_data
+from tf_ner.corpus.checks.check_data import check_data
 from tf_ner.corpus.findings import Finding
 from tf_ner.corpus.formats import FORMATS, read_corpus_file
 from tf_ner.corpus.sentences import Layout, Sentence

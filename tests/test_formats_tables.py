@@ -7,8 +7,8 @@ from datasets import ClassLabel, Dataset, Features, List, Value
 
 from tf_ner.corpus.findings import Finding
 from tf_ner.corpus.formats import read_corpus_file
+from tf_ner.corpus.formats.tables import parse_list
 from tf_ner.corpus.sentences import Layout
-from tf_ner.corpus.tables import parse_list
 from tf_ner.errors import DataError
 
 

@@ -9,7 +9,7 @@ from transformers import AutoTokenizer, BertConfig, TFBertModel
 
 from tests.hub import Hub
 from tf_ner import TrainConfig, load_corpus, load_untrained
-from tf_ner.hub.weights import save_model
+from tf_ner.models.weights import save_model
 
 ROOT = Path(__file__).parents[1]
 NAMES = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC", "B-MISC", "I-MISC"]

@@ -13,8 +13,8 @@ from tests.families import CONFIGS, make_encoder
 from tests.test_text_runs import ROWS, write_tsv
 from tf_ner import TrainConfig, load_tokenizer, load_trained, load_untrained, train
 from tf_ner.hub.upload import HubTarget, push_folder
-from tf_ner.hub.weights import save_model
-from tf_ner.training.models import name_inputs
+from tf_ner.models.loading import name_inputs
+from tf_ner.models.weights import save_model
 
 PYTHONS = [python for python in os.environ.get("TF_NER_INTEROP_PYTHONS", "").split(os.pathsep) if python]
 TEXTS = ["Ada Lovelace lived in London.", "Acme Tools opened a shop in Lagos.", "Nobody came."]

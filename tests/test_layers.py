@@ -8,7 +8,7 @@ from transformers import AlbertConfig, DebertaV2Config, DistilBertConfig
 
 from tf_ner import load_untrained, make_optimizer
 from tf_ner.errors import ConfigError
-from tf_ner.training.layers import layer_numbers, rate_shares
+from tf_ner.models.layers import layer_numbers, rate_shares
 
 SIZES = {
     "vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 8,

@@ -4,7 +4,7 @@ import pytest
 
 from tests.conftest import SENTENCES, conll
 from tf_ner import EvaluateConfig, Predictor, TrainConfig, evaluate, train
-from tf_ner.corpus.conll import read_conll
+from tf_ner.corpus.formats.conll import read_conll
 from tf_ner.corpus.sentences import Layout
 
 # One of 150 words is trained on and scored whole in test_train.py.

@@ -10,7 +10,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from tf_ner import TokenClassificationLoss, TrainConfig
 from tf_ner.errors import ConfigError
-from tf_ner.training.class_weights import balanced_weights, class_weights, named_weights
+from tf_ner.learning.class_weights import balanced_weights, class_weights, named_weights
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 

@@ -12,7 +12,7 @@ from tests.conftest import SENTENCES, conll
 from tf_ner import load_tokenizer, load_trained, load_untrained
 from tf_ner.cli import main
 from tf_ner.errors import ModelError
-from tf_ner.hub.weights import save_model
+from tf_ner.models.weights import save_model
 from tf_ner.tasks.tokenizers import encoder_limit
 
 TAGS = ("O", "B-LOC", "I-LOC", "B-PER")

@@ -20,8 +20,8 @@ from tf_ner import (
     train,
     training_steps,
 )
+from tf_ner.batches.sampling import training_batches
 from tf_ner.errors import ConfigError, DataError
-from tf_ner.pipeline.sampling import training_batches
 from tf_ner.training.plan import Plan, hint_of_few_steps
 
 BATCH_SIZE = 4

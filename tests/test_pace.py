@@ -13,11 +13,11 @@ from safetensors.numpy import load_file
 from tests.conftest import SENTENCES, conll
 from tf_ner import TokenClassificationLoss, TrainConfig, load_trained, load_untrained, train
 from tf_ner.errors import ConfigError
+from tf_ner.learning.best import BestScore
+from tf_ner.learning.class_weights import named_weights
+from tf_ner.learning.recipe import make_recipe
 from tf_ner.options.commands import EvaluateConfig
-from tf_ner.training.best import BestScore
-from tf_ner.training.class_weights import named_weights
 from tf_ner.training.evaluate import evaluate
-from tf_ner.training.recipe import make_recipe
 
 LOOPS = ["fit", "custom"]
 

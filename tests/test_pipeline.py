@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tf_ner import make_dataset, num_batches
-from tf_ner.pipeline.sampling import evaluation_batches, padding_ratio, training_batches
-from tf_ner.pipeline.to_tf import batches_to_tf
+from tf_ner.batches.sampling import evaluation_batches, padding_ratio, training_batches
+from tf_ner.batches.to_tf import batches_to_tf
 
 LENGTHS = st.lists(st.integers(2, 60), min_size=1, max_size=200).map(np.array)
 

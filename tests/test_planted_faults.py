@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from tf_ner.corpus.check_data import check_data
+from tf_ner.corpus.checks.check_data import check_data
 from tf_ner.options.commands import CheckConfig
 
 FILES = {"train": "wnut17train.conll", "validation": "emerging.dev.conll", "test": "emerging.test.annotated"}

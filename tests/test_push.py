@@ -24,13 +24,13 @@ from tf_ner import (
     make_dataset,
     train,
 )
+from tf_ner.card import card as card_module
+from tf_ner.card.merge import is_as_sealed, sealed
 from tf_ner.cli import main
 from tf_ner.errors import ConfigError, HubError
 from tf_ner.files import write_text
 from tf_ner.hub import background, upload
-from tf_ner.hub import card as card_module
 from tf_ner.hub.background import BackgroundUploader
-from tf_ner.hub.card_merge import is_as_sealed, sealed
 from tf_ner.hub.changes import list_files
 from tf_ner.hub.pushed import forget_pushed
 from tf_ner.hub.upload import HubTarget, push_folder
@@ -736,7 +736,7 @@ def test_a_token_that_is_none_is_told_and_not_shown(hub, folder, token):
     ],
 )
 def test_addresses_are_shown_without_their_queries(text, shown):
-    assert patience.without_queries(text) == shown
+    assert hub_client.without_queries(text) == shown
 
 
 @pytest.mark.parametrize("card", [b"\xff", None])

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tf_ner.corpus.check_data import check_data
-from tf_ner.corpus.repair import write_repaired
+from tf_ner.corpus.checks.check_data import check_data
+from tf_ner.corpus.checks.repair import write_repaired
+from tf_ner.corpus.loading.splits import Split
 from tf_ner.corpus.sentences import Layout
-from tf_ner.corpus.splits import Split
 from tf_ner.errors import DataError, OutputError
 from tf_ner.options.commands import CheckConfig
 
@@ -87,7 +87,7 @@ def test_prefixes_without_a_label_stay_without(tmp_path):
 
 
 def test_conllu_keeps_its_other_columns(tmp_path):
-    pytest.importorskip("tf_ner.corpus.conllu")
+    pytest.importorskip("tf_ner.corpus.formats.conllu")
     row = "1\tRo\u00adme\tRo\u00adme\tPROPN\t_\t_\t0\troot\t_\t_\n"
     path = tmp_path / "train.conllu"
     path.write_text(f"# text = Ro\u00adme\n{row}\n", encoding="utf-8")
@@ -117,7 +117,7 @@ def test_what_cannot_be_repaired_is_refused(tmp_path):
 
 
 def test_other_formats_are_to_be_converted_first(tmp_path):
-    pytest.importorskip("tf_ner.corpus.json_lines")
+    pytest.importorskip("tf_ner.corpus.formats.json_lines")
     path = tmp_path / "train.jsonl"
     path.write_text('{"words": ["a\\u00ad"], "tags": ["O"]}\n')
     with pytest.raises(DataError, match=r"train.jsonl to repair; expected columns .* `tf-ner convert`"):

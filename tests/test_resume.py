@@ -23,9 +23,9 @@ from tests import processes
 from tests.conftest import IS_RELEASE
 from tf_ner import TrainConfig, cli, load_trained, train
 from tf_ner.errors import ConfigError, ModelError, OutputError, TrainingError, TrainingInterruptedError
-from tf_ner.training import checkpoints
-from tf_ner.training.checkpoints import TrainingState, newest_checkpoint
-from tf_ner.training.resume import ResumePoint, find_resume_point, with_pinned_revisions
+from tf_ner.training.checkpoints import checkpoints
+from tf_ner.training.checkpoints.checkpoints import TrainingState, newest_checkpoint
+from tf_ner.training.checkpoints.resume import ResumePoint, find_resume_point, with_pinned_revisions
 
 ROOT = Path(__file__).parents[1]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tf_ner import load_corpus
-from tf_ner.corpus.conll import read_conll
+from tf_ner.corpus.formats.conll import read_conll
+from tf_ner.corpus.loading.splits import SAMPLE_DIR
 from tf_ner.corpus.sentences import Layout
-from tf_ner.corpus.splits import SAMPLE_DIR
 from tf_ner.corpus.tags import tags_to_spans
 
 SIZES = {"train": 600, "validation": 150, "test": 150}

@@ -13,7 +13,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from tf_ner import cli, load_texts
-from tf_ner.corpus.splits import SAMPLE_DIR
+from tf_ner.corpus.loading.splits import SAMPLE_DIR
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tf_ner.pipeline import sampling
+from tf_ner.batches import sampling
 
 
 def rows(batches):

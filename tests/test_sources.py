@@ -2,10 +2,10 @@ import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, LargeList, List, Value
 
 from tf_ner.corpus.findings import raise_error
-from tf_ner.corpus.hub_sets import read_hub_splits, with_usual_names, words_and_tags
+from tf_ner.corpus.loading.hub_sets import read_hub_splits, with_usual_names, words_and_tags
+from tf_ner.corpus.loading.sources import load_corpus
+from tf_ner.corpus.loading.splits import find_split_files
 from tf_ner.corpus.sentences import Layout
-from tf_ner.corpus.sources import load_corpus
-from tf_ner.corpus.splits import find_split_files
 from tf_ner.errors import DataError
 
 

@@ -33,11 +33,11 @@ from tf_ner import (
     train,
 )
 from tf_ner.errors import ConfigError, ModelError
-from tf_ner.hub.weights import load_optimizer, optimizer_values, write_tensors
+from tf_ner.models.dropout import dropping_by, make_dropout_repeatable, seed_of_step
+from tf_ner.models.loading import outputs_in_float32
+from tf_ner.models.weights import load_optimizer, optimizer_values, write_tensors
 from tf_ner.options.commands import EvaluateConfig
-from tf_ner.training.checkpoints import newest_checkpoint
-from tf_ner.training.dropout import dropping_by, make_dropout_repeatable, seed_of_step
-from tf_ner.training.models import outputs_in_float32
+from tf_ner.training.checkpoints.checkpoints import newest_checkpoint
 from tf_ner.training.strategies import computing_in
 
 pytestmark = pytest.mark.usefixtures("graphs")

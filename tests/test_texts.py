@@ -10,9 +10,9 @@ import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
 from tf_ner import load_texts
-from tf_ner.corpus.text_labels import read_labels
-from tf_ner.corpus.text_sets import choose_texts
-from tf_ner.corpus.texts import LabelledText, TextLayout, read_texts
+from tf_ner.corpus.texts.files import LabelledText, TextLayout, read_texts
+from tf_ner.corpus.texts.labels import read_labels
+from tf_ner.corpus.texts.loading import choose_texts
 from tf_ner.errors import DataError
 
 MRPC = {"text_columns": ("#1 String", "#2 String"), "label_column": "Quality"}

@@ -9,8 +9,8 @@ import pytest
 
 from tests.conftest import examples
 from tests.damage import damage_and_check
-from tf_ner.corpus.text_labels import read_labels
-from tf_ner.corpus.texts import TextLayout, read_texts
+from tf_ner.corpus.texts.files import TextLayout, read_texts
+from tf_ner.corpus.texts.labels import read_labels
 from tf_ner.errors import DataError
 
 PAIRS = [(f'Ada "{number}" é 🦜', "x;y", [0.5, 1, 2.25][number % 3]) for number in range(6)]

@@ -7,9 +7,9 @@ from tokenizers import normalizers
 from transformers import BertTokenizer
 
 from tests import processes
-from tf_ner.corpus.check_data import check_data
+from tf_ner.corpus.checks.check_data import check_data
+from tf_ner.corpus.loading.splits import Split
 from tf_ner.corpus.sentences import Sentence
-from tf_ner.corpus.splits import Split
 from tf_ner.errors import ModelError
 from tf_ner.options.commands import CheckConfig
 from tf_ner.tasks.tokenizer_checks import check_tokenizer, check_with_model, read_words, tokenizer_warning

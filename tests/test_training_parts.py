@@ -24,7 +24,7 @@ from tf_ner import (
     make_optimizer,
 )
 from tf_ner.errors import ConfigError, ModelError
-from tf_ner.hub.weights import TOKENIZER_FILES, Copies, load_weights, pytorch_weights, save_model, save_weights
+from tf_ner.models.weights import TOKENIZER_FILES, Copies, load_weights, pytorch_weights, save_model, save_weights
 from tf_ner.tasks.tokenizers import window_length
 from tf_ner.training.callbacks import HistoryWriter, read_history
 
@@ -294,7 +294,7 @@ import resource, signal
 from pathlib import Path
 from tf_ner import load_untrained
 from tf_ner.errors import OutputError
-from tf_ner.hub.weights import save_weights
+from tf_ner.models.weights import save_weights
 model = load_untrained({str(fine_tuned)!r}, tag_names={TAGS!r})
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10000, 10000))

@@ -148,7 +148,7 @@ def _predict(config: PredictConfig) -> None:
 
 
 def _check_data(config: CheckConfig) -> None:
-    from tf_ner.corpus.check_data import check_data
+    from tf_ner.corpus.checks.check_data import check_data
     from tf_ner.terminal import print_changes, print_report
 
     checked = check_data(config)

@@ -12,9 +12,9 @@ from tf_ner.errors import printable
 from tf_ner.evaluation.measures import MEASURES
 
 if TYPE_CHECKING:
-    from tf_ner.corpus.checks import CorpusReport
+    from tf_ner.corpus.checks.repair import Change
+    from tf_ner.corpus.checks.sentences import CorpusReport
     from tf_ner.corpus.findings import Finding
-    from tf_ner.corpus.repair import Change
     from tf_ner.inference.predictor import AnnotatedText
     from tf_ner.tasks.tokenizer_checks import TokenizerSummary
 

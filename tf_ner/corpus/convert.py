@@ -8,10 +8,16 @@ from typing import NamedTuple
 
 from tf_ner.corpus.findings import Finding, raise_errors
 from tf_ner.corpus.formats import EXTENSIONS, FORMATS, format_of_name, what_cannot_be_written
-from tf_ner.corpus.labels import broken_transitions, check_tags, find_scheme, to_training_tags, warn_of_unused_names
+from tf_ner.corpus.loading.labels import (
+    broken_transitions,
+    check_tags,
+    find_scheme,
+    to_training_tags,
+    warn_of_unused_names,
+)
+from tf_ner.corpus.loading.splits import Split, find_corpus_files, read_splits
 from tf_ner.corpus.schemes import UnspeakableEntityError, from_iob2
 from tf_ner.corpus.sentences import Layout, Sentence
-from tf_ner.corpus.splits import Split, find_corpus_files, read_splits
 from tf_ner.corpus.tags import tags_to_spans
 from tf_ner.errors import ConfigError, DataError, OutputError
 from tf_ner.files import folder_filled_whole, replaced_whole, require_file, require_folder_of
@@ -125,7 +131,7 @@ def _read(config: ConvertConfig, *, is_file: bool) -> dict[str, Split]:
     if found is not None:
         splits = read_splits(*found, report=findings.append)
     else:
-        from tf_ner.corpus.hub_sets import read_from_hub
+        from tf_ner.corpus.loading.hub_sets import read_from_hub
 
         splits = read_from_hub(config.source, config, layout, report=findings.append)
     raise_errors(findings)

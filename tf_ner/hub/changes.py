@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 from huggingface_hub import HfApi
 from huggingface_hub.hf_api import RepoSibling
 
+from tf_ner.card.merge import merge_cards
 from tf_ner.errors import ConfigError
-from tf_ner.hub.card_merge import merge_cards
 from tf_ner.hub.pushed import content_ids, note_pushed, read_pushed
-from tf_ner.hub.weights import TOKENIZER_FILES
+from tf_ner.models.weights import TOKENIZER_FILES
 from tf_ner.options.train import RUN_CONFIG, TrainConfig
 
 logger = logging.getLogger(__name__)

@@ -12,13 +12,13 @@ from transformers.keras_callbacks import PushToHubCallback as TransformersPushTo
 from transformers.modelcard import TrainingSummary
 from transformers.trainer_utils import IntervalStrategy
 
+from tf_ner.card.merge import sealed
 from tf_ner.errors import ConfigError, ModelError
 from tf_ner.files import folder_replaced_whole, remove_partial, write_json, write_text
 from tf_ner.hub.background import BackgroundUploader
-from tf_ner.hub.card_merge import sealed
 from tf_ner.hub.changes import LAST_CHECKPOINT
 from tf_ner.hub.upload import HubTarget, open_or_warn
-from tf_ner.hub.weights import (
+from tf_ner.models.weights import (
     MODEL,
     OPTIMIZER,
     load_optimizer,

@@ -15,8 +15,8 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, get_token
 from huggingface_hub.errors import HFValidationError, LocalTokenNotFoundError, RepositoryNotFoundError
 
+from tf_ner.card.card import name_in_card
 from tf_ner.errors import HubError
-from tf_ner.hub.card import name_in_card
 from tf_ner.hub.changes import CARD, LAST_CHECKPOINT, Changes, find_changes, list_files, note_changes
 from tf_ner.hub_client import PASSING_STATUSES, make_client_patient, without_queries
 from tf_ner.options.commands import PushConfig
@@ -76,7 +76,7 @@ def push_folder(
 
     Of what else the repository holds, only files go that an earlier push from this folder put there and that are as
     they were pushed, and the checkpoint of a run that is finished or has a newer one. What people wrote into its card
-    stays: see `tf_ner.hub.card_merge`.
+    stays: see `tf_ner.card.merge`.
 
     Args:
         folder: Its files must not change meanwhile.

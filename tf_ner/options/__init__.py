@@ -1,0 +1,1 @@
+"""Every option once. Knows no other room."""

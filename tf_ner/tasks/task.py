@@ -1,6 +1,5 @@
 """What a task is: all that training, scoring, predicting and the model card ask of it."""
 
-import dataclasses
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,12 +12,10 @@ from datasets import Dataset, DatasetDict
 from numpy.typing import NDArray
 from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
-from tf_ner.errors import ConfigError, DataError, ModelError
+from tf_ner.errors import DataError, ModelError
 from tf_ner.options.commands import EvaluateConfig
-from tf_ner.options.kinds import Kind, kinds_of, options_of
-from tf_ner.options.tasks import TASKS
+from tf_ner.options.kinds import Kind
 from tf_ner.options.train import TaskConfig, TrainConfig
-from tf_ner.tasks import task_class
 
 logger = logging.getLogger(__name__)
 
@@ -277,30 +274,11 @@ class Task(ABC):
     @property
     @abstractmethod
     def words(self) -> Any:
-        """How the card speaks of the task: see `tf_ner.hub.card_facts.TaskWords`."""
+        """How the card speaks of the task: see `tf_ner.card.facts.TaskWords`."""
 
     @abstractmethod
     def examples(self, rows: Dataset) -> list[Example]:
         """What could be shown of a split."""
-
-
-def load_task_corpus(config: TaskConfig) -> DatasetDict:
-    """Loads what the options say for their task.
-
-    Raises:
-        ConfigError: An option is given that another task has.
-        DataError: The data cannot be used.
-    """
-    kinds = kinds_of(type(config))
-    for field in dataclasses.fields(config):
-        owners = [name for name in TASKS if kinds[field.name] & task_class(name).own_options]
-        if field.name in foreign_options(config.task) and getattr(config, field.name) != field.default:
-            option = "--" + field.name.replace("_", "-")
-            raise ConfigError(
-                f"Received {option} with --task {config.task}; expected it with --task {' or '.join(owners)} only. "
-                f"Leave out {option}, or change --task."
-            )
-    return task_class(config.task).load_corpus(config)
 
 
 def warn_of_unknown(counts: Mapping[str, int], *, total: int, what: str) -> None:
@@ -317,8 +295,3 @@ def warn_of_unknown(counts: Mapping[str, int], *, total: int, what: str) -> None
             "%d of %d %s are %s, which the model does not have and never predicts: nothing is learnt from them",
             sum(unknown.values()), total, what, ", ".join(f"{name} ({count})" for name, count in unknown.items()),
         )  # fmt: skip
-
-
-def foreign_options(task: str) -> list[str]:
-    """The options that other tasks have, and this one has not."""
-    return options_of(TrainConfig, (Kind.OF_TAGS | Kind.OF_TEXTS) & ~task_class(task).own_options)

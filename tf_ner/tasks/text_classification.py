@@ -12,8 +12,8 @@ from datasets import ClassLabel, Dataset, DatasetDict
 from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
 from tf_ner.corpus.columns import what_is_no_text
-from tf_ner.corpus.glue import glue_task
-from tf_ner.corpus.text_sets import load_configured_texts
+from tf_ner.corpus.texts.glue import glue_task
+from tf_ner.corpus.texts.loading import load_configured_texts
 from tf_ner.errors import ConfigError, DataError
 from tf_ner.evaluation.intervals import bootstrap_interval
 from tf_ner.evaluation.texts import bootstrap_numbers, score_labels, score_numbers

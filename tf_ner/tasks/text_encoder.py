@@ -9,7 +9,7 @@ from datasets import ClassLabel, Dataset, Features, List, Value
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
-from tf_ner.corpus.text_labels import HIDDEN
+from tf_ner.corpus.texts.labels import HIDDEN
 from tf_ner.errors import ConfigError, DataError, ModelError
 from tf_ner.tasks.task import IGNORED, EncodedRows, warn_of_unknown
 from tf_ner.tasks.tokenizers import require_padding

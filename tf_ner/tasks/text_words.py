@@ -31,7 +31,7 @@ for answer in predictor.classify([{input}]):
 
 @dataclass(frozen=True, kw_only=True)
 class TextWords:
-    """As `tf_ner.hub.card_facts.TaskWords`, for labels and numbers, texts and pairs.
+    """As `tf_ner.card.facts.TaskWords`, for labels and numbers, texts and pairs.
 
     Attributes:
         has_labels: Whether labels are learnt; otherwise numbers.

@@ -46,7 +46,7 @@ for tagged in predictor.tag_words([{text}.split()]):
 
 @dataclass(frozen=True, kw_only=True)
 class TokenWords:
-    """As `tf_ner.hub.card_facts.TaskWords`, for tags that spell entities and for others.
+    """As `tf_ner.card.facts.TaskWords`, for tags that spell entities and for others.
 
     Attributes:
         has_entities: Whether the tags spell entities; otherwise each word has a tag that stands for itself.

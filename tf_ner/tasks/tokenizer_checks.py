@@ -10,7 +10,7 @@ from typing import NamedTuple
 from transformers import PreTrainedTokenizerFast
 
 from tf_ner.corpus.findings import Finding
-from tf_ner.corpus.splits import Split
+from tf_ner.corpus.loading.splits import Split
 from tf_ner.errors import ModelError
 from tf_ner.tasks.tokenizers import encoder_limit, load_tokenizer
 

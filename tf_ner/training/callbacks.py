@@ -18,9 +18,9 @@ from transformers import PreTrainedTokenizerFast
 from tf_ner.errors import ConfigError, DataError
 from tf_ner.files import replaced_whole
 from tf_ner.hub.background import BackgroundUploader
-from tf_ner.hub.weights import save_model
+from tf_ner.learning.best import BestScore
+from tf_ner.models.weights import save_model
 from tf_ner.tasks.task import Task
-from tf_ner.training.best import BestScore
 from tf_ner.training.pace import Logs
 from tf_ner.training.scoring import Scorer, ScoringSteps
 

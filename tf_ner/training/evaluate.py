@@ -5,12 +5,12 @@ from typing import Any
 
 from datasets import DatasetDict
 
-from tf_ner.corpus.splits import evaluation_splits
+from tf_ner.corpus.loading.splits import evaluation_splits
 from tf_ner.errors import DataError
 from tf_ner.files import require_file, write_json
+from tf_ner.models.loading import load_trained
 from tf_ner.options.commands import EvaluateConfig
-from tf_ner.tasks.task import load_task_corpus
-from tf_ner.training.models import load_trained
+from tf_ner.tasks.registry import load_task_corpus
 from tf_ner.training.scoring import Scorer
 
 logger = logging.getLogger(__name__)

@@ -8,15 +8,15 @@ import tensorflow as tf
 import tf_keras as keras
 from transformers import TFPreTrainedModel
 
+from tf_ner.batches.replicas import ReplicaBatches
+from tf_ner.batches.sampling import padding_ratio, share_out, split_batches
+from tf_ner.learning.loop import AnyDataset, TrainStep, compile_step, make_train_step, training_steps
+from tf_ner.learning.optimizers import make_optimizer
+from tf_ner.learning.recipe import Recipe
 from tf_ner.options.train import TrainConfig
-from tf_ner.pipeline.replicas import ReplicaBatches
-from tf_ner.pipeline.sampling import padding_ratio, share_out, split_batches
-from tf_ner.training.checkpoints import restore
+from tf_ner.training.checkpoints.checkpoints import restore
 from tf_ner.training.job import Job
-from tf_ner.training.loop import AnyDataset, TrainStep, compile_step, make_train_step, training_steps
-from tf_ner.training.optimizers import make_optimizer
 from tf_ner.training.plan import Plan
-from tf_ner.training.recipe import Recipe
 from tf_ner.training.watchers import Watchers
 
 

@@ -11,21 +11,21 @@ import tf_keras as keras
 from datasets import DatasetDict
 from transformers import TFPreTrainedModel
 
-from tf_ner.corpus.hub_sets import hub_commit
-from tf_ner.corpus.sources import first_rows
-from tf_ner.corpus.splits import evaluation_splits, validation_split
+from tf_ner.corpus.loading.hub_sets import hub_commit
+from tf_ner.corpus.loading.sources import first_rows
+from tf_ner.corpus.loading.splits import evaluation_splits, validation_split
 from tf_ner.errors import DataError
+from tf_ner.learning.recipe import Recipe, make_recipe
+from tf_ner.models.loading import load_untrained, longest_input, name_inputs, outputs_in_float32
 from tf_ner.options.kinds import Kind, kinds_of
 from tf_ner.options.train import TrainConfig
-from tf_ner.tasks import task_class
-from tf_ner.tasks.task import Task, load_task_corpus
+from tf_ner.tasks.registry import load_task_corpus, task_class
+from tf_ner.tasks.task import Task
 from tf_ner.tasks.tokenizer_checks import tokenizer_warning
 from tf_ner.tasks.tokenizers import load_tokenizer
 from tf_ner.training.callbacks import MetricsCallback
-from tf_ner.training.models import load_untrained, longest_input, name_inputs, outputs_in_float32
+from tf_ner.training.checkpoints.resume import ResumePoint, find_resume_point, with_pinned_revisions
 from tf_ner.training.plan import Plan, hint_of_few_steps, make_plan
-from tf_ner.training.recipe import Recipe, make_recipe
-from tf_ner.training.resume import ResumePoint, find_resume_point, with_pinned_revisions
 from tf_ner.training.scoring import Scorer, ScoringSteps
 from tf_ner.training.strategies import all_processes_have
 

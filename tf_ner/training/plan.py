@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
+from tf_ner.batches.sampling import Batches, training_batches
 from tf_ner.options.train import TrainConfig
-from tf_ner.pipeline.sampling import Batches, training_batches
 from tf_ner.tasks.task import EncodedRows
 
 

@@ -12,24 +12,24 @@ from typing import Any
 import tf_keras as keras
 from datasets import DatasetDict
 
+from tf_ner.card.card import model_card, name_in_card
+from tf_ner.card.describe import describe_run
+from tf_ner.card.merge import sealed
 from tf_ner.errors import HubError, TrainingInterruptedError
 from tf_ner.files import replaced_whole, write_json, write_text
 from tf_ner.hub.background import BackgroundUploader
-from tf_ner.hub.card import model_card, name_in_card
-from tf_ner.hub.card_merge import sealed
 from tf_ner.hub.pushed import forget_pushed
 from tf_ner.hub.upload import HubTarget, open_or_warn
-from tf_ner.hub.weights import MODEL, load_weights
+from tf_ner.models.weights import MODEL, load_weights
 from tf_ner.options.train import METRICS, TrainConfig
 from tf_ner.tasks.task import SplitScores, Task
 from tf_ner.training.callbacks import HistoryWriter, PushRun, SaveBest, read_history
-from tf_ner.training.checkpoints import CheckpointWriter, remove_checkpoints
-from tf_ner.training.describe import describe_run
+from tf_ner.training.checkpoints.checkpoints import CheckpointWriter, remove_checkpoints
+from tf_ner.training.checkpoints.folder import check_folder, locked_folder, prepare_folder, remove_replaced
+from tf_ner.training.checkpoints.interrupts import noticed_interrupts
+from tf_ner.training.checkpoints.resume import finished_metrics
 from tf_ner.training.fit import run_training
-from tf_ner.training.folder import check_folder, locked_folder, prepare_folder, remove_replaced
-from tf_ner.training.interrupts import noticed_interrupts
 from tf_ner.training.job import Job, prepare_job
-from tf_ner.training.resume import finished_metrics
 from tf_ner.training.strategies import check_devices, choose_strategy, computing_in, is_chief, lost_workers_named
 from tf_ner.training.watchers import make_watchers
 

@@ -10,8 +10,8 @@ import tf_keras as keras
 from transformers import PreTrainedTokenizerBase
 
 from tf_ner.errors import TrainingError, TrainingInterruptedError
-from tf_ner.training.checkpoints import CheckpointWriter, TrainingState
-from tf_ner.training.interrupts import Interrupts
+from tf_ner.training.checkpoints.checkpoints import CheckpointWriter, TrainingState
+from tf_ner.training.checkpoints.interrupts import Interrupts
 from tf_ner.training.pace import EverySteps, Logs
 from tf_ner.training.plan import Plan
 

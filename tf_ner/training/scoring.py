@@ -8,11 +8,11 @@ import tensorflow as tf
 from datasets import Dataset, List
 from transformers import TFPreTrainedModel
 
-from tf_ner.pipeline.replicas import ReplicaBatches
-from tf_ner.pipeline.sampling import evaluation_batches, is_filler
+from tf_ner.batches.replicas import ReplicaBatches
+from tf_ner.batches.sampling import evaluation_batches, is_filler
+from tf_ner.learning.losses import make_loss
 from tf_ner.tasks.outputs import logits_of, read_out, without_padding
 from tf_ner.tasks.task import Outputs, SplitScores, Task
-from tf_ner.training.losses import make_loss
 from tf_ner.training.strategies import add_over_processes
 
 

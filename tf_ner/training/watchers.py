@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import tf_keras as keras
 
 from tf_ner.training.callbacks import HistoryWriter, ScoreLines, StopEarly
-from tf_ner.training.checkpoints import CheckpointWriter
-from tf_ner.training.interrupts import Interrupts
+from tf_ner.training.checkpoints.checkpoints import CheckpointWriter
+from tf_ner.training.checkpoints.interrupts import Interrupts
 from tf_ner.training.job import Job
 from tf_ner.training.pace import EverySteps
 from tf_ner.training.safeguards import SaveCheckpoints, StopAtNoNumber

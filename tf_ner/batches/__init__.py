@@ -1,0 +1,1 @@
+"""Which windows form a batch, and how they get to TensorFlow."""

@@ -1,0 +1,133 @@
+"""Batches through `Dataset.to_tf_dataset` and the collators of transformers."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from datasets import Dataset, List
+from transformers import DataCollatorForTokenClassification, DataCollatorWithPadding, PreTrainedTokenizerFast
+
+from tf_ner.batches.sampling import Batches, evaluation_batches, is_filler, rows_behind, training_batches
+from tf_ner.tasks.task import IGNORED
+
+logger = logging.getLogger(__name__)
+
+
+def make_dataset(
+    windows: Dataset,
+    *,
+    tokenizer: PreTrainedTokenizerFast,
+    batch_size: int,
+    epochs: int = 1,
+    shuffle: bool = False,
+    group_by_length: bool = False,
+    seed: int = 42,
+) -> tf.data.Dataset:
+    """Makes padded batches for Keras.
+
+    Args:
+        windows: Rows with the tokenizer's columns and `labels`, as a task's `encode_split` makes them.
+        tokenizer: Pads.
+        batch_size: Rows a batch.
+        epochs: How many epochs follow one another, each in an order of its own; with more than one, pass
+            `steps_per_epoch=num_batches(len(windows), batch_size)` to `fit`. A second pass over them is warned of.
+        shuffle: Random batches for training; otherwise the order of `evaluation_batches`. Keras reads the data set of
+            one epoch in the same order again for each of its own.
+        group_by_length: Random batches of rows of similar length; of no effect without `shuffle`.
+        seed: Seed of the order.
+
+    Returns:
+        Batches of ({`input_ids`: <int64>[batch, subwords], …}, labels <int64>[batch, subwords]), each padded to its
+        longest row, labels with -100; or labels <int64>[batch] or <float32>[batch], where a row has one. Its
+        cardinality is the number of steps.
+    """
+    lengths = np.array([len(row) for row in windows["input_ids"]])
+    batches: Batches = []
+    for epoch in range(epochs):
+        if shuffle:
+            batches += training_batches(
+                lengths, batch_size=batch_size, seed=seed, epoch=epoch, group_by_length=group_by_length
+            )
+        else:
+            batches += evaluation_batches(lengths, batch_size=batch_size)
+    dataset = batches_to_tf(windows, batches, tokenizer=tokenizer)
+    return dataset if epochs == 1 else _telling_of_second_pass(dataset, num_batches=len(batches), epochs=epochs)
+
+
+def _telling_of_second_pass(dataset: tf.data.Dataset, *, num_batches: int, epochs: int) -> tf.data.Dataset:
+    """Lets a data set warn when it is read again, as Keras does where nobody says how many batches an epoch has."""
+    was_read = False
+
+    def look(number: np.int64) -> np.int64:
+        nonlocal was_read
+        if number == 0 and was_read:
+            logger.warning(
+                "A second pass over the batches of all %d epochs begins: `fit` reads all of them in each of its own "
+                "epochs, unless it is given steps_per_epoch=%d",
+                epochs, num_batches // epochs,
+            )  # fmt: skip
+        was_read = was_read or bool(number == num_batches - 1)
+        return number
+
+    # Behind all that reads ahead: what nobody asked for is not read.
+    def looked_at(number: tf.Tensor, batch: Any) -> Any:
+        with tf.control_dependencies([tf.numpy_function(look, [number], tf.int64)]):
+            return tf.nest.map_structure(tf.identity, batch)
+
+    return dataset.enumerate().map(looked_at)
+
+
+def batches_to_tf(
+    windows: Dataset, batches: Batches, *, tokenizer: PreTrainedTokenizerFast, num_subwords: int | None = None
+) -> tf.data.Dataset:
+    """Makes padded batches of the given rows, in the given order.
+
+    Args:
+        windows: As for `make_dataset`.
+        batches: The rows of each; fillers have no labels.
+        tokenizer: Pads.
+        num_subwords: To what length each batch is padded; all have one shape then, and must have as many rows. To that
+            of its longest row if not given.
+    """
+    inputs = list(tokenizer.model_input_names)
+    collate = _BatchCollator(windows.select_columns([*inputs, "labels"]), tokenizer, num_subwords)
+    # One row of this data set is one batch: so batches may be formed in any way, epoch after epoch.
+    rows = Dataset.from_dict({"rows": [batch.tolist() for batch in batches]})
+    dataset = rows.to_tf_dataset(batch_size=1, collate_fn=collate, num_test_batches=2, prefetch=False)
+    collate.is_probed = False
+    shape = (None, None) if num_subwords is None else (len(batches[0]), num_subwords)
+
+    def features_and_labels(batch: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        batch = {name: tf.ensure_shape(values, shape[: values.shape.rank]) for name, values in batch.items()}
+        return {name: batch[name] for name in inputs}, batch["labels"]
+
+    return dataset.map(features_and_labels).prefetch(tf.data.AUTOTUNE)
+
+
+class _BatchCollator:
+    """Turns a row of row numbers into a padded batch."""
+
+    def __init__(self, windows: Dataset, tokenizer: PreTrainedTokenizerFast, num_subwords: int | None):
+        self._windows = windows
+        has_lists = isinstance(windows.features["labels"], List)
+        collator = DataCollatorForTokenClassification if has_lists else DataCollatorWithPadding
+        padding = {"padding": "max_length", "max_length": num_subwords} if num_subwords else {}
+        self._collate = collator(tokenizer, return_tensors="np", **padding)
+        self._no_label = IGNORED if has_lists or windows.features["labels"].dtype.startswith("int") else np.nan
+        self.is_probed = True
+        self._num_probes = 0
+
+    def __call__(self, batch_rows: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
+        rows = np.asarray(batch_rows[0]["rows"])
+        columns = self._windows[rows_behind(rows)]
+        batch = dict(
+            self._collate([dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)])
+        )
+        batch["labels"][is_filler(rows)] = self._no_label
+        if self.is_probed:
+            # A length that all its probes have in common `to_tf_dataset` takes for fixed: let every one differ.
+            self._num_probes += 1
+            return {name: np.zeros((self._num_probes,) * array.ndim, array.dtype) for name, array in batch.items()}
+        return batch

@@ -1,0 +1,1 @@
+"""The model card: its facts, and how they are written."""

@@ -1,0 +1,128 @@
+"""The formats of corpus files: which there are, which a file has, and what they cannot hold."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from tf_ner.corpus.findings import Report, raise_error
+from tf_ner.corpus.formats.conll import read_conll, what_conll_cannot_hold, write_conll
+from tf_ner.corpus.formats.conllu import read_conllu, what_conllu_cannot_hold, write_conllu
+from tf_ner.corpus.formats.json_lines import read_json_lines, what_spans_cannot_hold, write_json_lines, write_json_spans
+from tf_ner.corpus.formats.parquet import read_parquet, write_parquet
+from tf_ner.corpus.formats.tables import is_tsv, read_csv, read_tsv, what_tables_cannot_hold, write_csv, write_tsv
+from tf_ner.corpus.sentences import Layout, Sentence, Unwritable
+from tf_ner.errors import DataError
+from tf_ner.options.train import FormatName
+
+
+class Reader(Protocol):
+    """Reads the sentences of a file, as `read_conll` does."""
+
+    def __call__(self, path: Path, layout: Layout, *, report: Report) -> Iterator[Sentence]: ...
+
+
+class Format(NamedTuple):
+    """How files of one format are read and written.
+
+    Attributes:
+        extensions: What their names end in, in small letters; the first is written.
+        read: The reader.
+        write: `(path, sentences)`: writes words and tags.
+        forbidden: Characters that no word and no tag may hold.
+        cell_problem: `(word, tag)`: why else these cannot be written; None if they can.
+        sentence_problem: Why else a sentence cannot be written; None if it can.
+    """
+
+    extensions: tuple[str, ...]
+    read: Reader
+    write: Callable[[Path, Iterable[Sentence]], None]
+    forbidden: re.Pattern[str]
+    cell_problem: Callable[[str, str], str | None] = lambda word, tag: None
+    sentence_problem: Callable[[Sentence], Unwritable | None] = lambda sentence: None
+
+
+def _write_conll_file(path: Path, sentences: Iterable[Sentence]) -> None:
+    remaining = iter(sentences)
+    first = next(remaining, None)
+    # Readers take a byte order mark at the beginning for no part of a word.
+    has_mark = first is not None and first.words[0].startswith("\ufeff")
+    with path.open("w", encoding="utf-8-sig" if has_mark else "utf-8", newline="\n") as file:
+        write_conll(file, ((sentence.words, sentence.tags) for sentence in chain([first] if first else [], remaining)))
+
+
+_HALVES = "\ud800-\udfff"
+_IN_LINES = re.compile(f"[\t\r\n\0{_HALVES}]")
+_IN_CSV = re.compile(f"[\0{_HALVES}]")
+_IN_STRINGS = re.compile(f"[{_HALVES}]")
+
+FORMATS: dict[FormatName, Format] = {
+    "conll": Format(
+        (".conll", ".bio", ".iob", ".iob2", ".testa", ".testb", ".train", ".tsv", ".txt"),
+        read_conll,
+        _write_conll_file,
+        _IN_LINES,
+        what_conll_cannot_hold,
+    ),
+    "conllu": Format((".conllu",), read_conllu, write_conllu, _IN_LINES, what_conllu_cannot_hold),
+    "jsonl": Format((".jsonl", ".json", ".ndjson"), read_json_lines, write_json_lines, _IN_STRINGS),
+    "jsonl-spans": Format(
+        (".jsonl",), read_json_lines, write_json_spans, _IN_STRINGS, sentence_problem=what_spans_cannot_hold
+    ),
+    "csv": Format((".csv",), read_csv, write_csv, _IN_CSV, what_tables_cannot_hold),
+    "tsv": Format((".tsv",), read_tsv, write_tsv, _IN_LINES, what_tables_cannot_hold),
+    "parquet": Format((".parquet",), read_parquet, write_parquet, _IN_STRINGS),
+}
+
+EXTENSIONS = frozenset(extension for known in FORMATS.values() for extension in known.extensions)
+"""What the names of corpus files end in."""
+
+
+def format_of_name(path: Path) -> FormatName | None:
+    """The format that a file's extension stands for; the first, if it stands for several."""
+    return next((name for name, known in FORMATS.items() if path.suffix.lower() in known.extensions), None)
+
+
+def format_of_file(path: Path, layout: Layout) -> FormatName:
+    """The format of a file, told by its extension and, where that is not enough, by its header; CoNLL if unknown."""
+    if path.suffix.lower() in (".tsv", ".txt") and is_tsv(path, layout):
+        return "tsv"
+    return format_of_name(path) or "conll"
+
+
+def read_corpus_file(path: Path, layout: Layout | None = None, *, report: Report = raise_error) -> Iterator[Sentence]:
+    """Reads a corpus file of any format; one whose extension is not known is taken for CoNLL columns.
+
+    Raises:
+        DataError: The file is missing, its columns cannot be told, or what `report` raises.
+    """
+    layout = layout or Layout()
+    name = format_of_file(path, layout)
+    given = {
+        "--columns": layout.columns is not None,
+        "--word-prefix": bool(layout.word_prefix),
+        "--comments": layout.comments and name != "conllu",
+    }
+    if name != "conll" and any(given.values()):
+        option = next(option for option, is_given in given.items() if is_given)
+        raise DataError(f"Received {option} for {path}; expected it for CoNLL columns only. Leave it out.")
+    return FORMATS[name].read(path, layout, report=report)
+
+
+def what_cannot_be_written(sentence: Sentence, name: FormatName) -> Unwritable | None:
+    """Says which word of a sentence a format cannot hold, and why; None if it gives the sentence back as it is."""
+    target = FORMATS[name]
+    for position, (word, tag) in enumerate(zip(sentence.words, sentence.tags, strict=True)):
+        if problem := _cell_problem(target, word, tag):
+            return Unwritable(position, f"{problem}. Change it, or choose another format than {name}.")
+    return target.sentence_problem(sentence)
+
+
+def _cell_problem(target: Format, word: str, tag: str) -> str | None:
+    for cell, kind in ((word, "word"), (tag, "tag")):
+        if not cell:
+            return f"received an empty {kind}; expected none"
+        if found := target.forbidden.search(cell):
+            return f"received the {kind} {cell!r}; expected none with {found.group()!r}"
+    return target.cell_problem(word, tag)

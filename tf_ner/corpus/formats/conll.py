@@ -1,0 +1,136 @@
+"""CoNLL column files: one word a line, a blank line after each sentence."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from tf_ner.corpus.columns import is_header, raise_same_column
+from tf_ner.corpus.findings import Finding, Report, raise_error
+from tf_ner.corpus.formats.lines import numbered_lines
+from tf_ner.corpus.sentences import Layout, Sentence
+
+_DOCUMENT_START = "-DOCSTART-"
+
+
+def read_conll(path: Path, layout: Layout | None = None, *, report: Report = raise_error) -> Iterator[Sentence]:
+    """Reads a CoNLL column file.
+
+    Columns are divided by tabs where a line has one, otherwise by spaces; every line must have as many as the first,
+    or as `layout` names. Lines of white space end a sentence, and so do `-DOCSTART-` lines, which are no words. UTF-8,
+    with or without a byte order mark; any line ending.
+
+    Args:
+        path: The file.
+        layout: Which column holds what; the first the word and the last the tag if not given.
+        report: What to do with a line that cannot be read: not UTF-8, too few or too many columns, an empty cell, a
+            word without the prefix, the names of the columns in the first line.
+
+    Raises:
+        DataError: The file is missing, the columns cannot be told, or words and tags are to be the same one.
+    """
+    layout = layout or Layout()
+    word_place, tag_place = layout.place_of_word(), layout.place_of_tag()
+    num_columns = len(layout.columns or ())
+    least_columns = max(_columns_needed(word_place), _columns_needed(tag_place), 2)
+    sentence, is_first = Sentence([], [], []), True
+    for number, line in numbered_lines(path, report):
+        if layout.comments and line.startswith("#"):
+            continue
+        row = [] if line.isspace() or not line else _split_row(line)
+        if not row or (_DOCUMENT_START in line and _begins_document(row, word_place, layout)):
+            if sentence.words:
+                yield sentence
+                sentence = Sentence([], [], [])
+            continue
+        if is_first and not num_columns and len(row) < least_columns:
+            report(Finding("ragged-row", path, number, _ragged_row(line, row, least_columns)))
+            continue
+        if is_first:
+            num_columns = num_columns or len(row)
+            if word_place % num_columns == tag_place % num_columns:
+                raise_same_column(path, layout)
+        if len(row) != num_columns:
+            report(Finding("ragged-row", path, number, _ragged_row(line, row, num_columns)))
+            continue
+        was_first, is_first = is_first, False
+        if was_first and is_header(row):
+            report(Finding("header", path, number, _HEADER.format(row=" ".join(row)[:60])))
+            continue
+        word, tag = row[word_place], row[tag_place]
+        if layout.word_prefix:
+            word = layout.without_prefix(word)
+        if not word or not tag:
+            report(_empty_cell(path, number, line, is_word=not word, prefix=layout.word_prefix))
+            continue
+        sentence.add(word, tag, number)
+    if sentence.words:
+        yield sentence
+
+
+def write_conll(file: TextIO, sentences: Iterable[Sequence[Sequence[str]]]) -> None:
+    """Writes sentences given as columns (words, tags, …): one word a line, tabs between, a blank line after each.
+
+    Line breaks and tabs inside a word, which would break the columns, are written as spaces.
+    """
+    for columns in sentences:
+        for row in zip(*columns, strict=True):
+            file.write("\t".join(_CELL_BREAK.sub(" ", cell) for cell in row) + "\n")
+        file.write("\n")
+
+
+def what_conll_cannot_hold(word: str, tag: str) -> str | None:
+    """Says why a word with its tag cannot be written as a line, beyond tabs and line breaks; None if it can."""
+    if word == _DOCUMENT_START:
+        return f"received the word {word}; expected another, for this begins a document"
+    if tag.endswith(" ") or f"{word}{tag}".isspace():
+        return f"received {word!r} with the tag {tag!r}; expected a tag that does not end in white space"
+    if is_header((word, tag)):
+        return f"received the word {word!r} with the tag {tag!r}; expected others, for these are the names of columns"
+    return None
+
+
+_HEADER = (
+    "received the names of columns ({row!r}); expected words. Remove the line; a .tsv or .csv file that begins with "
+    "such a line is read by its names, without --columns."
+)
+_CELL_BREAK = re.compile(r"[\t\r\n]")
+_SPACES = re.compile(" +")
+
+
+def _split_row(line: str) -> list[str]:
+    """Only tabs and plain spaces divide columns: other Unicode spaces may be words."""
+    if "\t" in line:
+        return line.rstrip("\t ").split("\t")
+    return _SPACES.split(line.strip(" "))
+
+
+def _begins_document(row: list[str], word_place: int, layout: Layout) -> bool:
+    word = row[word_place] if _columns_needed(word_place) <= len(row) else row[0]
+    return _DOCUMENT_START in (row[0], word, layout.without_prefix(word))
+
+
+def _columns_needed(column: int) -> int:
+    return column + 1 if column >= 0 else -column
+
+
+def _ragged_row(line: str, row: list[str], num_columns: int) -> str:
+    columns = f"{len(row)} column{'s' if len(row) != 1 else ''}"
+    if len(row) > num_columns:
+        fix = "Remove what is too much; use tabs between columns if words hold spaces."
+    elif "\t" in line and len(line.split()) >= num_columns:
+        fix = "Put tabs between all columns, or no tab in the line: where there is one, spaces do not divide."
+    else:
+        fix = "Add what is missing, or a blank line between sentences."
+    return f"received {columns} ({' '.join(row)!r}); expected {num_columns}. {fix}"
+
+
+def _empty_cell(path: Path, number: int, line: str, *, is_word: bool, prefix: str) -> Finding:
+    cell = "word" if is_word else "tag"
+    expected = f"{prefix!r} and a word" if is_word and prefix else "a word and a tag"
+    return Finding(
+        f"empty-{cell}",
+        path,
+        number,
+        f"received an empty {cell} in {line.strip()!r}; expected {expected}. Fill the cell in or remove the line.",
+    )

@@ -1,0 +1,255 @@
+"""JSON lines: a sentence each line, as words and tags or as text and spans."""
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import accumulate, chain
+from pathlib import Path
+from typing import Any
+
+from tf_ner.corpus.columns import NO_WORD, TAG_NAMES, WORD_NAMES, what_is_wrong
+from tf_ner.corpus.findings import Finding, Report, raise_error
+from tf_ner.corpus.formats.annotated_text import SpanError, tag_text
+from tf_ner.corpus.formats.lines import numbered_lines
+from tf_ner.corpus.schemes import spans_to_tags
+from tf_ner.corpus.sentences import Layout, Sentence, Unwritable
+from tf_ner.corpus.tags import tags_to_spans
+from tf_ner.errors import DataError
+
+_SPAN_NAMES = ("spans", "entities", "label", "labels")
+
+Record = dict[str, Any]
+_Tell = Callable[..., None]
+
+
+def read_json_lines(path: Path, layout: Layout | None = None, *, report: Report = raise_error) -> Iterator[Sentence]:
+    """Reads JSON records, each on a line of its own, or all in one list.
+
+    A record holds either words and tags (lists of strings under `words` or `tokens`, and under `ner_tags`, `tags` or
+    `labels`, or what the task's tags are usually called), or `text` and the spans in it, in characters, under `spans`,
+    `entities`, `label` or `labels`, as annotation tools write them: see `tag_text`. Their tags are IOB2. Records that
+    an annotator has refused (`"answer": "reject"` or `"ignore"`) and those without a word are left out with a warning.
+
+    Args:
+        path: The file.
+        layout: The keys of the words (or the text) and the tags (or the spans), if they are called otherwise.
+        report: What to do with a record that cannot be read, and with warnings.
+
+    Raises:
+        DataError: The file is missing, or the keys are given as numbers.
+    """
+    layout = layout or Layout()
+    if isinstance(layout.word_column, int) or isinstance(layout.tag_column, int):
+        raise DataError(
+            f"Received the number of a column for {path}, whose records have keys; expected names. "
+            "Change --word-column or --tag-column."
+        )
+    for number, record in records_of(path, report):
+        tell = partial(_tell, path, number, report)
+        if not isinstance(record, dict):
+            tell("bad-record", _NO_OBJECT if not isinstance(record, list) else _A_LIST)
+        elif record.get("answer") in ("reject", "ignore"):
+            tell("refused-record", "received a record that an annotator refused; it is left out.", is_error=False)
+        else:
+            words, tags = _words_and_tags(record, layout, tell)
+            if words:
+                yield Sentence(words, tags, [number] * len(words))
+
+
+def write_json_lines(path: Path, sentences: Iterable[Sentence]) -> None:
+    """Writes words and tags: `{"words": ["EU"], "tags": ["B-ORG"]}`."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for words, tags, _ in sentences:
+            file.write(json.dumps({"words": words, "tags": tags}, ensure_ascii=False) + "\n")
+
+
+def write_json_spans(path: Path, sentences: Iterable[Sentence]) -> None:
+    """Writes text, its tokens and its spans; the text is the words with spaces between.
+
+    Args:
+        path: The file.
+        sentences: With IOB2 tags.
+    """
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for words, tags, _ in sentences:
+            file.write(json.dumps(_text_and_spans(words, tags), ensure_ascii=False) + "\n")
+
+
+def what_spans_cannot_hold(sentence: Sentence) -> Unwritable | None:
+    """Says which tag is none of IOB2, at which place, so that spans would not give it back; None if there is none."""
+    again = spans_to_tags(tags_to_spans(sentence.tags), len(sentence.tags))
+    for place, (tag, read) in enumerate(zip(sentence.tags, again, strict=True)):
+        if tag != read:
+            return Unwritable(
+                place,
+                f"received the tag {tag!r} where IOB2 has {read!r}; expected IOB2, for spans begin and end. Correct "
+                "the tag, or pass --scheme iob1 if an I- may begin an entity.",
+            )
+    return None
+
+
+def _text_and_spans(words: list[str], tags: list[str]) -> Record:
+    tokens, start = [], 0
+    for number, word in enumerate(words):
+        tokens.append({"text": word, "start": start, "end": start + len(word), "id": number})
+        start += len(word) + 1
+    spans = [
+        {
+            "start": tokens[span.start]["start"],
+            "end": tokens[span.end - 1]["end"],
+            "label": span.label,
+            "token_start": span.start,
+            "token_end": span.end - 1,
+        }
+        for span in tags_to_spans(tags)
+    ]
+    return {"text": " ".join(words), "tokens": tokens, "spans": spans}
+
+
+def _words_and_tags(record: Record, layout: Layout, tell: _Tell) -> tuple[list[str], list[str]]:
+    """The words and tags of a record; none where they cannot be read, which is told."""
+    word_names = WORD_NAMES if layout.word_column is None else (str(layout.word_column),)
+    tag_names = TAG_NAMES[layout.task] if layout.tag_column is None else (str(layout.tag_column),)
+    text = record.get(str(layout.word_column or "text"))
+    has_text = isinstance(text, str)
+    # Beside a text, tools leave keys empty, and call spans what elsewhere are tags.
+    empty = {
+        key for key, value in record.items() if has_text and (value is None or (value and _is_list_of_spans(value)))
+    }
+    keys = record.keys() - empty
+    word_key = next((name for name in word_names if name in keys and not _is_list_of_objects(record[name])), None)
+    tag_key = next((name for name in tag_names if name in keys), None)
+    if isinstance(text, str) and (layout.word_column or word_key is None or tag_key is None):
+        return _from_text(record, text, layout, tell)
+    if word_key is None or tag_key is None:
+        received = ", ".join(repr(key[:40]) for key in list(record)[:10])
+        tell(
+            "bad-record",
+            f"received an object with the keys {received or 'none'}; expected words ({' or '.join(word_names)}) and "
+            f"tags ({' or '.join(tag_names)}), or text and spans. Name the keys with --word-column and --tag-column.",
+        )
+        return [], []
+    if word_key == tag_key:
+        tell("bad-record", f"received {word_key!r} for words and tags; expected two keys. Change --tag-column.")
+        return [], []
+    words, tags = record[word_key], record[tag_key]
+    if problem := what_is_wrong(words, tags):
+        tell("bad-record", problem)
+        return [], []
+    if not words:
+        tell("no-word", NO_WORD, is_error=False)
+    return words, tags
+
+
+def _from_text(record: Record, text: str, layout: Layout, tell: _Tell) -> tuple[list[str], list[str]]:
+    if layout.task == "pos":
+        tell("bad-record", "received text and spans for the task 'pos'; expected words and tags. Use --task ner.")
+        return [], []
+    if layout.tag_column is not None:
+        spans = record.get(str(layout.tag_column))
+    else:
+        # Some tools write an empty list, null or a label of the whole under one name beside the spans under another.
+        full = [name for name in _SPAN_NAMES if record.get(name) not in (None, [])]
+        found = [name for name in full if _is_list_of_spans(record[name])] or full
+        if len(found) > 1 or (found and not isinstance(record[found[0]], list)):
+            tell(
+                "bad-record", f"received {' and '.join(found)} beside the text; expected one list of spans. {_NAME_IT}"
+            )
+            return [], []
+        spans = record[found[0]] if found else [] if [] in map(record.get, _SPAN_NAMES) else None
+    if spans is None:
+        tell("no-spans", "received text without spans; it is read as a sentence without entities.", is_error=False)
+    try:
+        warn = partial(tell, is_error=False)
+        words, tags = tag_text(text, [] if spans is None else spans, record.get("tokens"), warn)
+    except SpanError as error:
+        tell(error.kind, str(error))
+        return [], []
+    if not words:
+        tell("no-word", NO_WORD, is_error=False)
+    return words, tags
+
+
+def _tell(path: Path, number: int, report: Report, kind: str, message: str, *, is_error: bool = True) -> None:
+    report(Finding(kind, path, number, message, is_error))
+
+
+def _is_list_of_spans(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, list | dict) for item in value)
+
+
+def _is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(item, dict) for item in value)
+
+
+def records_of(path: Path, report: Report) -> Iterator[tuple[int, Any]]:
+    """Each record with its line."""
+    lines: Iterator[tuple[int, str]] = (
+        (number, line) for number, line in numbered_lines(path, report, keep_ends=True) if not line.isspace()
+    )
+    first = next(lines, None)
+    if first is None:
+        return
+    lines = chain([first], lines)
+    if path.suffix.lower() == ".json" and first[1].lstrip().startswith("["):
+        yield from _records_of_list(path, lines, report)
+        return
+    for number, line in lines:
+        try:
+            yield number, _DECODER.decode(line)
+        except (ValueError, RecursionError) as error:
+            report(Finding("bad-record", path, number, _NO_JSON.format(reason=_reason(error))))
+
+
+def _records_of_list(path: Path, lines: Iterable[tuple[int, str]], report: Report) -> Iterator[tuple[int, Any]]:
+    """The records of a file that is one list; what follows one that cannot be read is left out."""
+    numbers, texts = zip(*lines, strict=True)
+    text, ends = "".join(texts), list(accumulate(map(len, texts)))
+    place, expected = _SPACES.match(text).end(), "["  # type: ignore[union-attr]
+    while text[place : place + 1] == expected:
+        place = _SPACES.match(text, place + 1).end()  # type: ignore[union-attr]
+        if expected == "[" and text[place : place + 1] == "]":
+            break
+        line = numbers[min(bisect_right(ends, place), len(ends) - 1)]
+        try:
+            record, place = _DECODER.raw_decode(text, place)
+        except (ValueError, RecursionError) as error:
+            report(Finding("bad-list", path, line, _NO_LIST.format(reason=_reason(error))))
+            return
+        yield line, record
+        place, expected = _SPACES.match(text, place).end(), ","  # type: ignore[union-attr]
+    line = numbers[min(bisect_right(ends, place), len(ends) - 1)]
+    if text[place : place + 1] != "]":
+        report(Finding("bad-list", path, line, _NO_LIST.format(reason="no comma and no end of the list")))
+    elif text[place + 1 :].strip():
+        report(Finding("bad-list", path, line, _NO_LIST.format(reason="more after the end of the list")))
+
+
+def _reason(error: ValueError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at column {error.colno}"
+    return str(error).partition(";")[0]
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Record:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        raise ValueError("the same key twice in an object")
+    return record
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
+_SPACES = re.compile(r"\s*")
+_NAME_IT = "Name its key with --tag-column."
+_NO_OBJECT = "received JSON that is no object; expected an object for each sentence. Mend the line."
+_A_LIST = "received a list; expected an object for each sentence. A file that is one list of records ends in .json."
+_NO_JSON = "received what is no JSON ({reason}); expected an object on each line. Write one record a line."
+_NO_LIST = "received what is no JSON ({reason}); expected a list of objects. Mend it: the rest of the file is not read."

@@ -1,0 +1,197 @@
+"""Data sets on the Hub: words and one kind of tags, whatever their columns are called."""
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from datasets import ClassLabel, DatasetDict, LargeList, List, Value, load_dataset
+from datasets.exceptions import DatasetsError
+from huggingface_hub import constants
+
+from tf_ner.corpus.columns import ANY_TAG_NAMES, TAG_NAMES, WORD_NAMES
+from tf_ner.corpus.findings import Finding, Report
+from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, Split
+from tf_ner.corpus.sentences import Layout, Sentence
+from tf_ner.errors import DataError, why_not_kept
+from tf_ner.hub_client import make_client_patient
+from tf_ner.options.train import ReadingConfig
+
+logger = logging.getLogger(__name__)
+
+# Data sets whose loading script `datasets` no longer runs: the same rows as Parquet.
+_HUB_PARQUET = {
+    name: (repository, "refs/convert/parquet")
+    for repository in ("eriktks/conll2003", "leondz/wnut_17")
+    for name in (repository, repository.partition("/")[2])
+}
+
+_COMMIT = re.compile("[0-9a-f]{40}")
+
+
+def hub_repository(dataset: str, revision: str | None = None) -> tuple[str, str | None]:
+    """The repository, and the branch, tag or commit, that a data set on the Hub is loaded from."""
+    repository, parquet_revision = _HUB_PARQUET.get(dataset, (dataset, None))
+    return repository, revision or parquet_revision
+
+
+def hub_commit(corpus: DatasetDict) -> str | None:
+    """The commit on the Hub that a corpus was read from; None if it came from elsewhere."""
+    # `datasets` keeps what it read from the Hub in a folder named after the commit.
+    folders = (Path(file["filename"]).parent.name for rows in corpus.values() for file in rows.cache_files)
+    return next((folder for folder in folders if _COMMIT.fullmatch(folder)), None)
+
+
+def load_from_hub(name: str, *, config_name: str | None, revision: str | None) -> DatasetDict:
+    """Loads a data set as it is.
+
+    Raises:
+        DataError: It cannot be loaded; says why.
+    """
+    repository, revision = hub_repository(name, revision)
+    make_client_patient()
+    try:
+        loaded = load_dataset(repository, config_name, revision=revision)
+    except (OSError, ValueError, RuntimeError, DatasetsError) as error:
+        # What `datasets` and the Hub client raise for: no network, no such repository, a script, a gate, a bad name.
+        reason = " ".join(str(error).split())
+        if (not_kept := why_not_kept(error)) is not None:
+            raise DataError(f"Received data set {name!r} {not_kept} or HF_DATASETS_CACHE.") from error
+        # `datasets` keeps only the kind of what it came from.
+        if isinstance(error, ConnectionError) and not constants.HF_HUB_OFFLINE:
+            raise DataError(
+                f"Cannot reach the Hub for data set {name!r}, and there is no folder of that name. Check the path and "
+                "the network; `--dataset sample --model minilm` needs neither."
+            ) from error
+        if isinstance(error, ValueError) and "onfig" in reason:
+            # It lists the configurations that there are.
+            raise DataError(
+                f"Received data set {name!r} with the configuration {config_name or 'not given'} ({reason}); expected "
+                "one that the data set has. Choose it with --dataset-config."
+            ) from error
+        raise DataError(
+            f"Received data set {name!r}, no folder here and none that the Hub gives ({reason}); expected a data "
+            "set that can be reached. Check the name and the network, or use local files: --dataset FOLDER, or "
+            "--train-file, --validation-file and --test-file."
+        ) from error
+    return with_usual_names(loaded) if isinstance(loaded, DatasetDict) else DatasetDict({"train": loaded})
+
+
+def with_usual_names(loaded: DatasetDict) -> DatasetDict:
+    """The splits as tf_ner calls them: `validation` for `dev`, and so on, where there is none of that name."""
+    names = {}
+    for split, words in SPLIT_FILE_WORDS.items():
+        others = sorted(words & loaded.keys())
+        if others and split not in loaded:
+            names[others[0]] = split
+            logger.info("the split %r is read as %s", others[0], split)
+    return DatasetDict({names.get(name, name): rows for name, rows in loaded.items()})
+
+
+def words_and_tags(loaded: DatasetDict, name: str, layout: Layout) -> DatasetDict:
+    """Finds the columns of words and of the task's tags, and calls them `words` and `tags`.
+
+    Columns are told by `layout`, by their usual names, or by their type: a list of strings, and a list of `ClassLabel`
+    (or a second one of strings), if there is only one, and its name is not usual for another task. A name that any
+    tags may have, such as `labels`, tells less than the type.
+
+    Args:
+        loaded: As it comes from the Hub.
+        name: What to call the data set in errors.
+        layout: The task, and names of columns.
+
+    Raises:
+        DataError: There are no such columns, or there is a choice.
+    """
+    columns = next(iter(loaded.values())).features
+    strings = [column for column, feature in columns.items() if _is_list_of(feature, _is_string)]
+    ids = [column for column, feature in columns.items() if _is_list_of(feature, _is_class_label)]
+    word_column = _choose(layout.word_column, WORD_NAMES, strings)
+    tag_names = TAG_NAMES[layout.task]
+    not_these = {word_column} | (set(chain.from_iterable(TAG_NAMES.values())) - set(tag_names))
+    tag_ids = [column for column in ids if column not in not_these]
+    tag_strings = [column for column in strings if column not in not_these]
+    named = [column for column in tag_strings if column in tag_names and column not in ANY_TAG_NAMES]
+    has_named_ids = not set(tag_ids).isdisjoint(tag_names)
+    fitting = tag_ids if has_named_ids else named or tag_ids or tag_strings
+    tag_column = _choose(layout.tag_column, tag_names, fitting)
+    if word_column not in strings or tag_column not in {*ids, *strings} - {word_column}:
+        raise DataError(
+            f"Received data set {name!r} with the columns {', '.join(columns)}; expected words "
+            f"({' or '.join(WORD_NAMES)}) and tags ({' or '.join(tag_names)}). "
+            "Use a token-classification set, or name its columns with --word-column and --tag-column."
+        )
+    if layout.tag_column is None and tag_column not in tag_names:
+        logger.info("the tags are those of the column %r of %s", tag_column, name)
+    chosen = loaded.select_columns([word_column, tag_column])
+    return chosen.rename_columns({word_column: "words", tag_column: "tags"})
+
+
+def read_from_hub(name: str, config: ReadingConfig, layout: Layout, *, report: Report) -> dict[str, Split]:
+    """Loads a data set as the options say, and gives its sentences.
+
+    Raises:
+        DataError: It cannot be loaded, its columns cannot be told, or what `report` raises.
+    """
+    loaded = load_from_hub(name, config_name=config.dataset_config, revision=config.dataset_revision)
+    return read_hub_splits(words_and_tags(loaded, name, layout), name, report=report)
+
+
+def read_hub_splits(loaded: DatasetDict, name: str, *, report: Report) -> dict[str, Split]:
+    """The sentences of what `words_and_tags` gives, tags by their names.
+
+    Raises:
+        DataError: What `report` raises for an empty split or words without a tag.
+    """
+    splits = {}
+    for split, rows in loaded.items():
+        feature = rows.features["tags"].feature
+        names = feature.names if isinstance(feature, ClassLabel) else None
+        path = f"{name}[{split}]"
+        sentences = []
+        for row, (words, tags) in enumerate(zip(rows["words"], rows["tags"], strict=True), start=1):
+            if problem := _what_is_wrong(words, tags):
+                report(Finding("bad-record", path, row, problem))
+            else:
+                tags = [names[tag] for tag in tags] if names else tags
+                sentences.append(Sentence(words, tags, [row] * len(words)))
+        if not len(rows):
+            report(
+                Finding("no-sentence", path, 1, "received an empty split; expected sentences. Use another data set.")
+            )
+        splits[split] = Split(path, sentences)
+    return splits
+
+
+def _what_is_wrong(words: Sequence[str | None] | None, tags: Sequence[int | str | None] | None) -> str | None:
+    if words is None or tags is None:
+        return f"received no {'words' if words is None else 'tags'}; expected a list of them. Mend the row."
+    if len(words) != len(tags):
+        return f"received {len(words)} words and {len(tags)} tags; expected a tag for each word. Mend the row."
+    if any(tag in (None, -1, "") for tag in tags):
+        return "received words without a tag; expected a tag for each. Use splits whose tags are not hidden."
+    if not all(words):
+        return "received an empty word; expected none. Mend the row."
+    return None
+
+
+def _choose(named: int | str | None, usual: Sequence[str], fitting: Sequence[str]) -> str | None:
+    """The column that was named, or has a usual name, or is the only fitting one."""
+    if named is not None:
+        return str(named)
+    by_name = next((column for column in usual if column in fitting), None)
+    return by_name or (fitting[0] if len(fitting) == 1 else None)
+
+
+def _is_list_of(feature: Any, is_kind: Callable[[Any], bool]) -> bool:
+    return isinstance(feature, List | LargeList) and is_kind(feature.feature)
+
+
+def _is_string(feature: Any) -> bool:
+    return isinstance(feature, Value) and feature.dtype in ("string", "large_string")
+
+
+def _is_class_label(feature: Any) -> bool:
+    return isinstance(feature, ClassLabel)

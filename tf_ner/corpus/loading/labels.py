@@ -1,0 +1,193 @@
+"""One scheme, and the labels that were asked for, in all splits of a corpus."""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+
+from tf_ner.corpus.characters import faults_of_tag, repaired, suspects
+from tf_ner.corpus.findings import Finding, Report
+from tf_ner.corpus.loading.splits import Split
+from tf_ner.corpus.schemes import detect_scheme, illegal_positions, label_of, relabel, to_iob2, what_is_wrong
+from tf_ner.corpus.tags import OUTSIDE, split_tag
+from tf_ner.errors import DataError
+from tf_ner.options.train import SchemeName
+
+logger = logging.getLogger(__name__)
+
+# Prefixes that another mark than a hyphen divides from the label, or that stand behind it: B_PER, PER-B.
+_OTHER_SPELLINGS = (
+    re.compile(r"(?P<prefix>[BI])[_:/|.](?P<label>.+)"),
+    re.compile(r"(?P<label>.+)[-_:/|.](?P<prefix>[BI])"),
+)
+
+
+def find_scheme(splits: Mapping[str, Split]) -> SchemeName:
+    """Tells the scheme from the tags of all splits.
+
+    Raises:
+        DataError: Every word has a label of its own, so these are no tags of entities; or the tags look as if they
+            had prefixes, but are spelt in a way that no scheme has.
+    """
+    scheme = detect_scheme(_all_tags(splits))
+    if scheme == "plain":
+        path, sentences = next(iter(splits.values()))
+        place = f"{path}:{sentences[0].lines[0]}" if sentences and sentences[0].lines else path
+        used = set(chain.from_iterable(_all_tags(splits)))
+        if odd := _other_spelling(used):
+            raise DataError(
+                f"{place}: received tags such as {odd[0]!r} and {odd[1]!r}; expected prefixes as in 'B-PER' and "
+                "'I-PER'. Write them so, or pass --scheme plain if these are the names of labels."
+            )
+        if OUTSIDE not in used:
+            raise DataError(
+                f"{place}: received tags such as {', '.join(islice(sorted(used), 5))}, and nowhere {OUTSIDE}; expected "
+                "tags of entities. Choose another column with --tag-column, or --task pos."
+            )
+    return scheme
+
+
+def _other_spelling(tags: Iterable[str]) -> tuple[str, str] | None:
+    """A B and an I of one label in a spelling that no scheme has; None if there is none."""
+    for pattern in _OTHER_SPELLINGS:
+        found: dict[str, dict[str, str]] = {}
+        for tag in sorted(tags):
+            if match := pattern.fullmatch(tag):
+                found.setdefault(match["label"], {})[match["prefix"]] = tag
+        for spelt in found.values():
+            if len(spelt) > 1:
+                return spelt["B"], spelt["I"]
+    return None
+
+
+def warn_of_unused_names(
+    splits: Mapping[str, Split], scheme: SchemeName | None, new_labels: Mapping[str, str | None]
+) -> None:
+    """Says which labels that shall be renamed or dropped no tag has: they are likely misspelt.
+
+    Args:
+        splits: As read.
+        scheme: How the tags spell entities; None where they spell none.
+        new_labels: As in `to_training_tags`.
+    """
+    if not new_labels:
+        return
+    tags = set(chain.from_iterable(_all_tags(splits)))
+    if scheme is not None:
+        tags = {label_of(tag, scheme) for tag in tags if tag != OUTSIDE and not what_is_wrong(tag, scheme)}
+    for name in sorted(new_labels.keys() - tags):
+        logger.warning(
+            "Received %r to be renamed or dropped, which is no label of this data; expected one of %s. Correct "
+            "--map-label or --ignore-label.",
+            name,
+            ", ".join(sorted(tags)) or "none",
+        )
+
+
+def check_tags(splits: Mapping[str, Split], scheme: SchemeName, report: Report) -> dict[str, Split]:
+    """Reports tags that are not of the scheme; where `report` returns, they become `O`."""
+    problems = {tag: what_is_wrong(tag, scheme) for tag in set(chain.from_iterable(_all_tags(splits)))}
+    wrong = {tag: problem for tag, problem in problems.items() if problem}
+    if not wrong:
+        return dict(splits)
+    checked = {}
+    for name, split in splits.items():
+        sentences = []
+        for sentence in split.sentences:
+            for tag, line in zip(sentence.tags, sentence.lines, strict=True):
+                if tag in wrong:
+                    report(Finding("unknown-tag", split.path, line, wrong[tag]))
+            tags = [OUTSIDE if tag in wrong else tag for tag in sentence.tags]
+            sentences.append(sentence._replace(tags=tags))
+        checked[name] = Split(split.path, sentences)
+    return checked
+
+
+def check_tag_characters(splits: Mapping[str, Split], report: Report) -> None:
+    """Warns of tags with characters that nobody sees: they are other tags than those they look like."""
+    used = set(chain.from_iterable(_all_tags(splits)))
+    odd = {tag: names for tag in suspects(used) if (names := faults_of_tag(tag))}
+    if not odd:
+        return
+    for split in splits.values():
+        for sentence in split.sentences:
+            if odd.keys().isdisjoint(sentence.tags):
+                continue
+            for tag, line in zip(sentence.tags, sentence.lines, strict=True):
+                if tag in odd:
+                    fix = "; --fix does so in column files" if repaired(tag) != tag else ""
+                    message = _ODD_TAG.format(tag=tag, names=", ".join(odd[tag]), fix=fix)
+                    report(Finding("character-in-tag", split.path, line, message, is_error=False))
+
+
+_ODD_TAG = (
+    "received the tag {tag!r} with {names}; expected only characters that are seen, for it is another tag than the one "
+    "it looks like. Correct the tag{fix}."
+)
+
+
+def to_training_tags(
+    splits: Mapping[str, Split], *, scheme: SchemeName | None, new_labels: Mapping[str, str | None]
+) -> dict[str, list[list[str]]]:
+    """Spells the tags of each split as the model learns them.
+
+    Args:
+        splits: With tags of the scheme.
+        scheme: How the tags spell entities, which become IOB2; None where they spell none, as parts of speech.
+        new_labels: New names of labels; a label whose new name is None is dropped, and its words become `O`.
+    """
+
+    def convert(tags: list[str]) -> list[str]:
+        if scheme is None:
+            return [new_labels.get(tag) or tag for tag in tags]
+        tags = to_iob2(tags, scheme)
+        return relabel(tags, new_labels) if new_labels else tags
+
+    return {name: [convert(sentence.tags) for sentence in split.sentences] for name, split in splits.items()}
+
+
+def remarks(
+    splits: Mapping[str, Split], tags: Mapping[str, Sequence[Sequence[str]]], scheme: SchemeName | None
+) -> Iterator[str]:
+    """What a user should know of the tags: how they were read, and labels that cannot be learnt.
+
+    Args:
+        splits: As read.
+        tags: Of each split, spelt as the model learns them.
+        scheme: As found; None where the tags spell no entities.
+    """
+    if scheme not in (None, "iob2"):
+        yield f"The tags are {scheme.upper()}; they are converted to IOB2."
+    if scheme is not None:
+        yield from broken_transitions(splits, scheme)
+    if "train" not in splits:
+        return
+    used = {name: Counter(_label(tag, scheme) for row in split for tag in row) for name, split in tags.items()}
+    for name, counts in used.items():
+        for label in sorted(counts.keys() - used["train"].keys()):
+            yield f"{name}: {counts[label]} words are tagged {label}, which never occurs in train and cannot be learnt."
+
+
+def broken_transitions(splits: Mapping[str, Split], scheme: SchemeName) -> Iterator[str]:
+    """A line for each split with tags that may not follow one another: the first place, and how many there are."""
+    for split in splits.values():
+        places = [
+            (sentence.lines[position], reason)
+            for sentence in split.sentences
+            for position, reason in illegal_positions(sentence.tags, scheme)
+        ]
+        if places:
+            line, reason = places[0]
+            yield (
+                f"{split.path}:{line}: {reason}. Places that break {scheme.upper()}: {len(places)}. An entity begins "
+                "where one must, as in conlleval, and strict scores may not count it. `tf-ner check-data` lists them."
+            )
+
+
+def _label(tag: str, scheme: SchemeName | None) -> str:
+    return tag if scheme is None else split_tag(tag)[1]
+
+
+def _all_tags(splits: Mapping[str, Split]) -> Iterator[list[str]]:
+    return (sentence.tags for split in splits.values() for sentence in split.sentences)

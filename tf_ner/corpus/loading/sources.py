@@ -1,0 +1,169 @@
+"""Where a corpus comes from: the Hub, a folder, files named one by one, or the package."""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import get_args
+
+from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
+
+from tf_ner.corpus.findings import Finding, raise_errors
+from tf_ner.corpus.loading.hub_sets import load_from_hub, read_hub_splits, words_and_tags
+from tf_ner.corpus.loading.labels import (
+    check_tag_characters,
+    check_tags,
+    find_scheme,
+    remarks,
+    to_training_tags,
+    warn_of_unused_names,
+)
+from tf_ner.corpus.loading.splits import Split, find_corpus_files, read_splits
+from tf_ner.corpus.sentences import Layout
+from tf_ner.corpus.tags import iob2_tag_names, is_iob
+from tf_ner.errors import DataError
+from tf_ner.options.train import DataConfig, SchemeName, TaggingTask
+
+logger = logging.getLogger(__name__)
+
+
+def load_corpus(
+    dataset: str | Path = "conll2003",
+    *,
+    task: TaggingTask = "ner",
+    columns: Sequence[str] | None = None,
+    word_column: int | str | None = None,
+    tag_column: int | str | None = None,
+    sentence_column: int | str | None = None,
+    word_prefix: str = "",
+    comments: bool = False,
+    scheme: SchemeName | None = None,
+    new_labels: Mapping[str, str | None] | None = None,
+    config_name: str | None = None,
+    revision: str | None = None,
+    files: Mapping[str, str | Path] | None = None,
+) -> DatasetDict:
+    """Loads words and one kind of tags.
+
+    Args:
+        dataset: A name on the Hub; `sample` for the corpus that comes with tf_ner; or a folder whose files are found
+            by the words `train`, `valid`/`validation`/`dev`/`testa` and `test`/`testb` in their names. Not read if
+            `files` are given.
+        task: Which tags: `ner`, `pos` or `chunk`. The sample has one split, `train`, for the last two.
+        columns: What each column of CoNLL files holds, such as `("word", "pos", "chunk", "ner")`. The first is the
+            word, and for `ner` the last is the tag, if nothing is said.
+        word_column: The column or key of the words, by name or by number (from 0, negative from the right).
+        tag_column: The same for the tags.
+        sentence_column: In a table of a word a row, the column whose next value begins a sentence; the same.
+        word_prefix: What stands before every word and is no part of it, such as `en:`.
+        comments: Lines of CoNLL files that begin with `#` are comments.
+        scheme: How the tags spell entities: `iob1`, `iob2`, `bioes`, `bilou`, `io` or `plain`. Told from the tags if
+            not given.
+        new_labels: New names of labels, such as `{"GPE": "LOC"}`; a label whose new name is None is dropped, and its
+            words become `O`.
+        config_name: Which configuration of a Hub data set.
+        revision: Which branch, tag or commit of a Hub data set.
+        files: Files by split (`train`, `validation`, `test`).
+
+    Returns:
+        For each split, the columns `words` (list of str) and `tags` (list of `ClassLabel`); the tag names are the
+        same for all splits, of IOB2 tags `O` first.
+
+    Raises:
+        DataError: Nothing can be read, a split is empty, the columns cannot be told, or a line is wrong.
+    """
+    layout = Layout(
+        task=task,
+        columns=None if columns is None else tuple(columns),
+        word_column=word_column,
+        tag_column=tag_column,
+        sentence_column=sentence_column,
+        word_prefix=word_prefix,
+        comments=comments,
+    )
+    if scheme not in (None, *get_args(SchemeName)):
+        schemes = ", ".join(get_args(SchemeName))
+        raise DataError(f"Received scheme {scheme!r}; expected one of {schemes}. Change it, or leave it out.")
+    found = find_corpus_files(dataset, layout, files)
+    findings: list[Finding] = []
+    if found is None:
+        rows = words_and_tags(
+            load_from_hub(str(dataset), config_name=config_name, revision=revision), str(dataset), layout
+        )
+        splits = read_hub_splits(rows, str(dataset), report=findings.append)
+    else:
+        rows = DatasetDict()
+        splits = read_splits(*found, report=findings.append)
+    raise_errors(findings)
+    if task != "pos":
+        scheme = scheme or find_scheme(splits)
+        splits = check_tags(splits, scheme, findings.append)
+    raise_errors(findings)
+    check_tag_characters(splits, findings.append)
+    for kind, count in Counter(finding.kind for finding in findings).items():
+        first = next(finding for finding in findings if finding.kind == kind)
+        logger.warning("%s (%d such places: `tf-ner check-data` lists them.)", first, count)
+    scheme = None if task == "pos" else scheme
+    warn_of_unused_names(splits, scheme, new_labels or {})
+    return _to_datasets(splits, rows, scheme, new_labels or {})
+
+
+def load_configured(config: DataConfig) -> DatasetDict:
+    """Loads what the options say, the splits to be scored cut to `max_eval_examples`."""
+    corpus = load_corpus(
+        config.dataset,
+        task=config.task,
+        columns=config.columns,
+        word_column=config.word_column,
+        tag_column=config.tag_column,
+        sentence_column=config.sentence_column,
+        word_prefix=config.word_prefix,
+        comments=config.comments,
+        scheme=config.scheme,
+        new_labels=config.new_labels,
+        config_name=config.dataset_config,
+        revision=config.dataset_revision,
+        files=config.files,
+    )
+    return cut_evaluation(corpus, config.max_eval_examples)
+
+
+def cut_evaluation(corpus: DatasetDict, limit: int | None) -> DatasetDict:
+    """The first `limit` rows of each split but `train`, or all."""
+    return DatasetDict({split: rows if split == "train" else first_rows(rows, limit) for split, rows in corpus.items()})
+
+
+def first_rows(rows: Dataset, limit: int | None) -> Dataset:
+    """The first `limit` rows, or all."""
+    return rows if limit is None else rows.select(range(min(limit, len(rows))))
+
+
+def _to_datasets(
+    splits: Mapping[str, Split], rows: DatasetDict, scheme: SchemeName | None, new_labels: Mapping[str, str | None]
+) -> DatasetDict:
+    """Sentences as data sets; the words of a data set from the Hub stay where it keeps them."""
+    tags = to_training_tags(splits, scheme=scheme, new_labels=new_labels)
+    names = _tag_names({tag for split in tags.values() for row in split for tag in row}, rows, scheme)
+    for remark in remarks(splits, tags, scheme):
+        logger.info("%s", remark)
+    ids = {name: number for number, name in enumerate(names)}
+    features = Features({"words": List(Value("string")), "tags": List(ClassLabel(names=names))})
+    corpus = DatasetDict()
+    for name, split in splits.items():
+        column = [[ids[tag] for tag in row] for row in tags[name]]
+        if name in rows:
+            corpus[name] = rows[name].remove_columns("tags").add_column("tags", column, feature=features["tags"])
+        else:
+            words = [sentence.words for sentence in split.sentences]
+            corpus[name] = Dataset.from_dict({"words": words, "tags": column}, features=features)
+    return corpus
+
+
+def _tag_names(used: set[str], rows: DatasetDict, scheme: SchemeName | None) -> list[str]:
+    """The tags by label id: in the order of the data set, if it has one and nothing was converted."""
+    names = sorted(used) if scheme is None else list(iob2_tag_names(used))
+    for split in rows.values():
+        if isinstance(split.features["tags"].feature, ClassLabel):
+            own = split.features["tags"].feature.names
+            return own if used <= set(own) and (scheme is None or all(map(is_iob, own))) else names
+    return names

@@ -1,0 +1,204 @@
+"""The files of a corpus: which file is which split, and all their sentences."""
+
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from tf_ner.corpus.findings import Finding, Report, raise_error
+from tf_ner.corpus.formats import EXTENSIONS, read_corpus_file
+from tf_ner.corpus.sentences import WORD, Layout, Sentence
+from tf_ner.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+# The names of each split, as words of a file's name.
+SPLIT_FILE_WORDS = {
+    "train": {"train"},
+    "validation": {"valid", "validation", "dev", "testa"},
+    "test": {"test", "testb"},
+}
+
+SAMPLE_DIR = Path(__file__).parents[1] / "sample"
+"""The corpus that comes with tf_ner; see its README."""
+
+_SAMPLE_WITH_POS_AND_CHUNKS = SAMPLE_DIR / "pos_chunk.conll"
+_SAMPLE_COLUMNS = (WORD, "pos", "chunk", "ner")
+
+_HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
+
+
+class Split(NamedTuple):
+    """The sentences of a split, and the file (or data set on the Hub) they were read from."""
+
+    path: Path | str
+    sentences: list[Sentence]
+
+
+class CorpusFiles(NamedTuple):
+    """A file for each split, and what stands where in them."""
+
+    files: dict[str, Path]
+    layout: Layout
+
+
+def is_sample(dataset: str | Path) -> bool:
+    """Whether `dataset` is the corpus that comes with tf_ner, and not a folder of that name."""
+    return dataset == "sample" and not Path(dataset).exists()
+
+
+def find_corpus_files(
+    dataset: str | Path, layout: Layout, files: Mapping[str, str | Path] | None = None
+) -> CorpusFiles | None:
+    """Finds the files of a corpus; None if it is on the Hub.
+
+    Args:
+        dataset: A name on the Hub, `sample`, or a folder. Not read if `files` are given.
+        layout: What stands where.
+        files: The files by split, if they are known.
+
+    Raises:
+        DataError: `dataset` is nothing of this, or a folder without such files.
+    """
+    found = find_files(dataset, files)
+    if found is not None:
+        return CorpusFiles(found, layout)
+    _refuse_columns(dataset, layout)
+    if not is_sample(dataset):
+        return None
+    if layout.task == "ner":
+        return CorpusFiles(find_split_files(SAMPLE_DIR), layout)
+    return CorpusFiles({"train": _SAMPLE_WITH_POS_AND_CHUNKS}, replace(layout, columns=_SAMPLE_COLUMNS))
+
+
+def find_files(
+    dataset: str | Path, files: Mapping[str, str | Path] | None = None, *, extensions: frozenset[str] = EXTENSIONS
+) -> dict[str, Path] | None:
+    """Finds the files of a data set by split; None if `dataset` is a name.
+
+    Args:
+        dataset: A name, or a folder. Not read if `files` are given.
+        files: The files by split, if they are known.
+        extensions: What the names of files in a folder end in.
+
+    Raises:
+        DataError: `dataset` is nothing of this, or a folder without such files.
+    """
+    if files:
+        return {split: Path(file) for split, file in files.items()}
+    if Path(dataset).is_dir():
+        return find_split_files(Path(dataset), extensions=extensions)
+    if Path(dataset).is_file():
+        raise DataError(
+            f"Received the file {dataset} as a data set; expected a folder or a name on the Hub. "
+            "Pass single files with --train-file, --validation-file and --test-file."
+        )
+    if not _HUB_NAME.fullmatch(str(dataset)):
+        raise DataError(
+            f"Received {dataset} as a data set, which is no folder and no name on the Hub; expected one of these. "
+            "Check the path."
+        )
+    return None
+
+
+def evaluation_splits(names: Iterable[str]) -> list[str]:
+    """The splits to score: those called validation or test, and parts of these, such as `validation_matched`."""
+    return [name for name in names if name.partition("_")[0] in ("validation", "test")]
+
+
+def validation_split(names: Iterable[str]) -> str | None:
+    """The split that says which epoch is the best: the first for validation."""
+    return next((name for name in evaluation_splits(names) if name.startswith("validation")), None)
+
+
+def _refuse_columns(dataset: str | Path, layout: Layout) -> None:
+    if layout.columns is not None:
+        raise DataError(
+            f"Received columns ({' '.join(layout.columns)}) for {dataset}, which knows its own; expected them for "
+            "files only. Leave them out."
+        )
+
+
+def find_split_files(folder: Path, *, extensions: frozenset[str] = EXTENSIONS) -> dict[str, Path]:
+    """Finds a folder's corpus files by name.
+
+    Raises:
+        DataError: No file carries a split's name, two files carry that of one split, or one file those of two.
+    """
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in extensions and file.is_file())
+    found: dict[str, Path] = {}
+    for split, split_words in SPLIT_FILE_WORDS.items():
+        candidates = [file for file in files if split_words & set(re.findall("[a-z]+", file.name.lower()))]
+        if len(candidates) > 1:
+            raise DataError(
+                f"Received {len(candidates)} files for the {split} split ({', '.join(map(str, candidates))}); "
+                f"expected one. Name it with --{split}-file."
+            )
+        if candidates:
+            found[split] = candidates[0]
+    if found:
+        _warn_of_files_passed_over(folder, found, extensions)
+    for split, file in found.items():
+        if others := [other for other, found_there in found.items() if found_there == file and other != split]:
+            raise DataError(
+                f"Received {file}, whose name says {split} and {' and '.join(others)}; expected one of them, or scores "
+                f"would tell memory. Rename it, or name the files with --{split}-file and --{others[0]}-file."
+            )
+    if not found:
+        names = ", ".join(sorted(file.name for file in folder.iterdir())[:10]) or "nothing"
+        raise DataError(
+            f"Received the folder {folder} with {names}; expected files such as {_examples_of(extensions)}. "
+            "Rename them or name them with --train-file, --validation-file and --test-file."
+        )
+    return found
+
+
+def _warn_of_files_passed_over(folder: Path, found: Mapping[str, Path], extensions: frozenset[str]) -> None:
+    """Says which files are none of the splits, though the beginning of a word in their names says one not found."""
+    for split in SPLIT_FILE_WORDS.keys() - found.keys():
+        begins = tuple(SPLIT_FILE_WORDS[split])
+        for file in sorted(folder.iterdir()):
+            words = re.findall("[a-z]+", file.name.lower())
+            if file.is_file() and file not in found.values() and any(word.startswith(begins) for word in words):
+                logger.warning(
+                    "Received %s, which is not read; expected a name such as %s for the %s split. Rename it or name it "
+                    "with --%s-file if it is that.",
+                    file, f"{split}{_extension_of(extensions)}", split, split,
+                )  # fmt: skip
+
+
+def _examples_of(extensions: frozenset[str]) -> str:
+    extension = _extension_of(extensions)
+    return f"train{extension}, valid{extension} and test{extension}"
+
+
+def _extension_of(extensions: frozenset[str]) -> str:
+    return ".conll" if ".conll" in extensions else min(extensions)
+
+
+def read_splits(files: Mapping[str, Path], layout: Layout, *, report: Report = raise_error) -> dict[str, Split]:
+    """Reads a file for each split.
+
+    Raises:
+        DataError: A file is missing, its columns cannot be told, or what `report` raises.
+    """
+    return {split: _read_split(path, layout, report) for split, path in files.items()}
+
+
+def _read_split(path: Path, layout: Layout, report: Report) -> Split:
+    has_errors = False
+
+    def tell(finding: Finding) -> None:
+        nonlocal has_errors
+        has_errors |= finding.is_error
+        report(finding)
+
+    sentences = list(read_corpus_file(path, layout, report=tell))
+    if not sentences and not has_errors:
+        report(Finding("no-sentence", path, 1, _NO_SENTENCE))
+    return Split(path, sentences)
+
+
+_NO_SENTENCE = "received no sentence; expected at least one. Check that it is the right file."

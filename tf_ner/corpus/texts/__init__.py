@@ -1,0 +1,1 @@
+"""Texts with labels: from the Hub, a folder or files."""

@@ -1,0 +1,244 @@
+"""Data sets of texts with a label each: from the Hub, a folder, or files named one by one."""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow.compute as pc
+from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+
+from tf_ner.corpus.findings import Finding, Report, raise_errors
+from tf_ner.corpus.loading.hub_sets import load_from_hub
+from tf_ner.corpus.loading.sources import cut_evaluation
+from tf_ner.corpus.loading.splits import SAMPLE_DIR, find_files, is_sample, validation_split
+from tf_ner.corpus.texts.files import TEXT_EXTENSIONS, LabelledText, TextLayout, read_texts
+from tf_ner.corpus.texts.glue import glue_task
+from tf_ner.corpus.texts.labels import HIDDEN, Label, TextLabels, is_hidden, read_labels
+from tf_ner.errors import DataError
+from tf_ner.options.train import LabelType, Quoting, TaskConfig
+
+logger = logging.getLogger(__name__)
+
+_TEXT_COLUMNS = ("text", "text_pair")
+_ARE_NUMBERS: dict[str, bool | None] = {"auto": None, "names": False, "numbers": True}
+
+
+class _Split(NamedTuple):
+    """Rows of `text`, and `text_pair` where there are pairs, and their labels."""
+
+    rows: Dataset
+    labels: Sequence[Label]
+
+
+def load_texts(
+    dataset: str | Path = "glue",
+    *,
+    text_columns: str | Sequence[str] | None = None,
+    label_column: str | None = None,
+    label_type: LabelType = "auto",
+    quoting: Quoting = "auto",
+    new_labels: Mapping[str, str | None] | None = None,
+    config_name: str | None = None,
+    revision: str | None = None,
+    files: Mapping[str, str | Path] | None = None,
+) -> DatasetDict:
+    """Loads texts, or pairs of texts, with a label each.
+
+    Args:
+        dataset: A name on the Hub, such as `glue`; `sample` for the pairs that come with tf_ner; or a folder with files
+            whose names are those of their splits, as `load_corpus` finds them. Not read if `files` are given.
+        text_columns: The column of the texts, or the two of pairs. Known for GLUE; otherwise found by usual names, such
+            as `sentence1` and `sentence2`, `premise` and `hypothesis`, or `text`.
+        label_column: The column of the labels; `label` if not given.
+        label_type: Whether the labels are `names` or `numbers`; `auto` takes them for numbers where all are, and not
+            all are whole.
+        quoting: Whether quotes around a cell of a CSV or TSV file are no part of it: `on`, `off`, or `auto`, which is
+            on for `.csv` and off for `.tsv`.
+        new_labels: New names of labels, such as `{"0": "different", "1": "equal"}`.
+        config_name: Which configuration of a Hub data set, such as `mrpc`.
+        revision: Which branch, tag or commit of a Hub data set.
+        files: Files by split (`train`, `validation`, `test`): CSV and TSV with a header, JSON lines, Parquet.
+
+    Returns:
+        For each split, the columns `text` (str), `text_pair` (str; only of pairs) and `label`: a `ClassLabel`, -1 where
+        it is hidden; or <float32> where the labels are numbers, NaN where they are hidden. Rows of `train` without a
+        label are left out.
+
+    Raises:
+        DataError: Nothing can be read, a split is empty, the columns cannot be told, or a row is wrong.
+    """
+    if glue := glue_task(str(dataset), config_name):
+        text_columns, label_column = text_columns or glue.text_columns, label_column or "label"
+    if text_columns is not None:
+        text_columns = (text_columns,) if isinstance(text_columns, str) else tuple(text_columns)
+    layout = TextLayout(text_columns=text_columns, label_column=label_column, quoting=quoting)
+    folder = SAMPLE_DIR / "pairs" if is_sample(dataset) else dataset
+    found = find_files(folder, files, extensions=TEXT_EXTENSIONS)
+    if found is None:
+        loaded = load_from_hub(str(dataset), config_name=config_name, revision=revision)
+        return choose_texts(loaded, str(dataset), layout, label_type=label_type, new_labels=new_labels)
+    findings: list[Finding] = []
+    splits = {split: _read_file(path, split, layout, findings.append) for split, path in found.items()}
+    _tell(findings)
+    labels = read_labels(_labels_of(splits), are_numbers=_ARE_NUMBERS[label_type], new_names=new_labels)
+    return _to_corpus(splits, labels)
+
+
+def choose_texts(
+    loaded: DatasetDict,
+    name: str,
+    layout: TextLayout,
+    *,
+    label_type: LabelType = "auto",
+    new_labels: Mapping[str, str | None] | None = None,
+) -> DatasetDict:
+    """Finds the columns of texts and labels, and gives what `load_texts` gives.
+
+    Args:
+        loaded: As it comes from the Hub.
+        name: What to call the data set in errors.
+        layout: Names of columns, if they are not the usual ones.
+        label_type: As for `load_texts`; `auto` takes floating-point numbers for numbers.
+        new_labels: New names of labels.
+
+    Raises:
+        DataError: There are no such columns, or they hold something else.
+    """
+    features = next(iter(loaded.values())).features
+    columns = layout.choose(list(features), f"data set {name!r}")
+    label = features[columns.label]
+    if not isinstance(label, ClassLabel | Value):
+        raise DataError(
+            f"Received data set {name!r} with {columns.label!r} of type {type(label).__name__}; expected one label a "
+            "row. Choose another column with --label-column."
+        )
+    names = list(label.names) if isinstance(label, ClassLabel) else None
+    findings: list[Finding] = []
+    splits = {}
+    for split, rows in loaded.items():
+        texts = rows.select_columns(list(columns.texts))
+        texts = texts.rename_columns(dict(zip(columns.texts, _TEXT_COLUMNS, strict=False)))
+        _report_missing(texts, f"{name}[{split}]", findings.append)
+        ids = rows[columns.label][:]
+        of_split = ids if names is None else [names[number] if number not in (None, -1) else None for number in ids]
+        splits[split] = _Split(texts, of_split)
+    _tell(findings)
+    are_numbers = _ARE_NUMBERS[label_type]
+    if are_numbers is None and label.dtype.startswith("float"):
+        are_numbers = True
+    return _to_corpus(
+        splits, read_labels(_labels_of(splits), names=names, are_numbers=are_numbers, new_names=new_labels)
+    )
+
+
+def load_configured_texts(config: TaskConfig) -> DatasetDict:
+    """Loads what the options say, the splits to be scored cut to `max_eval_examples`."""
+    corpus = load_texts(
+        config.dataset,
+        files=config.files,
+        config_name=config.dataset_config,
+        revision=config.dataset_revision,
+        text_columns=config.text_columns,
+        label_column=config.label_column,
+        label_type=config.label_type,
+        quoting=config.quoting,
+        new_labels=config.new_labels,
+    )
+    return cut_evaluation(corpus, config.max_eval_examples)
+
+
+def _tell(findings: Sequence[Finding]) -> None:
+    """Raises the first error, or says the first warning."""
+    raise_errors(findings, advice="")
+    if findings:
+        logger.warning("%s (%d such rows)", findings[0], len(findings))
+
+
+def _labels_of(splits: Mapping[str, _Split]) -> dict[str, Sequence[Label]]:
+    return {name: split.labels for name, split in splits.items()}
+
+
+def _to_corpus(splits: Mapping[str, _Split], labels: TextLabels) -> DatasetDict:
+    _require_alike(splits)
+    if labels.names is None:
+        logger.info("The labels are numbers, which are learnt as such (regression).")
+    else:
+        _tell_unseen(labels.names, labels.splits)
+    feature = Value("float32") if labels.names is None else ClassLabel(names=labels.names)
+    needed = {"train", validation_split(splits)} if "train" in splits else set()
+    corpus = DatasetDict()
+    for name, split in splits.items():
+        rows = split.rows.add_column("label", labels.splits[name], feature=feature)
+        corpus[name] = _without_unlabelled(name, rows, is_needed=name in needed)
+    return corpus
+
+
+def _tell_unseen(names: Sequence[str], splits: Mapping[str, Sequence[int | float]]) -> None:
+    """Says which labels the other splits have and train has not."""
+    if "train" not in splits:
+        return
+    known = {HIDDEN, *splits["train"]}
+    for split, ids in splits.items():
+        for number, count in sorted(Counter(ids).items()):
+            if number not in known:
+                logger.info(
+                    "%s: %d examples are labelled %s, which never occurs in train and cannot be learnt.",
+                    split,
+                    count,
+                    names[int(number)],
+                )
+
+
+def _read_file(path: Path, split: str, layout: TextLayout, report: Report) -> _Split:
+    layout = replace(layout, may_lack_labels=split == "test")
+    found: list[LabelledText] = list(read_texts(path, layout, report=report))
+    if not found:
+        report(Finding("no-text", path, 1, "received no row; expected one at least. Check that it is the right file."))
+        return _Split(Dataset.from_dict({"text": []}), [])
+    columns = dict(zip(_TEXT_COLUMNS, zip(*(row.texts for row in found), strict=True), strict=False))
+    features = Features(dict.fromkeys(columns, Value("string")))
+    rows = Dataset.from_dict({name: list(column) for name, column in columns.items()}, features=features)
+    return _Split(rows, [row.label for row in found])
+
+
+def _report_missing(texts: Dataset, place: str, report: Report) -> None:
+    if not len(texts):
+        report(Finding("no-text", place, 1, "received an empty split; expected rows. Use another data set."))
+    for column in texts.column_names:
+        if texts.features[column].dtype not in ("string", "large_string"):
+            raise DataError(
+                f"Received {place} with {column!r} of type {texts.features[column].dtype}; expected text. Choose other "
+                "columns with --text-columns."
+            )
+        is_missing = pc.is_null(texts.with_format("arrow")[:][column])
+        for row in pc.indices_nonzero(is_missing).to_pylist():
+            report(Finding("bad-record", place, row + 1, "received no text; expected a string. Use another data set."))
+
+
+def _require_alike(splits: Mapping[str, _Split]) -> None:
+    columns = {name: split.rows.column_names for name, split in splits.items()}
+    if len(set(map(tuple, columns.values()))) > 1:
+        kinds = ", ".join(f"{'pairs' if 'text_pair' in row else 'texts'} in {name}" for name, row in columns.items())
+        raise DataError(f"Received {kinds}; expected the same in all splits. Name the columns with --text-columns.")
+
+
+def _without_unlabelled(split: str, rows: Dataset, *, is_needed: bool) -> Dataset:
+    """Says which labels are hidden; rows to learn from must have one."""
+    labelled = [row for row, label in enumerate(rows["label"]) if not is_hidden(label)]
+    if len(labelled) == len(rows):
+        return rows
+    if not labelled and is_needed:
+        raise DataError(
+            f"Received {split}, whose labels are all hidden; expected labels to learn and to choose the best epoch by. "
+            "Use another data set, or name other files with --train-file and --validation-file."
+        )
+    if split != "train":
+        logger.info(
+            "%s: %d of %d labels are hidden; predicted, not scored", split, len(rows) - len(labelled), len(rows)
+        )
+        return rows
+    logger.warning("train: %d of %d rows have no label; they are left out", len(rows) - len(labelled), len(rows))
+    return rows.select(labelled)

@@ -1,0 +1,251 @@
+"""The training written out, to read and to change."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+import tf_keras as keras
+from transformers import TFPreTrainedModel
+
+from tf_ner.errors import DataError
+from tf_ner.learning.best import BestScore
+from tf_ner.learning.losses import MeanLoss, sum_over_replicas
+from tf_ner.learning.optimizers import sum_slices
+from tf_ner.models.dropout import dropping_by, fold_in, make_dropout_repeatable, seed_of_step
+from tf_ner.tasks.outputs import logits_of
+
+Inputs = dict[str, tf.Tensor]
+Gradients = list[tf.Tensor | tf.IndexedSlices | None]
+
+AnyDataset = Any
+"""A `tf.data.Dataset`, or what the replicas of a strategy read of one (`tf.distribute.DistributedDataset`)."""
+
+_TakePiece = Callable[[Inputs, tf.Tensor, tf.Tensor, int], tuple[Inputs, tf.Tensor]]
+
+TrainStep = Callable[[Inputs, tf.Tensor], tf.Tensor]
+"""Takes a step with a batch and gives its loss."""
+
+_AddUp = Callable[[Inputs, tf.Tensor, tf.Tensor, tf.Tensor | None], tuple[tf.Tensor, Gradients]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update:
+    """Where a training is after a step.
+
+    Attributes:
+        step: From 1.
+        epoch: From 1; the one that the step belongs to.
+        loss: Of this step's batch.
+        learning_rate: That of this step.
+        scores: Of the evaluation after this step; None where there was none.
+        is_best: Whether they are better than all before.
+    """
+
+    step: int
+    epoch: int
+    loss: float
+    learning_rate: float
+    scores: Mapping[str, float] | None = None
+    is_best: bool = False
+
+
+def training_steps(
+    model: TFPreTrainedModel,
+    dataset: AnyDataset,
+    *,
+    train_step: TrainStep,
+    optimizer: keras.optimizers.Optimizer,
+    num_steps: int | None = None,
+    first_step: int = 0,
+    steps_per_epoch: int | None = None,
+    evaluate: Callable[[], Mapping[str, float]] | None = None,
+    eval_every: int | None = None,
+    best_metric: str | None = None,
+) -> Iterator[Update]:
+    """Trains, a step each time it is asked for the next: whoever asks saves, logs, and stops when it is enough.
+
+    Args:
+        model: Is changed.
+        dataset: Batches of (inputs, labels), one epoch after the other.
+        train_step: What `compile_step` makes of a step.
+        optimizer: That of the step.
+        num_steps: How many steps the whole training has; as many as there are batches if not given.
+        first_step: How many of them were taken before; the data begins behind these.
+        steps_per_epoch: How many batches an epoch has; all of them if not given.
+        evaluate: Scores the model.
+        eval_every: Steps from one evaluation to the next, the last step has one too; an epoch if not given.
+        best_metric: Which of the scores says what is best; see `BestScore`.
+
+    Yields:
+        After each step, and after the evaluation where one follows, where the training is.
+
+    Raises:
+        DataError: There are fewer batches than steps; those that there are have been learnt from.
+    """
+    num_steps = num_steps or first_step + len(dataset)
+    steps_per_epoch = steps_per_epoch or num_steps
+    best = BestScore(best_metric)
+    batches = iter(_distributed(dataset, model.distribute_strategy))
+    for step in range(first_step + 1, num_steps + 1):
+        try:
+            inputs, labels = next(batches)
+        except StopIteration:
+            raise DataError(
+                f"Received {step - 1 - first_step} batches for the steps {first_step + 1} to {num_steps}; expected "
+                f"{num_steps - first_step}. Give the data set more epochs, or lower num_steps."
+            ) from None
+        loss = train_step(inputs, labels)
+        is_due = step % (eval_every or steps_per_epoch) == 0 or step == num_steps
+        scores = evaluate() if evaluate is not None and is_due else None
+        yield Update(
+            step=step,
+            epoch=-(-step // steps_per_epoch),
+            loss=float(loss),
+            learning_rate=float(optimizer.learning_rate.numpy()),
+            scores=scores,
+            is_best=scores is not None and best.update(scores),
+        )
+
+
+def compile_step(model: TFPreTrainedModel, train_step: TrainStep, dataset: AnyDataset) -> Any:
+    """Makes one TensorFlow function, traced once, of a step that each replica of the model's strategy takes."""
+    strategy = model.distribute_strategy
+
+    @tf.function(input_signature=_distributed(dataset, strategy).element_spec)
+    def compiled(inputs: Inputs, labels: tf.Tensor) -> tf.Tensor:
+        losses = strategy.run(train_step, args=(inputs, labels))
+        return strategy.experimental_local_results(losses)[0]
+
+    return compiled
+
+
+def _distributed(dataset: AnyDataset, strategy: tf.distribute.Strategy) -> AnyDataset:
+    """What the replicas of a strategy read: a data set of one's own is divided, one made for them stays as it is."""
+    is_divided = isinstance(dataset, tf.distribute.DistributedDataset)
+    return dataset if is_divided else strategy.experimental_distribute_dataset(dataset)
+
+
+def make_train_step(
+    model: TFPreTrainedModel,
+    *,
+    loss: MeanLoss,
+    optimizer: keras.optimizers.Optimizer,
+    variables: Sequence[tf.Variable] | None = None,
+    max_grad_norm: float = 1.0,
+    piece_size: int | None = None,
+    seed: int | None = None,
+    jit_compile: bool = False,
+) -> TrainStep:
+    """Makes the step of a training, as each replica takes it.
+
+    Args:
+        model: Of transformers, or of Keras with the logits as its output.
+        loss: Says what is added up, and what the sum is divided by.
+        optimizer: Need not clip; that is done here.
+        variables: What is trained; all that is trainable in the model if not given.
+        max_grad_norm: Longest gradient, over all weights; a longer one is scaled down.
+        piece_size: In rows. A larger batch is worked through in pieces, so that only one need fit into memory; but for
+            dropout the step is the same. All rows at once if not given.
+        seed: From it and the number of the step follows what is dropped; if not given, from Keras's random numbers,
+            which no checkpoint saves.
+        jit_compile: Make the step one program of XLA, compiled anew for each shape of a batch.
+
+    Returns:
+        A function of a replica's inputs, by name <int>[rows, subwords], and its labels. It changes the variables and
+        gives the loss of the whole batch <float32>[], that of all replicas.
+    """
+    variables = model.trainable_variables if variables is None else list(variables)
+    is_scaled = isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)
+    adam = optimizer.inner_optimizer if is_scaled else optimizer
+    # Built now, the step is traced once; otherwise a first time to make these variables and a second time to train.
+    optimizer.build(variables)
+    if seed is not None:
+        make_dropout_repeatable(model)
+    is_xla = jit_compile or isinstance(model.distribute_strategy, tf.distribute.TPUStrategy)
+
+    def add_up(
+        inputs: Inputs, labels: tf.Tensor, weight: tf.Tensor, noise: tf.Tensor | None
+    ) -> tuple[tf.Tensor, Gradients]:
+        with dropping_by(noise), tf.GradientTape() as tape:
+            logits = logits_of(model, inputs, training=True)
+            part = tf.math.divide_no_nan(loss.total(labels, logits), weight)
+            target = optimizer.get_scaled_loss(part) if is_scaled else part
+        gradients = tape.gradient(target, variables)
+        return part, optimizer.get_unscaled_gradients(gradients) if is_scaled else gradients
+
+    take_piece = _fixed_piece if is_xla else _piece
+    add_up_batch = add_up if piece_size is None else _in_pieces(add_up, variables, piece_size, take_piece)
+
+    def train_step(inputs: Inputs, labels: tf.Tensor) -> tf.Tensor:
+        # Known before the first piece, so that labels weigh alike in whichever piece and replica they are.
+        weight = sum_over_replicas(loss.weight(labels))
+        noise = None if seed is None else seed_of_step(seed, adam.iterations)
+        part, gradients = add_up_batch(inputs, labels, weight, noise)
+        # What has no part in the outputs, such as a pooler that taggers do not ask, has no gradient.
+        pairs = [pair for pair in zip(gradients, variables, strict=True) if pair[0] is not None]
+        if is_xla:
+            # XLA cannot add up slices whose number their values tell.
+            pairs = [(tf.convert_to_tensor(gradient), variable) for gradient, variable in pairs]
+        pairs = adam.aggregate_gradients(pairs)
+        clipped, norm = tf.clip_by_global_norm([sum_slices(gradient) for gradient, _ in pairs], max_grad_norm)
+        pairs = [(gradient, variable) for gradient, (_, variable) in zip(clipped, pairs, strict=True)]
+        optimizer.apply_gradients(pairs, skip_gradients_aggregation=True)
+        whole = sum_over_replicas(part)
+        # Gradients that are no numbers spoil the weights, whatever the loss was; those of a scaled one are left out.
+        return whole if is_scaled else tf.where(tf.math.is_finite(norm), whole, math.nan)
+
+    return tf.function(train_step, jit_compile=True) if jit_compile else train_step
+
+
+def _in_pieces(
+    add_up: _AddUp,
+    variables: Sequence[tf.Variable],
+    piece_size: int,
+    take_piece: Callable[..., tuple[Inputs, tf.Tensor]],
+) -> _AddUp:
+    """Does what `add_up` does, a piece of the batch at a time."""
+
+    @tf.function
+    def add_up_pieces(
+        inputs: Inputs, labels: tf.Tensor, weight: tf.Tensor, noise: tf.Tensor | None
+    ) -> tuple[tf.Tensor, Gradients]:
+        total, sums = 0.0, [tf.zeros_like(variable) for variable in variables]
+        are_used = [True for _ in variables]
+        for start in tf.range(0, tf.shape(labels)[0], piece_size):
+            # Not side by side, which would need the memory of all of them.
+            tf.autograph.experimental.set_loop_options(parallel_iterations=1)
+            noise_of_piece = None if noise is None else fold_in(noise, start)
+            part, gradients = add_up(*take_piece(inputs, labels, start, piece_size), weight, noise_of_piece)
+            total += part
+            sums = [_added(*pair) for pair in zip(sums, gradients, strict=True)]
+            are_used[:] = [gradient is not None for gradient in gradients]
+        return total, [gradient if is_used else None for gradient, is_used in zip(sums, are_used, strict=True)]
+
+    return add_up_pieces
+
+
+def _piece(inputs: Inputs, labels: tf.Tensor, start: tf.Tensor, size: int) -> tuple[Inputs, tf.Tensor]:
+    """Some rows of a batch, without the columns that are padding in all of them."""
+    rows = slice(start, start + size)
+    is_column = tf.reduce_any(tf.cast(inputs["attention_mask"][rows], tf.bool), axis=0)
+
+    def cut(values: tf.Tensor) -> tf.Tensor:
+        return tf.boolean_mask(values[rows], is_column, axis=1) if values.shape.rank == 2 else values[rows]
+
+    return {name: cut(values) for name, values in inputs.items()}, cut(labels)
+
+
+def _fixed_piece(inputs: Inputs, labels: tf.Tensor, start: tf.Tensor, size: int) -> tuple[Inputs, tf.Tensor]:
+    """Some rows of a batch that divides into such pieces, of a shape that is known beforehand."""
+    rows = start + tf.range(size)
+    return {name: tf.gather(values, rows) for name, values in inputs.items()}, tf.gather(labels, rows)
+
+
+def _added(total: tf.Tensor, gradient: tf.Tensor | tf.IndexedSlices | None) -> tf.Tensor:
+    if gradient is None:
+        return total
+    if isinstance(gradient, tf.IndexedSlices):
+        return tf.tensor_scatter_nd_add(total, gradient.indices[:, tf.newaxis], gradient.values)
+    return total + gradient

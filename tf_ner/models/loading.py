@@ -1,0 +1,178 @@
+"""Models from the model library; nothing else in tf_ner loads one."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+import tf_keras as keras
+import transformers
+from transformers import PretrainedConfig, PreTrainedTokenizerBase, TFPreTrainedModel
+from transformers.utils import is_tf_available
+
+from tf_ner.errors import ConfigError, ModelError
+from tf_ner.options.train import TrainConfig
+from tf_ner.tasks.registry import task_class, task_classes
+from tf_ner.tasks.run_options import options_of_run
+from tf_ner.tasks.task import Task
+from tf_ner.tasks.tokenizers import load_config, load_tokenizer, location_of, model_errors, window_length
+
+
+def load_untrained(
+    model: str, *, tag_names: Sequence[str], task: str = "ner", revision: str | None = None
+) -> TFPreTrainedModel:
+    """Loads an encoder with a new head, one output a tag.
+
+    A model already fine-tuned for the same tags keeps its head and its order of tags, to be trained further.
+
+    Args:
+        model: A name on the Hub, a folder, or `minilm`.
+        tag_names: What the outputs stand for: tags, or labels.
+        task: What is learnt, as in `TASKS`.
+        revision: Which branch, tag or commit on the Hub.
+
+    Raises:
+        ModelError: There is none, it has no TensorFlow class, or it was fine-tuned for other tags or another task.
+    """
+    kind = task_class(task)
+    config = load_config(model, revision=revision)
+    kinds = [known for known in task_classes() if known.has_head(config)]
+    # Tasks may share a head: then its outputs say whether it is the one that is wanted.
+    if kinds and kind not in kinds:
+        raise ModelError(
+            f"Received model {model!r}, fine-tuned for {_in_words(kinds[0])}; expected an encoder for "
+            f"{_in_words(kind)}. Begin with a model that is not fine-tuned."
+        )
+    if kind in kinds:
+        own = kind.output_names_in(config)
+        if set(own) != set(tag_names):
+            raise ModelError(
+                f"Received model {model!r}, fine-tuned for {_outputs(own)}; expected {_outputs(tag_names)}, as the "
+                "data has. Begin with a model that is not fine-tuned."
+            )
+        tag_names = own
+    loaded, missing = _load_weights(kind, model, revision, **kind.model_settings(tag_names))
+    if len(missing) >= len(loaded.weights):
+        raise _foreign_weights(model, missing)
+    return loaded
+
+
+def load_trained(model: str, *, revision: str | None = None, task: str | None = None) -> tuple[TFPreTrainedModel, Task]:
+    """Loads a fine-tuned model, and how it was trained to read its input.
+
+    Args:
+        model: A run's output folder, or a name on the Hub.
+        revision: Which branch, tag or commit on the Hub.
+        task: What it was fine-tuned for, as in `TASKS`; as the run says, or else as its head says, if not given.
+
+    Raises:
+        ModelError: There is none, or it was not fine-tuned for this task, or for any that tf_ner knows.
+    """
+    config = load_config(model, revision=revision)
+    run = options_of_run(model, revision=revision)
+    kinds = [kind for kind in task_classes() if kind.has_head(config)]
+    if not kinds:
+        tasks = " or ".join(map(_in_words, task_classes()))
+        raise ModelError(
+            f"Received model {model!r} ({', '.join(config.architectures or ['no architecture named'])}); expected "
+            f"one fine-tuned for {tasks}. Fine-tune it with `tf-ner train` first."
+        )
+    if task is not None and task_class(task) not in kinds:
+        raise ModelError(
+            f"Received --task {task} and model {model!r}, fine-tuned for {_in_words(kinds[0])}; expected two that fit. "
+            "Change --task or the model."
+        )
+    # Of several tasks with such a head, the one that is named, or that the run was for.
+    named = task or (run.task if run is not None else None)
+    kind = task_class(named) if named is not None and task_class(named) in kinds else kinds[0]
+    kind.output_names_in(config)
+    loaded, missing = _load_weights(kind, model, revision)
+    if missing:
+        raise _foreign_weights(model, missing)
+    tokenizer = load_tokenizer(model, for_words=kind.reads_words, revision=revision)
+    name_inputs(tokenizer, loaded)
+    run = run or TrainConfig()
+    max_length = longest_input(tokenizer, config, run)
+    return loaded, kind.of_model(tokenizer, config, max_length=max_length, config=run)
+
+
+def _load_weights(
+    kind: type[Task], model: str, revision: str | None, **settings: Any
+) -> tuple[TFPreTrainedModel, list[str]]:
+    """A model, and which of its weights are not in its files: those are new, which transformers only warns of."""
+    with model_errors(model, "weights"):
+        try:
+            loaded, info = _model_class(kind).from_pretrained(
+                **_location(model, revision), **settings, output_loading_info=True
+            )
+        except tf.errors.ResourceExhaustedError as error:
+            # No fault of the model's.
+            raise MemoryError(str(error)) from error
+    return loaded, sorted(info["missing_keys"])
+
+
+def _foreign_weights(model: str, missing: Sequence[str]) -> ModelError:
+    return ModelError(
+        f"Received model {model!r}, whose weights are not those of its config.json: {len(missing)} are missing, such "
+        f"as {missing[0]}; expected all that it was saved with. Copy or save the model there again."
+    )
+
+
+def longest_input(tokenizer: PreTrainedTokenizerBase, model_config: PretrainedConfig, config: TrainConfig) -> int:
+    """The longest input of a model that was or will be trained with these options, in subwords.
+
+    Raises:
+        ConfigError: The one length of all batches is more than the encoder reads.
+    """
+    limit = window_length(tokenizer, model_config, None)
+    if config.fixed_length is not None and config.fixed_length > limit:
+        raise ConfigError(
+            f"Received --pad-to-length {config.fixed_length}; expected at most {limit}, the encoder's limit. Lower "
+            "--pad-to-length."
+        )
+    return min(window_length(tokenizer, model_config, config.max_length), config.fixed_length or limit)
+
+
+def name_inputs(tokenizer: PreTrainedTokenizerBase, model: TFPreTrainedModel) -> None:
+    """Makes a tokenizer give what its model reads, also when it is saved, and with whatever version it is loaded.
+
+    Token types are left out where a model does not tell two of them. Some encoders come with another family's
+    tokenizer, BERT's mostly: DistilBERT takes no token types, and RoBERTa has one type, so that the second text of a
+    pair would look up what is not there. transformers 5, on the other hand, would give ALBERT none.
+    """
+    names = list(tokenizer.model_input_names)
+    takes_types = "token_type_ids" in inspect.signature(type(model).call).parameters
+    if "token_type_ids" in names and (not takes_types or getattr(model.config, "type_vocab_size", None) == 1):
+        names.remove("token_type_ids")
+    tokenizer.model_input_names = tokenizer.init_kwargs["model_input_names"] = names
+
+
+def outputs_in_float32(model: TFPreTrainedModel) -> None:
+    """Lets the head of a model that computes in half precision give its logits in float32, as loss and scores want."""
+    encoder = getattr(model, model.base_model_prefix)
+    for layer in model.layers:
+        if layer is not encoder:
+            for part in [layer, *(module for module in layer.submodules if isinstance(module, keras.layers.Layer))]:
+                # Keras knows no other way once a layer is there.
+                part._set_dtype_policy("float32")
+
+
+def _in_words(kind: type[Task]) -> str:
+    return kind.pipeline_tag.replace("-", " ")
+
+
+def _outputs(names: Sequence[str]) -> str:
+    return f"the {len(names)} labels {', '.join(names)}" if names else "numbers"
+
+
+def _model_class(kind: type[Task]) -> Any:
+    if not is_tf_available():
+        raise ModelError(
+            "Received a transformers that has found no TensorFlow, though it is running; expected one that has. Import "
+            "tf_ner before transformers, and set neither USE_TF=0 nor USE_TORCH=1."
+        )
+    return getattr(transformers, kind.model_class)
+
+
+def _location(model: str, revision: str | None) -> dict[str, str]:
+    return {"pretrained_model_name_or_path": location_of(model), "revision": revision or "main"}
