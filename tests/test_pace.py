@@ -204,6 +204,7 @@ def test_validation_is_scored_without_smoothing_and_weights(config, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("graphs")
 def test_accumulation_takes_the_steps_of_the_larger_batch(config, corpus_dir, tmp_path):
     (tmp_path / "train.conll").write_text(conll(SENTENCES * 3 + SENTENCES[:2]), encoding="utf-8")
     files = {"train_file": tmp_path / "train.conll", "validation_file": corpus_dir / "valid.conll"}
