@@ -24,12 +24,11 @@ TYPED = [
     ("--fp16", {"precision": "float16"}),
     ("--max_seq_length 64", {"max_length": 64}),
     ("--max_train_samples 9", {"max_train_examples": 9}),
-    ("--max_eval_samples 9", {"max_eval_examples": 9}),
     ("--resume_from_checkpoint runs/a", {"resume_from": "runs/a"}),
     ("--overwrite_output_dir", {"overwrite": True}),
     ("--model_name_or_path a/b", {"model": "a/b"}),
     ("--dataset_name a/b --dataset_config_name c", {"dataset": "a/b", "dataset_config": "c"}),
-    ("--warmup_steps 5", {"warmup_steps": 5}),
+    ("--warmup_steps 5 --warmup_ratio 0.1", {"warmup_steps": 5}),
     ("--weight_decay 0.1 --warmup_ratio 0.1", {"weight_decay": 0.1, "warmup_ratio": 0.1}),
 ]
 

@@ -57,7 +57,7 @@ def tagger(request, corpus_dir, tmp_path_factory):
     return Run(request.param, folder, corpus_dir, "--loop", "custom", "--accumulate", 2, "--layer-decay", 0.9)
 
 
-@pytest.fixture(scope="module", params=families())
+@pytest.fixture(scope="module", params=families("Roberta"))
 def classifier(request, tmp_path_factory):
     """Trained with `fit`, on pairs, the embeddings and the lowest layer as they were."""
     folder = tmp_path_factory.mktemp(request.param)

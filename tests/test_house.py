@@ -87,14 +87,14 @@ def test_options_corpus_and_evaluation_need_no_model_library(file):
 @pytest.mark.parametrize(
     ("loads", "files"),
     [
-        (r"\b(TFAutoModel\w*|_model_class\(\w+\))\.from_pretrained", {"loading.py"}),
-        (r"\bAutoTokenizer\.from_pretrained", {"tokenizers.py"}),
-        (r"\bAutoConfig\.from_pretrained", {"tokenizers.py"}),
+        (r"\b(TFAutoModel\w*|_model_class\(\w+\))\.from_pretrained", {"models/loading.py"}),
+        (r"\bAutoTokenizer\.from_pretrained", {"tasks/tokenizers.py"}),
+        (r"\bAutoConfig\.from_pretrained", {"tasks/tokenizers.py"}),
     ],
 )
 def test_only_one_file_loads_models(loads, files):
-    found = {file.name for file in PACKAGE.rglob("*.py") if re.search(loads, file.read_text(encoding="utf-8"))}
-    assert found == files
+    texts = {file.relative_to(PACKAGE).as_posix(): file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py")}
+    assert {name for name, text in texts.items() if re.search(loads, text)} == files
 
 
 def test_only_the_commands_print():

@@ -118,7 +118,7 @@ def test_without_an_answer_no_older_checkpoint_is_taken(hub, config, tmp_path, m
 def test_who_is_not_logged_in_is_told_so(hub, config, tmp_path, monkeypatch):
     monkeypatch.delenv("HF_TOKEN")
     pushed = replace(config, output_dir=tmp_path / "run", resume_from="hub", push_to_hub=True, hub_model_id="towns")
-    with pytest.raises(HubError, match=r"Not logged in to the Hub, as towns requires. Log in with"):
+    with pytest.raises(HubError, match=r"towns requires you to be logged in to the Hub. Log in with"):
         train(pushed, verbose=0)
 
 

@@ -21,7 +21,7 @@ from tf_ner import (
     score_entities,
 )
 from tf_ner.corpus.tags import tags_to_spans
-from tf_ner.tasks.token_scores import score_subwords
+from tf_ner.tasks.token_classification import score_subwords
 from tf_ner.training.scoring import Scorer
 
 

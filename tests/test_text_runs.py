@@ -96,7 +96,7 @@ def test_ten_rows_are_learnt(kind, result):
         if kind == "numbers":
             assert scores["pearson"] > 0.97
             assert scores["spearmanr"] > 0.9
-            assert scores["mse"] == pytest.approx(scores["loss"], rel=1e-3)
+            assert scores["mse"] == pytest.approx(scores["loss"], rel=1e-3, abs=1e-6)
         else:
             assert scores["accuracy"] == scores["matthews_correlation"] == 1.0
             gold = Counter(row[-1] for row in split_of(ROWS[kind][0], "dev" if split == "validation" else split))
@@ -189,7 +189,9 @@ def test_a_run_is_scored_again(config, result, tmp_path):
     [scores] = evaluate(again).values()
     for name, value in result.metrics["test"].items():
         if name != "interval":
-            assert scores[name] == (pytest.approx(value, rel=1e-3) if isinstance(value, float) else value), name
+            assert scores[name] == (pytest.approx(value, rel=1e-3, abs=1e-6) if isinstance(value, float) else value), (
+                name
+            )
 
 
 def test_a_split_with_hidden_labels_is_not_scored(kind, result, tmp_path):

@@ -141,12 +141,12 @@ def test_options_reach_the_training(config, deeper_bert, tmp_path, monkeypatch):
     shaping = {"max_grad_norm": 0.7, "layer_decay": 0.5, "freeze_layers": 1, "accumulate": 2}
     sampling = {"batch_size": 4, "seed": 9, "group_by_length": True}
     reading = {"max_length": 20, "stride": 5, "label_alignment": "repeat"}
-    options = {**chosen, **shaping, **sampling, **reading, "epochs": 2, "max_eval_examples": 3}
+    options = {**chosen, **shaping, **sampling, **reading, "epochs": 2, "max_eval_examples": 3, "warmup_steps": 1}
     result = train(replace(config, model=str(deeper_bert), output_dir=tmp_path / "run", **options), verbose=0)
     [optimizer], [step] = seen["make_optimizer"], seen["make_train_step"]
     assert sorted(set(optimizer.pop("rate_shares").values())) == [0.125, 0.25, 0.5, 1.0]
     num_steps = result.metrics["training"]["steps"]
-    own = {"num_steps": num_steps, "num_warmup_steps": None, "max_grad_norm": None, "scale_loss": False}
+    own = {"num_steps": num_steps, "num_warmup_steps": 1, "max_grad_norm": None, "scale_loss": False}
     assert optimizer == {**chosen, **own}
     assert [step[name] for name in ("max_grad_norm", "piece_size", "seed", "jit_compile")] == [0.7, 4, 9, False]
     trained = " ".join(variable.name for variable in step["variables"])

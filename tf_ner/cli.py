@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(str(error), exit_code=error.exit_code)
     except KeyboardInterrupt:
         _fail(
-            "Interrupted. Run the command again; add --resume to go on with a training.",
+            "Interrupted. Run the command again; add --resume to continue a training.",
             exit_code=128 + signal.SIGINT,
         )
     except BrokenPipeError:
@@ -218,7 +218,7 @@ def _parse(arguments: Sequence[str]) -> Any:
         ConfigError: Together, the options cannot work.
     """
     if arguments[:1] == ["evaluate"]:
-        return _parse_evaluate(with_own_names(arguments, types_of(EvaluateConfig)))
+        return _parse_evaluate(with_own_names(arguments, types_of(EvaluateConfig).keys() - {"model"}))
     if arguments[:1] == ["train"]:
         return _parse_train(with_own_names(arguments, types_of(TrainConfig)))
     return _parse_over(arguments)

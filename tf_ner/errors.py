@@ -130,7 +130,7 @@ class TrainingInterruptedError(TfNerError):
 
     def __init__(self, received: signal.Signals, step: int):
         super().__init__(
-            f"Interrupted by {received.name} after step {step}; all up to there is saved (of several machines, by the "
-            "first). Run the command again with --resume, instead of --overwrite if that was given."
+            f"Interrupted by {received.name} after step {step}; everything up to there is saved (of several machines, "
+            "by the first). Run the command again with --resume, instead of --overwrite if that was given."
         )
         self.exit_code = 128 + received

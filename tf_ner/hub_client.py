@@ -1,11 +1,16 @@
-"""The Hub's client on bad lines: each request is tried again, none waits for ever, and without a network none waits."""
+"""The Hub's client on bad lines: a push is tried again and again, and what is loaded is not waited for in vain."""
 
 import logging
+import math
 import re
+import time
+from typing import ClassVar
+from urllib.parse import urlsplit
 
 import requests
 from huggingface_hub import configure_http_backend, constants
 from huggingface_hub.errors import OfflineModeIsEnabled
+from huggingface_hub.utils import _http
 from urllib3 import Retry
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
 
@@ -14,9 +19,13 @@ _CONNECT, _SILENCE = 10.0, 60.0
 
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
 
+_NOT_AGAIN = 30.0
+"""In seconds: for how long a host that could not be reached is taken to be so."""
+
 PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers that the same request may not get again."""
 
+logger = logging.getLogger(__name__)
 
 _LOGGERS = ("huggingface_hub.utils._http", "urllib3.connectionpool", "urllib3.util.retry")
 """What the client and what is below it say of addresses."""
@@ -25,8 +34,7 @@ _LOGGERS = ("huggingface_hub.utils._http", "urllib3.connectionpool", "urllib3.ut
 class UnreachableError(OfflineModeIsEnabled):
     """There is no way to the Hub.
 
-    The client and `datasets` take what they have kept then, or give up. Any other error of a connection they try six
-    times over, for 23 seconds a file.
+    The client and `datasets` take what they have kept then, or give up.
     """
 
 
@@ -40,15 +48,23 @@ def was_unreachable(error: BaseException | None) -> bool:
 
 
 def make_client_patient() -> None:
-    """Sets how the client of this process makes its requests, from now on and in all threads.
+    """Sets how the client of this process pushes, from now on and in all threads.
 
     By itself it gives up a push at the first fault, although a push takes many requests; it sends large files without
     a time limit, so that it hangs on a line that is dead; and it logs addresses whose query is a right to write there.
     """
-    if not constants.HF_HUB_OFFLINE:
-        configure_http_backend(_make_session)
+    configure_http_backend(_make_patient_session)
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_log_without_queries)
+
+
+def let_client_give_up() -> None:
+    """Sets how the client of this process loads: where there is no way to the Hub, it takes what it has kept.
+
+    By itself it tries for 23 seconds a file. A client that somebody set up otherwise, or that pushes, stays as it is.
+    """
+    if not constants.HF_HUB_OFFLINE and _http._GLOBAL_BACKEND_FACTORY is _http._default_backend_factory:
+        configure_http_backend(_make_loading_session)
 
 
 def without_queries(text: str) -> str:
@@ -57,15 +73,22 @@ def without_queries(text: str) -> str:
 
 
 def _log_without_queries(record: logging.LogRecord) -> bool:
-    """Of a connection that is tried again nothing is said: the error says it in the end, if it comes to that."""
     record.msg, record.args = without_queries(record.getMessage()), None
-    return not record.msg.startswith("Retrying (")
+    return True
 
 
-def _make_session() -> requests.Session:
+def _make_patient_session() -> requests.Session:
+    return _session_with(_Patience)
+
+
+def _make_loading_session() -> requests.Session:
+    return _session_with(_Loading)
+
+
+def _session_with(adapter: type[requests.adapters.HTTPAdapter]) -> requests.Session:
     session = requests.Session()
-    session.mount("http://", _Patience())
-    session.mount("https://", _Patience())
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, adapter())
     return session
 
 
@@ -76,14 +99,28 @@ class _Patience(requests.adapters.HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *arguments: object, **options: object) -> requests.Response:
         if options.get("timeout") is None:
             options["timeout"] = (_CONNECT, _SILENCE)
+        return super().send(request, *arguments, **options)  # type: ignore[arg-type]
+
+
+class _Loading(requests.adapters.HTTPAdapter):
+    """Connects at once or not at all, and does not try again so soon."""
+
+    # When a host could not be reached; each thread has adapters of its own.
+    _last_tried: ClassVar[dict[str, float]] = {}
+
+    def send(self, request: requests.PreparedRequest, *arguments: object, **options: object) -> requests.Response:
+        host = urlsplit(str(request.url)).netloc
+        if time.monotonic() - self._last_tried.get(host, -math.inf) < _NOT_AGAIN:
+            raise UnreachableError(f"no connection to {host}")
         try:
             return super().send(request, *arguments, **options)  # type: ignore[arg-type]
         except requests.ConnectionError as error:
-            [tried] = error.args or [None]
-            reason = getattr(tried, "reason", None)
-            if isinstance(reason, NewConnectionError | ConnectTimeoutError | ProxyError):
-                raise UnreachableError(f"no connection to {constants.ENDPOINT}") from error
-            raise
+            reason = getattr(error.args[0] if error.args else None, "reason", None)
+            if not isinstance(reason, NewConnectionError | ConnectTimeoutError | ProxyError):
+                raise
+            self._last_tried[host] = time.monotonic()
+            logger.warning("No connection to %s (%s)", host, type(reason).__name__)
+            raise UnreachableError(f"no connection to {host} ({type(reason).__name__})") from error
 
 
 def _make_retries() -> Retry:

@@ -200,8 +200,8 @@ def push_run(config: PushConfig) -> str:
         return push_folder(config.run, target, message="The run as it stands")
     except OSError as fault:
         raise HubError(
-            f"The connection to the Hub broke again and again ({reason(fault, target)}), and {target.repo_id} is not "
-            "complete. Run the command again later; what has arrived is not sent again."
+            f"Could not push everything to {target.repo_id} ({reason(fault, target)}). Run the command again later: "
+            "files that have arrived are not sent again."
         ) from None
 
 
@@ -286,8 +286,8 @@ def reason(fault: BaseException, target: HubTarget) -> str:
 def _connect(target: HubTarget) -> HfApi:
     if constants.HF_HUB_OFFLINE:
         raise HubError(
-            f"HF_HUB_OFFLINE is set, so {target.repo_id} cannot be reached. Unset it, or push a finished run later "
-            "with `tf-ner push FOLDER`."
+            f"HF_HUB_OFFLINE is set, so {target.repo_id} cannot be reached. Unset it; a finished run can also be "
+            "pushed later, with `tf-ner push FOLDER`."
         )
     token = target.token or get_token() or ""
     if not (token.isascii() and token.isprintable()) or " " in token:
@@ -336,7 +336,7 @@ def _refusals_named(target: HubTarget) -> Iterator[None]:
         ) from None
     except LocalTokenNotFoundError:
         raise HubError(
-            f"Not logged in to the Hub, as {target.repo_id} requires. Log in with `huggingface-cli login`, or set "
+            f"{target.repo_id} requires you to be logged in to the Hub. Log in with `huggingface-cli login`, or set "
             "HF_TOKEN."
         ) from None
     except ValueError as error:

@@ -18,7 +18,6 @@ _NAMES = {
     "label_smoothing_factor": "label_smoothing",
     "max_seq_length": "max_length",
     "max_train_samples": "max_train_examples",
-    "max_eval_samples": "max_eval_examples",
     "resume_from_checkpoint": "resume_from",
     "overwrite_output_dir": "overwrite",
     "model_name_or_path": "model",

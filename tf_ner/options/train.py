@@ -249,7 +249,7 @@ class TrainConfig(TaskConfig):
     warmup_ratio: Annotated[float, Kind.STEPS | Kind.CARD] = 0.0
     """Share of the steps over which the learning rate rises from 0, before it falls."""
     warmup_steps: Annotated[int | None, Kind.STEPS | Kind.CARD] = None
-    """How many steps it rises, instead of --warmup-ratio."""
+    """How many steps it rises, whatever --warmup-ratio says."""
     max_grad_norm: Annotated[float, Kind.STEPS | Kind.CARD] = 1.0
     """Longest gradient, over all weights; longer ones are scaled down."""
     max_length: Annotated[int | None, Kind.PLAN | Kind.CARD] = None
@@ -336,8 +336,6 @@ class TrainConfig(TaskConfig):
         require(self, "learning_rate", 0 < self.learning_rate < math.inf, "more than 0, and a number")
         require(self, "weight_decay", self.weight_decay < math.inf, "0 or more, and a number")
         require(self, "layer_decay", 0 < self.layer_decay <= 1, "more than 0 and at most 1")
-        is_given_twice = self.warmup_steps is not None and self.warmup_ratio > 0
-        refuse_together(self, "warmup_steps", "warmup_ratio", is_given_twice)
         require(self, "warmup_ratio", 0 <= self.warmup_ratio <= 1, "0 to 1")
         require(self, "max_grad_norm", 0 < self.max_grad_norm < math.inf, "more than 0, and a number")
         require(self, "seed", 0 <= self.seed < 2**32, "0 to 4294967295")

@@ -26,7 +26,8 @@ def logits_of(model: keras.Model, inputs: dict[str, tf.Tensor], *, training: boo
     Raises:
         ModelError: It gives something else.
     """
-    if isinstance(model, TFPreTrainedModel) and model.config.model_type in _WITHOUT_DECISIONS:
+    is_known = type(model).__module__.startswith("transformers.")
+    if is_known and isinstance(model, TFPreTrainedModel) and model.config.model_type in _WITHOUT_DECISIONS:
         model = tf.autograph.experimental.do_not_convert(model)
     outputs = model(inputs, training=training)
     if hasattr(outputs, "logits"):

@@ -188,12 +188,12 @@ def _score_words(task: TokenClassification, encoded: EncodedSplit, gold: Sentenc
         "words": num_words,
         "words_scored": num_words - encoded.num_words_lost,
         "sentences": len(gold),
-        "subword": _score_subwords(task, encoded, gold, names[subword_ids]),
+        "subword": score_subwords(task, encoded, gold, names[subword_ids]),
     }
     return SplitScores(metrics=metrics, gold=gold, predicted=predicted, outputs=outputs)
 
 
-def _score_subwords(
+def score_subwords(
     task: TokenClassification, encoded: EncodedSplit, gold: Sentences, predicted: NDArray[Any]
 ) -> dict[str, float]:
     """Scores every subword as if it were a word, as the published course does; for comparison only."""

@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrained
 from transformers.utils import logging as transformers_logging
 
 from tf_ner.errors import ConfigError, ModelError, TfNerError, why_not_kept
-from tf_ner.hub_client import make_client_patient, was_unreachable
+from tf_ner.hub_client import let_client_give_up, was_unreachable
 from tf_ner.tasks.model_folder import Part, faults_of
 
 # Encoders that come as Python packages: package and folder.
@@ -190,7 +190,7 @@ def model_errors(model: str, part: Part) -> Iterator[None]:
         ModelError: It cannot be loaded.
         OSError: There were too many open files.
     """
-    make_client_patient()
+    let_client_give_up()
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     try:
@@ -222,8 +222,8 @@ def _why_not_loaded(model: str, part: Part, error: Exception) -> str:
         )
     if was_unreachable(error):
         return (
-            f"Cannot reach the Hub for model {model!r}, and there is no folder of that name. Check the path and the "
-            "network; `--model minilm` needs neither."
+            f"Cannot reach the Hub for model {model!r} ({reason}), and there is no folder of that name. Check the path "
+            "and the network; `--model minilm` works without a network."
         )
     if not_kept is not None:
         return f"Received model {model!r} {not_kept} or HF_HUB_CACHE."

@@ -7,16 +7,16 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import datasets
 from datasets import ClassLabel, DatasetDict, LargeList, List, Value, load_dataset
 from datasets.exceptions import DatasetsError
-from huggingface_hub import constants
 
 from tf_ner.corpus.columns import ANY_TAG_NAMES, TAG_NAMES, WORD_NAMES
 from tf_ner.corpus.findings import Finding, Report
 from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, Split
 from tf_ner.corpus.sentences import Layout, Sentence
 from tf_ner.errors import DataError, why_not_kept
-from tf_ner.hub_client import make_client_patient
+from tf_ner.hub_client import let_client_give_up
 from tf_ner.options.train import ReadingConfig
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def load_from_hub(name: str, *, config_name: str | None, revision: str | None) -
         DataError: It cannot be loaded; says why.
     """
     repository, revision = hub_repository(name, revision)
-    make_client_patient()
+    let_client_give_up()
     try:
         loaded = load_dataset(repository, config_name, revision=revision)
     except (OSError, ValueError, RuntimeError, DatasetsError) as error:
@@ -60,10 +60,10 @@ def load_from_hub(name: str, *, config_name: str | None, revision: str | None) -
         if (not_kept := why_not_kept(error)) is not None:
             raise DataError(f"Received data set {name!r} {not_kept} or HF_DATASETS_CACHE.") from error
         # `datasets` keeps only the kind of what it came from.
-        if isinstance(error, ConnectionError) and not constants.HF_HUB_OFFLINE:
+        if isinstance(error, ConnectionError) and not datasets.config.HF_HUB_OFFLINE:
             raise DataError(
-                f"Cannot reach the Hub for data set {name!r}, and there is no folder of that name. Check the path and "
-                "the network; `--dataset sample --model minilm` needs neither."
+                f"Cannot reach the Hub for data set {name!r} ({reason}), and there is no folder of that name. Check "
+                "the path and the network; `--dataset sample --model minilm` works without a network."
             ) from error
         if isinstance(error, ValueError) and "onfig" in reason:
             # It lists the configurations that there are.

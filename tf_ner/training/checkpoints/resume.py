@@ -152,7 +152,9 @@ def _require_agreement(config: TrainConfig, saved: Path, names: Sequence[str], *
     """
     found, kinds = TrainConfig.load(saved), kinds_of(TrainConfig)
     for name in names:
-        before, now = found.effective(name), config.effective(name)
+        before, now = getattr(found, name), getattr(config, name)
+        if kinds[name] & Kind.STEPS and may_move:
+            before, now = found.effective(name), config.effective(name)
         # A run notes the commits that it used; branches and tags move on.
         is_other = now is not None and bool(_COMMIT.fullmatch(now)) if kinds[name] & Kind.COMMIT else True
         if name == "model" and may_move and Path(now).is_dir():
