@@ -91,20 +91,31 @@ class AdamW(keras.optimizers.Adam):
         if self._decays[index]:
             variable.assign_sub(variable * (rate * self._decays[index]))
         first, second = self._momentums[index], self._velocities[index]
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        first_power, second_power = (tf.pow(tf.cast(beta, variable.dtype), step) for beta in (self.beta_1, self.beta_2))
+        # Added before the correction of the bias, it is what it would be if it were added after that.
+        epsilon = self.epsilon * tf.sqrt(1 - second_power)
         if isinstance(gradient, tf.IndexedSlices):
             rows, values = gradient.indices, gradient.values
             first.assign(first * self.beta_1)
             first.scatter_add(tf.IndexedSlices(values * (1 - self.beta_1), rows))
             second.assign(second * self.beta_2)
             second.scatter_add(tf.IndexedSlices(tf.square(values) * (1 - self.beta_2), rows))
+            rate *= tf.sqrt(1 - second_power) / (1 - first_power)
+            variable.assign_sub(first * rate / (tf.sqrt(second) + epsilon))
         else:
-            first.assign_add((gradient - first) * (1 - self.beta_1))
-            second.assign_add((tf.square(gradient) - second) * (1 - self.beta_2))
-        step = tf.cast(self.iterations + 1, variable.dtype)
-        first_share = 1 - tf.pow(tf.cast(self.beta_1, variable.dtype), step)
-        second_root = tf.sqrt(1 - tf.pow(tf.cast(self.beta_2, variable.dtype), step))
-        rate *= second_root / first_share
-        variable.assign_sub(first * rate / (tf.sqrt(second) + self.epsilon * second_root))
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle,
+                m=first.handle,
+                v=second.handle,
+                beta1_power=first_power,
+                beta2_power=second_power,
+                lr=rate,
+                beta1=self.beta_1,
+                beta2=self.beta_2,
+                epsilon=epsilon,
+                grad=gradient,
+            )
 
     def apply_gradients(
         self,
