@@ -5,24 +5,17 @@ import signal
 import threading
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import tf_keras as keras
 from huggingface_hub import constants, snapshot_download
-from transformers import create_optimizer
 
 from tests.test_push import local, remote, wait_for
 from tests.test_resume import KilledError, Raise, assert_same
 from tf_ner import (
-    PushToHubCallback,
-    TokenClassificationLoss,
     TrainConfig,
-    load_checkpoint,
-    load_untrained,
-    make_dataset,
     train,
 )
-from tf_ner.errors import HubError, ModelError, TrainingInterruptedError
+from tf_ner.errors import HubError, TrainingInterruptedError
 from tf_ner.hub.upload import push_run
 from tf_ner.options.commands import PushConfig
 
@@ -120,59 +113,3 @@ def test_who_is_not_logged_in_is_told_so(hub, config, tmp_path, monkeypatch):
     pushed = replace(config, output_dir=tmp_path / "run", resume_from="hub", push_to_hub=True, hub_model_id="towns")
     with pytest.raises(HubError, match=r"towns requires you to be logged in to the Hub. Log in with"):
         train(pushed, verbose=0)
-
-
-@pytest.fixture
-def dataset(task, corpus):
-    return make_dataset(task.encode_split(corpus["train"]).windows, tokenizer=task.tokenizer, batch_size=4)
-
-
-def new_tagger(encoder, task, optimizer):
-    keras.utils.set_random_seed(3)
-    model = load_untrained(str(encoder), tag_names=task.tag_names)
-    model.compile(optimizer, loss=TokenClassificationLoss())
-    return model
-
-
-def test_a_fit_of_ones_own_goes_on_from_what_the_callback_pushed(hub, tiny_bert, task, dataset, tmp_path):
-    def new_model():
-        return new_tagger(tiny_bert, task, keras.optimizers.Adam(1e-3))
-
-    whole = new_model()
-    whole.fit(dataset, epochs=4, verbose=0)
-    callback = PushToHubCallback(tmp_path / "model", tokenizer=task.tokenizer, hub_model_id=NAME, checkpoint=True)
-    new_model().fit(dataset, epochs=2, callbacks=[callback], verbose=0)
-    assert remote(hub, NAME) == local(tmp_path / "model")
-
-    fetched = snapshot_download(NAME, allow_patterns="last-checkpoint/*", token="hf_ada")
-    model = new_model()
-    assert load_checkpoint(model, f"{fetched}/last-checkpoint") == 2
-    model.fit(dataset, epochs=4, initial_epoch=2, verbose=0)
-    for weight, expected in zip(model.weights, whole.weights, strict=True):
-        np.testing.assert_allclose(weight.numpy(), expected.numpy(), atol=1e-6)
-    assert int(model.optimizer.iterations) == 8
-    # Gone on once more, the epochs are counted from the first.
-    callback = PushToHubCallback(tmp_path / "model", hub_model_id=NAME, checkpoint=True)
-    model.fit(dataset, epochs=5, initial_epoch=4, callbacks=[callback], verbose=0)
-    assert load_checkpoint(new_model(), tmp_path / "model" / "last-checkpoint") == 5
-    with pytest.raises(ModelError, match="which holds no state of a training"):
-        load_checkpoint(model, tmp_path)
-
-
-@pytest.mark.slow
-def test_an_optimizer_of_older_keras_goes_on_too(hub, tiny_bert, task, dataset, tmp_path):
-    """That of transformers' `create_optimizer`, as the course uses it."""
-
-    def new_model():
-        optimizer, _ = create_optimizer(1e-3, num_train_steps=8, num_warmup_steps=0, weight_decay_rate=0.01)
-        return new_tagger(tiny_bert, task, optimizer)
-
-    whole = new_model()
-    whole.fit(dataset, epochs=4, verbose=0)
-    callback = PushToHubCallback(tmp_path / "model", hub_model_id=NAME, checkpoint=True)
-    new_model().fit(dataset, epochs=2, callbacks=[callback], verbose=0)
-    model = new_model()
-    epochs = load_checkpoint(model, tmp_path / "model" / "last-checkpoint")
-    model.fit(dataset, epochs=4, initial_epoch=epochs, verbose=0)
-    for weight, expected in zip(model.weights, whole.weights, strict=True):
-        np.testing.assert_allclose(weight.numpy(), expected.numpy(), atol=1e-6)

@@ -20,7 +20,7 @@ from tf_ner import (
     RegressionLoss,
     SaveBest,
     TextClassification,
-    TextClassificationLoss,
+    TokenClassificationLoss,
     TrainConfig,
     load_texts,
     load_tokenizer,
@@ -234,7 +234,7 @@ def test_any_metrics_are_logged_with_the_last_partial_batch(model, task, batch_s
 def test_the_parts_work_around_a_fit_of_ones_own(tiny_bert, task, tmp_path):
     rows = rows_of(PAIRS)
     model = load_untrained(str(tiny_bert), tag_names=task.label_names, task="text-classification")
-    model.compile(optimizer=keras.optimizers.Adam(3e-3), loss=TextClassificationLoss())
+    model.compile(optimizer=keras.optimizers.Adam(3e-3), loss=TokenClassificationLoss())
     callbacks = [
         MetricsCallback(rows, task, lambda predictions, references: {"right": np.mean(predictions == references)}),
         SaveBest(tmp_path, task.tokenizer, monitor="val_right"),
@@ -280,8 +280,8 @@ def test_the_loss_of_texts_is_the_mean_over_labels():
     expected = np.mean([np.log(np.exp(row).sum()) - row[label] for row, label in zip(logits, labels, strict=True)
                         if label >= 0])  # fmt: skip
     for shape in ((5,), (5, 1)):
-        assert float(TextClassificationLoss()(labels.reshape(shape), logits)) == pytest.approx(expected, rel=1e-6)
-    half = TextClassificationLoss()(labels, tf.cast(logits, tf.float16))
+        assert float(TokenClassificationLoss()(labels.reshape(shape), logits)) == pytest.approx(expected, rel=1e-6)
+    half = TokenClassificationLoss()(labels, tf.cast(logits, tf.float16))
     assert half.dtype == tf.float32
 
 
@@ -300,13 +300,13 @@ def test_the_loss_of_numbers_is_the_mean_square():
 
 REPLICAS = """
 import numpy as np, tensorflow as tf
-from tf_ner import RegressionLoss, TextClassificationLoss
+from tf_ner import RegressionLoss, TokenClassificationLoss
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 logits = np.arange(12, dtype="float32").reshape(4, 3) % 5
 for loss, labels, outputs in (
-    (TextClassificationLoss(), np.array([1, -100, 2, 0]), logits),
+    (TokenClassificationLoss(), np.array([1, -100, 2, 0]), logits),
     (RegressionLoss(), np.array([1, np.nan, 2, 0], "float32"), logits[:, :1]),
 ):
     dataset = tf.data.Dataset.from_tensors((labels, outputs)).unbatch().batch(4)

@@ -1,37 +1,25 @@
 """The Keras callback that pushes a model to the Hub while it learns."""
 
 import inspect
-import json
 import logging
 from pathlib import Path
 from typing import Any
 
 import tf_keras as keras
-from transformers import PreTrainedTokenizerBase, TFPreTrainedModel
+from transformers import PreTrainedTokenizerBase
 from transformers.keras_callbacks import PushToHubCallback as TransformersPushToHubCallback
 from transformers.modelcard import TrainingSummary
 from transformers.trainer_utils import IntervalStrategy
 
 from tf_ner.card.merge import sealed
-from tf_ner.errors import ConfigError, ModelError
-from tf_ner.files import folder_replaced_whole, remove_partial, write_json, write_text
+from tf_ner.errors import ConfigError
+from tf_ner.files import remove_partial, write_text
 from tf_ner.hub.background import BackgroundUploader
-from tf_ner.hub.changes import LAST_CHECKPOINT
 from tf_ner.hub.upload import HubTarget, open_or_warn
-from tf_ner.models.weights import (
-    MODEL,
-    OPTIMIZER,
-    load_optimizer,
-    load_weights,
-    optimizer_values,
-    save_model,
-    save_weights,
-    write_tensors,
-)
+from tf_ner.models.weights import save_model
 
 logger = logging.getLogger(__name__)
 
-_STATE = "state.json"
 _SET_BY_CALLBACK = {"model", "model_name", "keras_history"}
 
 
@@ -49,8 +37,6 @@ class PushToHubCallback(TransformersPushToHubCallback):
         tokenizer: Saved beside the model.
         hub_model_id: `name`, `user/name` or `organisation/name`; the name of `output_dir` if not given.
         hub_token: For the Hub; the one of `huggingface-cli login` or `HF_TOKEN` if not given.
-        checkpoint: Save and push in `last-checkpoint` also what another `fit` needs to go on after the last whole
-            epoch: see `load_checkpoint`.
         hub_replace_card: Replace the repository's model card even where somebody else wrote or changed it.
         **model_card_args: For `transformers.modelcard.TrainingSummary.from_keras`, such as `dataset` or `language`.
 
@@ -70,7 +56,6 @@ class PushToHubCallback(TransformersPushToHubCallback):
         tokenizer: PreTrainedTokenizerBase | None = None,
         hub_model_id: str | None = None,
         hub_token: str | None = None,
-        checkpoint: bool = False,
         hub_replace_card: bool = False,
         **model_card_args: Any,
     ):
@@ -90,15 +75,14 @@ class PushToHubCallback(TransformersPushToHubCallback):
         if others := sorted(model_card_args.keys() - known):
             raise ConfigError(
                 f"Received {', '.join(others)}; expected arguments of PushToHubCallback, or of the card: "
-                f"{', '.join(sorted(known))}. Correct the name."
+                f"{', '.join(sorted(known))}. Correct the name; checkpoints to go on from are pushed by "
+                "`train(TrainConfig(…, push_to_hub=True, push_checkpoints=True))`."
             )
         self.save_steps = save_steps or 0
         self.output_dir = Path(output_dir)
         self.tokenizer = tokenizer
-        self.checkpoint = checkpoint
         self.model_card_args = model_card_args
         self.training_history: list[dict[str, Any]] = []
-        self._num_epochs = 0
         target = HubTarget(
             hub_model_id or self.output_dir.resolve().name, token=hub_token, replaces_card=hub_replace_card
         )
@@ -107,7 +91,6 @@ class PushToHubCallback(TransformersPushToHubCallback):
             remove_partial(self.output_dir)
         self._uploader = BackgroundUploader(target)
         self._num_steps = 0
-        self._is_within_epoch = False
 
     @property
     def commit_url(self) -> str | None:
@@ -123,13 +106,8 @@ class PushToHubCallback(TransformersPushToHubCallback):
             self._save()
             self._uploader.submit(self.output_dir, f"Step {self._num_steps}")
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._is_within_epoch = True
-
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._is_within_epoch = False
         self.training_history.append({**(logs or {}), "epoch": epoch})
-        self._num_epochs = epoch + 1
         if self.save_strategy == IntervalStrategy.EPOCH:
             self._save()
             self._uploader.submit(self.output_dir, f"Epoch {epoch + 1}")
@@ -141,9 +119,6 @@ class PushToHubCallback(TransformersPushToHubCallback):
 
     def _save(self) -> None:
         save_model(self.model, self.tokenizer, self.output_dir)
-        # In the middle of an epoch a state could only be gone on from by taking some steps twice.
-        if self.checkpoint and not self._is_within_epoch:
-            self._save_checkpoint(self.output_dir / LAST_CHECKPOINT)
         if self.training_history:
             summary = TrainingSummary.from_keras(
                 model=self.model,
@@ -154,40 +129,3 @@ class PushToHubCallback(TransformersPushToHubCallback):
             )
             summary.license = summary.license or None
             write_text(self.output_dir / "README.md", sealed(summary.to_model_card()))
-
-    def _save_checkpoint(self, folder: Path) -> None:
-        with folder_replaced_whole(folder) as temporary:
-            write_tensors(optimizer_values(self.model.optimizer), temporary / OPTIMIZER)
-            save_weights(self.model, temporary / MODEL)
-            write_json(temporary / _STATE, {"epoch": self._num_epochs})
-
-
-def load_checkpoint(model: TFPreTrainedModel, folder: str | Path) -> int:
-    """Lets a compiled model go on where `PushToHubCallback(…, checkpoint=True)` saved its state.
-
-    Args:
-        model: Gets the weights, and its optimizer its state.
-        folder: The folder `last-checkpoint` of the output folder, or of what was downloaded from the Hub.
-
-    Returns:
-        How many epochs were finished: for `fit(…, initial_epoch=…)`.
-
-    Raises:
-        ModelError: There is no such state, or it is of another model or optimizer.
-    """
-    folder = Path(folder)
-    try:
-        state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"Received {folder}, which holds no state of a training ({error}); expected a folder {LAST_CHECKPOINT}. "
-            "Check the path."
-        ) from None
-    load_weights(model, folder / MODEL)
-    if isinstance(model.optimizer, keras.optimizers.legacy.Optimizer):
-        # Has its variables after the first step, or so.
-        model.optimizer._create_all_weights(model.trainable_variables)
-    else:
-        model.optimizer.build(model.trainable_variables)
-    load_optimizer(model.optimizer, folder / OPTIMIZER)
-    return int(state["epoch"])

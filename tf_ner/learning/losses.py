@@ -52,9 +52,10 @@ class MeanLoss(keras.losses.Loss, ABC):
 
 
 class TokenClassificationLoss(MeanLoss):
-    """Cross-entropy a labelled subword, over all replicas; see `MeanLoss`.
+    """Cross-entropy of each label, over all replicas; see `MeanLoss`.
 
-    Labels are <int>[batch, subwords], label ids or -100; positions with -100 are masked before the cross-entropy.
+    Labels are ids or -100, with -100 masked before the cross-entropy: <int>[batch, subwords] of words, or <int>[batch]
+    of texts; logits are <float>[batch, subwords, labels] or <float>[batch, labels].
 
     Args:
         label_smoothing: The share of each label that is spread over all labels alike.
@@ -97,16 +98,6 @@ class TokenClassificationLoss(MeanLoss):
         if self._class_weights is None:
             return tf.cast(is_labelled, tf.float32)
         return tf.where(is_labelled, tf.gather(tf.constant(self._class_weights), tf.where(is_labelled, labels, 0)), 0.0)
-
-
-class TextClassificationLoss(TokenClassificationLoss):
-    """Cross-entropy a labelled text, over all replicas.
-
-    As `TokenClassificationLoss`, with labels <int>[batch] and logits <float>[batch, labels].
-    """
-
-    def __init__(self, *, name: str = "text_classification_loss", **options: Any):
-        super().__init__(name=name, **options)
 
 
 class RegressionLoss(MeanLoss):
