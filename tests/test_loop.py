@@ -36,7 +36,7 @@ class Training:
         is_real: Whether its steps train; who asks only when they come can do with steps that are counted.
     """
 
-    def __init__(self, tiny_bert, corpus, task, *, is_real=False, **options):
+    def __init__(self, tiny_bert, corpus, task, *, is_real=False):
         keras.utils.set_random_seed(0)
         windows = task.encode_split(corpus["train"]).windows
         self.dataset = make_dataset(windows, tokenizer=task.tokenizer, batch_size=3, epochs=2, shuffle=True)
@@ -44,9 +44,7 @@ class Training:
         self.optimizer = make_optimizer(learning_rate=1e-2, num_steps=6, max_grad_norm=None)
         step = make_train_step(self.model, loss=TokenClassificationLoss(), optimizer=self.optimizer)
         self.train_step = compile_step(self.model, step, self.dataset) if is_real else self.count
-        self.updates = training_steps(
-            self.model, self.dataset, train_step=self.train_step, optimizer=self.optimizer, **options
-        )
+        self.updates = training_steps(self.model, self.dataset, train_step=self.train_step, optimizer=self.optimizer)
 
     def count(self, inputs, labels):
         self.optimizer.iterations.assign_add(1)
@@ -54,43 +52,14 @@ class Training:
 
 
 def test_each_step_says_where_the_training_is(tiny_bert, corpus, task):
-    training = Training(tiny_bert, corpus, task, steps_per_epoch=3, is_real=True)
+    training = Training(tiny_bert, corpus, task, is_real=True)
     updates = list(training.updates)
-    assert [(update.step, update.epoch) for update in updates] == [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2), (6, 2)]
+    assert [update.step for update in updates] == [1, 2, 3, 4, 5, 6]
     expected = [1e-2 * (1 - step / 6) for step in range(6)]
     assert [update.learning_rate for update in updates] == pytest.approx(expected, rel=1e-5)
     assert updates[-1].loss < updates[0].loss
-    assert {(update.scores, update.is_best) for update in updates} == {(None, False)}
     assert len({batch[1].shape[1] for batch in training.dataset}) > 1
     assert training.train_step.experimental_get_tracing_count() == 1
-
-
-@pytest.mark.parametrize(
-    ("options", "evaluated"),
-    [
-        ({"steps_per_epoch": 3}, [3, 6]),
-        ({}, [6]),
-        ({"eval_every": 4}, [4, 6]),
-        ({"eval_every": 1, "steps_per_epoch": 3}, [1, 2, 3, 4, 5, 6]),
-        ({"eval_every": 7}, [6]),
-    ],
-)
-def test_evaluations_come_when_they_should(tiny_bert, corpus, task, options, evaluated):
-    values = iter([0.5, 0.4, 0.5, 0.6, 0.1, 0.7])
-    scores = {step: {"val_f1": next(values)} for step in evaluated}
-    coming = iter(scores.values())
-    updates = list(Training(tiny_bert, corpus, task, evaluate=lambda: next(coming), **options).updates)
-    assert {update.step: update.scores for update in updates if update.scores} == scores
-    best = [step for step in (1, 4, 6) if step in evaluated] if len(evaluated) == 6 else evaluated[:1]
-    assert [update.step for update in updates if update.is_best] == best
-
-
-def test_the_least_loss_is_best(tiny_bert, corpus, task):
-    losses = iter([3.0, 4.0, 2.0, 2.0, 9.0, 1.0])
-    training = Training(
-        tiny_bert, corpus, task, evaluate=lambda: {"val_loss": next(losses)}, eval_every=1, best_metric="loss"
-    )
-    assert [update.step for update in training.updates if update.is_best] == [1, 3, 6]
 
 
 def test_no_step_is_taken_before_it_is_asked_for(tiny_bert, corpus, task):

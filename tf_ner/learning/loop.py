@@ -1,7 +1,7 @@
 """The training written out, to read and to change."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,6 @@ import tf_keras as keras
 from transformers import TFPreTrainedModel
 
 from tf_ner.errors import DataError
-from tf_ner.learning.best import BestScore
 from tf_ner.learning.losses import MeanLoss, sum_over_replicas
 from tf_ner.learning.optimizers import sum_slices
 from tf_ner.models.dropout import dropping_by, fold_in, make_dropout_repeatable, seed_of_step
@@ -32,23 +31,17 @@ _AddUp = Callable[[Inputs, tf.Tensor, tf.Tensor, tf.Tensor | None], tuple[tf.Ten
 
 @dataclass(frozen=True, kw_only=True)
 class Update:
-    """Where a training is after a step.
+    """A step that was taken.
 
     Attributes:
         step: From 1.
-        epoch: From 1; the one that the step belongs to.
-        loss: Of this step's batch.
-        learning_rate: That of this step.
-        scores: Of the evaluation after this step; None where there was none.
-        is_best: Whether they are better than all before.
+        loss: Of its batch.
+        learning_rate: The one it was taken with.
     """
 
     step: int
-    epoch: int
     loss: float
     learning_rate: float
-    scores: Mapping[str, float] | None = None
-    is_best: bool = False
 
 
 def training_steps(
@@ -59,12 +52,8 @@ def training_steps(
     optimizer: keras.optimizers.Optimizer,
     num_steps: int | None = None,
     first_step: int = 0,
-    steps_per_epoch: int | None = None,
-    evaluate: Callable[[], Mapping[str, float]] | None = None,
-    eval_every: int | None = None,
-    best_metric: str | None = None,
 ) -> Iterator[Update]:
-    """Trains, a step each time it is asked for the next: whoever asks saves, logs, and stops when it is enough.
+    """Trains, a step each time it is asked for the next: whoever asks evaluates, saves, logs, and stops.
 
     Args:
         model: Is changed.
@@ -73,20 +62,11 @@ def training_steps(
         optimizer: That of the step.
         num_steps: How many steps the whole training has; as many as there are batches if not given.
         first_step: How many of them were taken before; the data begins behind these.
-        steps_per_epoch: How many batches an epoch has; all of them if not given.
-        evaluate: Scores the model.
-        eval_every: Steps from one evaluation to the next, the last step has one too; an epoch if not given.
-        best_metric: Which of the scores says what is best; see `BestScore`.
-
-    Yields:
-        After each step, and after the evaluation where one follows, where the training is.
 
     Raises:
         DataError: There are fewer batches than steps; those that there are have been learnt from.
     """
     num_steps = num_steps or first_step + len(dataset)
-    steps_per_epoch = steps_per_epoch or num_steps
-    best = BestScore(best_metric)
     batches = iter(_distributed(dataset, model.distribute_strategy))
     for step in range(first_step + 1, num_steps + 1):
         try:
@@ -97,16 +77,7 @@ def training_steps(
                 f"{num_steps - first_step}. Give the data set more epochs, or lower num_steps."
             ) from None
         loss = train_step(inputs, labels)
-        is_due = step % (eval_every or steps_per_epoch) == 0 or step == num_steps
-        scores = evaluate() if evaluate is not None and is_due else None
-        yield Update(
-            step=step,
-            epoch=-(-step // steps_per_epoch),
-            loss=float(loss),
-            learning_rate=float(optimizer.learning_rate.numpy()),
-            scores=scores,
-            is_best=scores is not None and best.update(scores),
-        )
+        yield Update(step=step, loss=float(loss), learning_rate=float(optimizer.learning_rate.numpy()))
 
 
 def compile_step(model: TFPreTrainedModel, train_step: TrainStep, dataset: AnyDataset) -> Any:
