@@ -10,10 +10,9 @@ from huggingface_hub import EvalResult, ModelCard
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 from markdown_it import MarkdownIt
 
-from tf_ner.card.card import model_card
+from tf_ner.card.card import literal, model_card, plain
 from tf_ner.card.facts import CardFacts, Origin, WidgetExample
-from tf_ner.card.markdown import literal, plain
-from tf_ner.tasks.token_words import TokenWords
+from tf_ner.tasks.card_words import TokenWords
 
 # Every figure is another one, so that none can stand in the place of another.
 VALIDATION = {

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tf_ner.corpus.checks.check_data import check_data
-from tf_ner.corpus.checks.sentences import check_corpus
+from tf_ner.corpus.checks.check_data import check_corpus, check_data
 from tf_ner.corpus.loading.splits import Split
 from tf_ner.corpus.sentences import Sentence
 from tf_ner.options.commands import CheckConfig

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tf_ner.corpus.columns import (
+from tf_ner.corpus.sentences import (
     NO_WORD,
+    Layout,
     find_columns,
     is_header,
     raise_same_column,
@@ -14,7 +15,6 @@ from tf_ner.corpus.columns import (
     what_is_no_text,
     what_is_wrong,
 )
-from tf_ner.corpus.sentences import Layout
 from tf_ner.errors import DataError
 
 PATH = Path("file.csv")

@@ -14,7 +14,7 @@ from tests.families import CONFIGS, LIMIT, make_encoder, make_tokenizer
 from tests.test_text_runs import PAIRS, ROWS, split_of, write_tsv
 from tf_ner import EvaluateConfig, Predictor, cli, evaluate, load_tokenizer, load_trained, load_untrained
 from tf_ner.models.weights import save_model
-from tf_ner.tasks.subwords import first_subwords
+from tf_ner.tasks.windows import first_subwords
 
 pytestmark = pytest.mark.usefixtures("graphs")
 

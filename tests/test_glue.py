@@ -9,7 +9,7 @@ from datasets import ClassLabel, Dataset, Features, Value
 from tests.hub import Hub
 from tests.test_text_runs import PAIRS
 from tf_ner import load_trained
-from tf_ner.corpus.texts.glue import GLUE
+from tf_ner.corpus.texts.loading import GLUE
 
 ROOT = Path(__file__).parents[1]
 

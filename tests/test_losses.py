@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
-from tf_ner import TokenClassificationLoss, TrainConfig
+from tf_ner import TokenClassificationLoss
 from tf_ner.errors import ConfigError
-from tf_ner.learning.class_weights import balanced_weights, class_weights, named_weights
+from tf_ner.learning.losses import balanced_weights, named_weights
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 
@@ -106,10 +106,5 @@ def test_an_unknown_name_is_named():
         named_weights({"O": 1.0, "GPE": 2.0}, TAGS)
 
 
-def test_options_become_weights():
-    labels = [[-100, 0, 0, -100], [0, 1]]
-    assert class_weights(TrainConfig(), TAGS, labels) is None
-    assert class_weights(TrainConfig(class_weights=("LOC=4",)), TAGS, labels) == [1, 1, 1, 4, 4]
-    balanced = TrainConfig(class_weights=("balanced",))
-    assert class_weights(balanced, TAGS, labels) == pytest.approx([4 / 6, 4 / 2, 1, 1, 1])
-    assert class_weights(balanced, ("no", "yes"), [0, 0, 0, 1]) == pytest.approx([4 / 6, 4 / 2])
+def test_subwords_without_a_label_do_not_count():
+    assert balanced_weights([[-100, 0, 0, -100], [0, 1]], 5) == pytest.approx([4 / 6, 4 / 2, 1, 1, 1])

@@ -14,10 +14,10 @@ from tests.conftest import SENTENCES, conll
 from tf_ner import TokenClassificationLoss, TrainConfig, load_trained, load_untrained, train
 from tf_ner.errors import ConfigError
 from tf_ner.learning.best import BestScore
-from tf_ner.learning.class_weights import named_weights
-from tf_ner.learning.recipe import make_recipe
+from tf_ner.learning.losses import balanced_weights, named_weights
 from tf_ner.options.commands import EvaluateConfig
-from tf_ner.training.evaluate import evaluate
+from tf_ner.training.plan import make_recipe
+from tf_ner.training.scoring import evaluate
 
 LOOPS = ["fit", "custom"]
 
@@ -184,11 +184,18 @@ def test_what_the_model_or_the_data_does_not_have_is_found_before_the_training(c
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("option", [{"label_smoothing": 0.3}, {"class_weights": ("O=0.1",)}], ids=repr)
+@pytest.mark.parametrize(
+    "option", [{"label_smoothing": 0.3}, {"class_weights": ("O=0.1",)}, {"class_weights": ("balanced",)}], ids=repr
+)
 def test_smoothing_and_weights_are_those_of_the_options(config, corpus, task, option):
     model = load_untrained(config.model, tag_names=task.tag_names)
-    recipe = make_recipe(replace(config, **option), model, task, task.encode_split(corpus["train"]))
-    weights = named_weights({"O": 0.1}, task.tag_names) if "class_weights" in option else None
+    encoded = task.encode_split(corpus["train"])
+    recipe = make_recipe(replace(config, **option), model, task, encoded)
+    by_option = {
+        ("O=0.1",): named_weights({"O": 0.1}, task.tag_names),
+        ("balanced",): balanced_weights(encoded.windows["labels"], len(task.tag_names)),
+    }
+    weights = by_option.get(option.get("class_weights"))
     expected = TokenClassificationLoss(label_smoothing=option.get("label_smoothing", 0.0), class_weights=weights)
     labels = np.array([[0, 1, 4, -100]])
     logits = np.random.default_rng(0).normal(size=(1, 4, len(task.tag_names))).astype(np.float32)

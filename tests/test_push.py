@@ -31,8 +31,7 @@ from tf_ner.errors import ConfigError, HubError
 from tf_ner.files import write_text
 from tf_ner.hub import background, upload
 from tf_ner.hub.background import BackgroundUploader
-from tf_ner.hub.changes import list_files
-from tf_ner.hub.pushed import forget_pushed
+from tf_ner.hub.changes import forget_pushed, list_files
 from tf_ner.hub.upload import HubTarget, push_folder
 
 TOKEN = "hf_" + "planted" * 5

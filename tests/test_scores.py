@@ -14,8 +14,7 @@ from sklearn.metrics import f1_score
 from tests.conftest import examples
 from tf_ner import score_entities, score_tags
 from tf_ner.corpus.tags import Span, tags_to_spans
-from tf_ner.evaluation.scores import _strict
-from tf_ner.evaluation.semeval import count_overlaps
+from tf_ner.evaluation.scores import _strict, count_overlaps
 
 TAGS = st.sampled_from(["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-MISC", "I-MISC"])
 PAIRS = st.lists(st.lists(st.tuples(TAGS, TAGS), min_size=1, max_size=10), min_size=1, max_size=6)

@@ -6,8 +6,7 @@ import pytest
 from tf_ner import bootstrap_interval, paired_test, score_entities, score_labels, score_numbers, score_tags
 from tf_ner.corpus.tags import Span, tags_to_spans
 from tf_ner.evaluation import intervals
-from tf_ner.evaluation.scores import count_entities, count_right_words
-from tf_ner.evaluation.semeval import count_overlaps
+from tf_ner.evaluation.scores import count_entities, count_overlaps, count_right_words
 from tf_ner.evaluation.texts import _ranks, bootstrap_numbers, matthews_correlation, pearson, spearman
 
 # Gold: three PER, one LOC, one ORG. Predicted: two PER, one of them right; two LOC, one right; no ORG.

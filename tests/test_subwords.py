@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tf_ner.tasks.subwords import NO_WORD, first_subwords, merge_words, word_ids_of
+from tf_ner.tasks.windows import NO_WORD, first_subwords, merge_words, word_ids_of
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from transformers import AutoTokenizer, BertTokenizer
 
 from tf_ner import TokenClassification
 from tf_ner.errors import ConfigError, ModelError
-from tf_ner.tasks.subwords import NO_WORD, first_subwords, merge_words
 from tf_ner.tasks.tokenizers import load_tokenizer
+from tf_ner.tasks.windows import NO_WORD, first_subwords, merge_words
 
 CONLL_2003 = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC", "B-MISC", "I-MISC")
 PUBLISHED = ["EU", "rejects", "German", "call", "to", "boycott", "British", "lamb", "."]

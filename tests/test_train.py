@@ -26,9 +26,9 @@ from tf_ner import (
 )
 from tf_ner.errors import DataError, OutputError, TfNerError
 from tf_ner.options.commands import EvaluateConfig
-from tf_ner.training import fit, plan
-from tf_ner.training.evaluate import evaluate
+from tf_ner.training import loops, plan
 from tf_ner.training.job import prepare_job
+from tf_ner.training.scoring import evaluate
 
 pytestmark = pytest.mark.usefixtures("graphs")
 
@@ -135,7 +135,7 @@ def test_options_reach_the_training(config, deeper_bert, tmp_path, monkeypatch):
 
         monkeypatch.setattr(module, name, record)
 
-    for module, name in ((fit, "make_optimizer"), (fit, "make_train_step"), (plan, "training_batches")):
+    for module, name in ((loops, "make_optimizer"), (loops, "make_train_step"), (plan, "training_batches")):
         spy(module, name)
     chosen = {"weight_decay": 0.3, "warmup_ratio": 0.5, "learning_rate": 1e-4, "schedule": "cosine"}
     shaping = {"max_grad_norm": 0.7, "layer_decay": 0.5, "freeze_layers": 1, "accumulate": 2}

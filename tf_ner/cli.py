@@ -128,7 +128,7 @@ def _program() -> str:
 
 def _evaluate(config: EvaluateConfig) -> None:
     from tf_ner.terminal import print_scores
-    from tf_ner.training.evaluate import evaluate
+    from tf_ner.training.scoring import evaluate
 
     print_scores(evaluate(config))
 

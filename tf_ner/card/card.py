@@ -3,20 +3,115 @@
 import json
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import ModelCard
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from tf_ner.card.facts import CardFacts, Origin, WidgetExample
-from tf_ner.card.markdown import fenced, literal, plain, table
 from tf_ner.card.merge import is_as_sealed, sealed
-from tf_ner.card.metadata import card_data
 from tf_ner.errors import printable
-from tf_ner.evaluation.measures import MEASURES
+from tf_ner.evaluation.scores import MEASURES
 from tf_ner.files import write_text
 from tf_ner.options.train import RUN_CONFIG
+
+# Control characters, lone surrogates, and marks that turn the direction of the text around them.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+
+# What ends a code span or a table's cell, or would be markup to a reader that does not know code spans.
+_UNSAFE_IN_CODE = re.compile(r"[`|<>&\\]")
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+
+
+def plain(text: str) -> str:
+    """One line of text that can be printed: white space becomes a space, what cannot be shown a mark."""
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
+
+
+def literal(text: str) -> str:
+    """Markdown that shows `text` as it is: as code, or with its punctuation as entities where code would not hold it.
+
+    Source: CommonMark 0.31.2, sections 2.5 and 6.1; GitHub Flavored Markdown, section 4.10.
+    """
+    text = plain(text)
+    if text and not _UNSAFE_IN_CODE.search(text):
+        return f"`{text}`"
+    return _PUNCTUATION.sub(lambda found: f"&#{ord(found[0])};", text)
+
+
+def fenced(code: str, language: str) -> str:
+    """A code block that no line of `code` can close."""
+    longest = max(map(len, re.findall("`+", code)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{code}\n{fence}"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; its cells are Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+_TAGS = ("tensorflow", "tf", "keras", "tf_ner")
+
+# A result must name a data set. A name without an owner belongs on the Hub to a few old data sets only, and this is
+# none of them.
+_NOT_ON_HUB = "local"
+
+
+def card_data(facts: CardFacts) -> ModelCardData:
+    """Makes the metadata of a card.
+
+    Source: https://github.com/huggingface/hub-docs/blob/main/modelcard.md
+    """
+    results = list(_results(facts))
+    measured = {result.metric_type for result in results}
+    # Lists and strings only: the library dumps other types in a way that no YAML reader of the Hub takes.
+    return ModelCardData(
+        language=[plain(code) for code in facts.languages] or None,
+        license=plain(facts.license) if facts.license else None,
+        library_name="transformers",
+        pipeline_tag=facts.task.pipeline_tag,
+        tags=[facts.task.pipeline_tag, *_TAGS],
+        base_model=plain(facts.base_model.name) if facts.base_model.is_on_hub else None,
+        datasets=[plain(facts.data.name)] if facts.data.is_on_hub else None,
+        metrics=[metric for metric in MEASURES if metric in measured],
+        widget=[
+            {"text": plain(example.text), "example_title": plain(example.title)}
+            for example in facts.widget
+            if not example.text_pair
+        ]
+        or None,
+        model_name=plain(facts.name),
+        eval_results=results,
+    )
+
+
+def _results(facts: CardFacts) -> Iterator[EvalResult]:
+    data = facts.data
+    for split, scores in facts.splits.items():
+        for metric, name in MEASURES.items():
+            if metric not in scores:
+                continue
+            yield EvalResult(
+                task_type=facts.task.pipeline_tag,
+                task_name=facts.task.pipeline_tag.replace("-", " ").title(),
+                dataset_type=plain(data.name) if data.is_on_hub else _NOT_ON_HUB,
+                dataset_name=plain(data.name),
+                dataset_config=data.config and plain(data.config),
+                dataset_split=_split_that_was_scored(split, scores[facts.task.example_word], facts.max_eval_examples),
+                dataset_revision=data.revision and plain(data.revision),
+                metric_type=metric,
+                metric_name=name[0].upper() + name[1:],
+                metric_value=float(scores[metric]),
+            )
+
+
+def _split_that_was_scored(split: str, num_examples: int, limit: int | None) -> str:
+    """The split, or in the notation of `datasets` the part of it that was scored."""
+    return f"{split}[:{limit}]" if num_examples == limit else split
+
 
 logger = logging.getLogger(__name__)
 

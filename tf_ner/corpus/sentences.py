@@ -2,9 +2,12 @@
 
 import re
 import typing
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn, Self
 
+from tf_ner.corpus.findings import Finding, Report
 from tf_ner.errors import DataError
 from tf_ner.options.train import ReadingConfig, TaggingTask
 
@@ -111,3 +114,131 @@ class Layout:
     def without_prefix(self, word: str) -> str:
         """What stands after the prefix; nothing where the prefix is not there."""
         return word[len(self.word_prefix) :] if word.startswith(self.word_prefix) else ""
+
+
+# The first that is there counts. Small letters; a header may have any.
+WORD_NAMES = ("words", "tokens", "word", "token")
+ANY_TAG_NAMES = ("tags", "tag", "labels", "label")
+TAG_NAMES: dict[TaggingTask, tuple[str, ...]] = {
+    "ner": ("ner_tags", "ner", *ANY_TAG_NAMES),
+    "pos": ("pos_tags", "upos", "pos", *ANY_TAG_NAMES),
+    "chunk": ("chunk_tags", "chunk", *ANY_TAG_NAMES),
+}
+_SENTENCE_NAMES = ("sentence #", "sentence_id", "sentence id", "sentence_idx", "sent_id", "sentence")
+
+NO_WORD = "received a sentence without a word; it is left out."
+
+
+class Columns(NamedTuple):
+    """The places of the columns of a table; `sentence` holds what tells one sentence from the next."""
+
+    word: int
+    tag: int
+    sentence: int | None
+
+
+def find_columns(names: Sequence[str], layout: Layout) -> Columns | None:
+    """Finds the columns of a header by `layout` or by their usual names; None if one is missing, or is there twice."""
+    word = _find(names, layout.word_column, WORD_NAMES)
+    tag = _find(names, layout.tag_column, TAG_NAMES[layout.task])
+    if word is None or tag is None or word == tag:
+        return None
+    sentence = _find(names, layout.sentence_column, _SENTENCE_NAMES)
+    if layout.sentence_column is not None and sentence in (None, word, tag):
+        return None
+    return Columns(word, tag, sentence)
+
+
+def is_header(names: Sequence[str]) -> bool:
+    """Whether these are the usual names of columns of words and of tags, of any task."""
+    spelt = {name.strip().casefold() for name in names}
+    return not spelt.isdisjoint(WORD_NAMES) and any(not spelt.isdisjoint(usual) for usual in TAG_NAMES.values())
+
+
+def require_columns(names: Sequence[str], layout: Layout, path: Path) -> Columns:
+    """As `find_columns`.
+
+    Raises:
+        DataError: One is missing, or is there twice.
+    """
+    columns = find_columns(names, layout)
+    if columns is None:
+        received = ", ".join(map(repr, names[:10])) or "no columns"
+        sentences = f", and {layout.sentence_column!r} of sentences" if layout.sentence_column is not None else ""
+        raise DataError(
+            f"{path}:1: received the header {received}; expected a column of words ({_wanted(layout, 'word')}) and one "
+            f"of tags ({_wanted(layout, 'tag')}){sentences}, each once. Name them with --word-column and --tag-column."
+        )
+    return columns
+
+
+def raise_same_column(path: Path, layout: Layout) -> NoReturn:
+    """Stops where the answer would be what is read.
+
+    Raises:
+        DataError: Always.
+    """
+    raise DataError(
+        f"Received one column of {path} for both words and tags (--word-column {layout.word_column}, --tag-column "
+        f"{layout.tag_column}); expected two. Change one of them."
+    )
+
+
+def _find(names: Sequence[str], wanted: int | str | None, usual: Sequence[str]) -> int | None:
+    if isinstance(wanted, int):
+        return wanted % len(names) if -len(names) <= wanted < len(names) else None
+    spelt = [name.strip().casefold() for name in names]
+    name = wanted.casefold() if wanted is not None else next((name for name in usual if name in spelt), None)
+    return spelt.index(name) if name is not None and spelt.count(name) == 1 else None
+
+
+def _wanted(layout: Layout, column: str) -> str:
+    named = layout.word_column if column == "word" else layout.tag_column
+    usual = WORD_NAMES if column == "word" else TAG_NAMES[layout.task]
+    return f"number {named}" if isinstance(named, int) else repr(named) if named else " or ".join(usual)
+
+
+def what_is_wrong(words: Any, tags: Any) -> str | None:
+    """Says why two values are not the words and the tags of a sentence; None if they are."""
+    for values, name in ((words, "words"), (tags, "tags")):
+        if not isinstance(values, list):
+            return f"received {_short(values)} as {name}; expected a list of them. Mend the record."
+        wrong = next((value for value in values if not isinstance(value, str)), "")
+        if isinstance(wrong, int | float) and name == "tags":
+            return (
+                f"received the tag {_short(wrong)}; expected the tags' names, such as 'B-PER'. Put names for numbers."
+            )
+        if wrong != "":
+            return f"received {_short(wrong)} among the {name}; expected text. Mend the record."
+        if "" in values:
+            return f"received an empty {name[:-1]}; expected none. Mend the record."
+    if len(words) != len(tags):
+        return f"received {len(words)} words and {len(tags)} tags; expected a tag for each word. Mend the record."
+    return what_is_no_text(*words, *tags)
+
+
+def sentence_of_lists(path: Path, number: int, words: Any, tags: Any, report: Report) -> Iterator[Sentence]:
+    """The sentence of a row that holds a list of words and one of tags; none where these are wrong or empty."""
+    if problem := what_is_wrong(words, tags):
+        report(Finding("bad-record", path, number, problem))
+    elif not words:
+        report(Finding("no-word", path, number, NO_WORD, is_error=False))
+    else:
+        yield Sentence(words, tags, [number] * len(words))
+
+
+def what_is_no_text(*texts: str) -> str | None:
+    """Says where text holds half of a surrogate pair, which no file in UTF-8 can; None if there is none."""
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError as error:
+        return f"received {error.object[error.start]!r}, half a character; expected text. Mend the escape."
+    return None
+
+
+def _short(value: Any) -> str:
+    """How a value is shown, whatever its length and depth."""
+    if isinstance(value, str | int | float | bool | None):
+        shown = repr(value) if not isinstance(value, int) or abs(value) < 10**20 else "a very large number"
+        return shown if len(shown) <= 40 else f"{shown[:40]}…"
+    return "a list" if isinstance(value, list) else "an object"

@@ -12,9 +12,9 @@ from transformers import TFPreTrainedModel
 from tf_ner.errors import ConfigError, ModelError
 from tf_ner.models.loading import load_trained
 from tf_ner.tasks.outputs import logits_of, read_out, without_padding
-from tf_ner.tasks.tagged import AnnotatedText, Entity, TaggedWords
 from tf_ner.tasks.task import Outputs, Task
 from tf_ner.tasks.text_classification import ClassifiedText
+from tf_ner.tasks.token_classification import AnnotatedText, Entity, TaggedWords
 
 __all__ = ["AnnotatedText", "ClassifiedText", "Entity", "Predictor", "TaggedWords"]
 

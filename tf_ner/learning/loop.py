@@ -11,7 +11,7 @@ from transformers import TFPreTrainedModel
 
 from tf_ner.errors import DataError
 from tf_ner.learning.losses import MeanLoss, sum_over_replicas
-from tf_ner.learning.optimizers import sum_slices
+from tf_ner.learning.optimizer import sum_slices
 from tf_ner.models.dropout import dropping_by, fold_in, make_dropout_repeatable, seed_of_step
 from tf_ner.tasks.outputs import logits_of
 

@@ -92,7 +92,7 @@ def load_trained(model: str, *, revision: str | None = None, task: str | None = 
     tokenizer = load_tokenizer(model, for_words=kind.reads_words, revision=revision)
     name_inputs(tokenizer, loaded)
     run = run or TrainConfig()
-    max_length = longest_input(tokenizer, config, run)
+    max_length = longest_input(tokenizer, config, max_length=run.max_length, fixed_length=run.fixed_length)
     return loaded, kind.of_model(tokenizer, config, max_length=max_length, config=run)
 
 
@@ -118,19 +118,31 @@ def _foreign_weights(model: str, missing: Sequence[str]) -> ModelError:
     )
 
 
-def longest_input(tokenizer: PreTrainedTokenizerBase, model_config: PretrainedConfig, config: TrainConfig) -> int:
+def longest_input(
+    tokenizer: PreTrainedTokenizerBase,
+    model_config: PretrainedConfig,
+    *,
+    max_length: int | None,
+    fixed_length: int | None,
+) -> int:
     """The longest input of a model that was or will be trained with these options, in subwords.
+
+    Args:
+        tokenizer: Its own limit counts too.
+        model_config: The encoder's.
+        max_length: What is asked for; the encoder's limit if None.
+        fixed_length: The one length of all batches, if they have one.
 
     Raises:
         ConfigError: The one length of all batches is more than the encoder reads.
     """
     limit = window_length(tokenizer, model_config, None)
-    if config.fixed_length is not None and config.fixed_length > limit:
+    if fixed_length is not None and fixed_length > limit:
         raise ConfigError(
-            f"Received --pad-to-length {config.fixed_length}; expected at most {limit}, the encoder's limit. Lower "
+            f"Received --pad-to-length {fixed_length}; expected at most {limit}, the encoder's limit. Lower "
             "--pad-to-length."
         )
-    return min(window_length(tokenizer, model_config, config.max_length), config.fixed_length or limit)
+    return min(window_length(tokenizer, model_config, max_length), fixed_length or limit)
 
 
 def name_inputs(tokenizer: PreTrainedTokenizerBase, model: TFPreTrainedModel) -> None:

@@ -3,26 +3,127 @@
 import csv
 import logging
 import math
+import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import tf_keras as keras
 from datasets import Dataset
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from tf_ner.errors import ConfigError, DataError
+from tf_ner.errors import ConfigError, DataError, TrainingError
 from tf_ner.files import replaced_whole
 from tf_ner.hub.background import BackgroundUploader
 from tf_ner.learning.best import BestScore
 from tf_ner.models.weights import save_model
 from tf_ner.tasks.task import Task
-from tf_ner.training.pace import Logs
+from tf_ner.training.plan import Plan
 from tf_ner.training.scoring import Scorer, ScoringSteps
+
+Logs = dict[str, Any]
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """A callback that a checkpoint must ask what it remembers."""
+
+    def get_state(self) -> Mapping[str, Any]:
+        """What `set_state` of a new one takes, in JSON's types; nothing later may change it."""
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Goes on where another one was; called before the training begins."""
+
+
+class EverySteps(keras.callbacks.Callback):
+    """Tells other callbacks that an epoch has ended, every so many steps and after the last one.
+
+    So what scores, saves or writes after each epoch can do so at any step. In their logs stands the mean loss of the
+    steps since the last time: the training's own logs must give the loss of each step, as those of our steps do. What
+    they add stands in the logs of an epoch that ends there.
+
+    Args:
+        callbacks: Whom to tell, in this order.
+        num_steps: Every how many steps; at the end of each epoch if None.
+
+    Attributes:
+        last_told: The step after which they were last told.
+    """
+
+    def __init__(self, callbacks: Sequence[keras.callbacks.Callback], *, num_steps: int | None):
+        super().__init__()
+        self._callbacks = list(callbacks)
+        self._num_steps = num_steps
+        self._first_step: int | None = None
+        self._losses: list[float] = []
+        self._losses_of_epoch: list[float] = []
+
+    def get_state(self) -> dict[str, Any]:
+        return {
+            "first_step": self._first_step,
+            "losses": list(self._losses),
+            "losses_of_epoch": list(self._losses_of_epoch),
+            "callbacks": [callback.get_state() for callback in self._stateful],
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        self._first_step = state["first_step"]
+        self._losses = list(state["losses"])
+        self._losses_of_epoch = list(state["losses_of_epoch"])
+        for callback, its_state in zip(self._stateful, state["callbacks"], strict=True):
+            callback.set_state(its_state)
+
+    @property
+    def _stateful(self) -> list[Stateful]:
+        return [callback for callback in self._callbacks if isinstance(callback, Stateful)]
+
+    def set_model(self, model: keras.Model) -> None:
+        super().set_model(model)
+        for callback in self._callbacks:
+            callback.set_model(model)
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._step = self.last_told = int(self.model.optimizer.iterations.numpy())
+        self._first_step = self._step if self._first_step is None else self._first_step
+        self._last_step = self._first_step + self.params["epochs"] * self.params["steps"]
+        for callback in self._callbacks:
+            callback.on_train_begin(logs)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._step += 1
+        loss = float((logs or {})["loss"])
+        self._losses.append(loss)
+        self._losses_of_epoch.append(loss)
+        if self._num_steps is not None and (self._step % self._num_steps == 0 or self._step == self._last_step):
+            self._tell()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if self._num_steps is None:
+            self._tell()
+        if logs is not None:
+            logs |= self._logs if self.last_told == self._step else {}
+            logs["loss"] = statistics.fmean(self._losses_of_epoch)
+        self._losses_of_epoch = []
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        # Another callback has stopped the training in between.
+        if self.last_told != self._step:
+            self._tell()
+
+    def _tell(self) -> None:
+        self._logs = {"loss": statistics.fmean(self._losses)}
+        for callback in self._callbacks:
+            callback.on_epoch_end(self._epoch, self._logs)
+        self.last_told = self._step
+        self._losses = []
+
 
 logger = logging.getLogger(__name__)
 
@@ -294,3 +395,53 @@ def read_history(path: Path) -> list[dict[str, Any]]:
     return [
         {name: int(value) if name in whole else float(value or math.nan) for name, value in row.items()} for row in rows
     ]
+
+
+_MOST_SENTENCES = 20
+_NUM_QUOTED = 3
+_QUOTED_SUBWORDS = 12
+
+
+class StopAtNoNumber(keras.callbacks.Callback):
+    """Ends a training whose loss is not finite, before anything of it is saved.
+
+    Must stand before all callbacks that save.
+
+    Args:
+        plan: Of the training.
+        tokenizer: Puts what was learnt from into words.
+
+    Raises:
+        TrainingError: While training, naming the step and its sentences.
+    """
+
+    def __init__(self, plan: Plan, tokenizer: PreTrainedTokenizerBase):
+        super().__init__()
+        self._plan = plan
+        self._tokenizer = tokenizer
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        loss = float((logs or {})["loss"])
+        if math.isfinite(loss):
+            return
+        step = int(self.model.optimizer.iterations.numpy())
+        raise TrainingError(
+            f"Received the loss {loss} at step {step}, which learns from {self._sentences_of(step)}; expected a "
+            "number. Lower --learning-rate, or look at these sentences; earlier checkpoints are whole, and --resume "
+            "goes on from the last one."
+        )
+
+    def _sentences_of(self, step: int) -> str:
+        """The examples of a step by their numbers in the training data, from 1, and how the first of them begin."""
+        windows = self._plan.encoded.windows
+        rows = self._plan.batches[step - 1]
+        numbers = windows[rows]["sentence"] if "sentence" in windows.column_names else rows.tolist()
+        texts: dict[int, Any] = {}
+        for number, row in zip(numbers, rows.tolist(), strict=True):
+            if number not in texts and len(texts) < _NUM_QUOTED:
+                texts[number] = windows[row]["input_ids"][:_QUOTED_SUBWORDS]
+        quoted = [repr(self._tokenizer.decode(text, skip_special_tokens=True) + " …") for text in texts.values()]
+        named = sorted({number + 1 for number in numbers})
+        more = f" and {len(named) - _MOST_SENTENCES} more" if len(named) > _MOST_SENTENCES else ""
+        listed = ", ".join(map(str, named[:_MOST_SENTENCES]))
+        return f"sentences {listed}{more} of the training data ({', '.join(quoted)})"

@@ -15,7 +15,6 @@ from tf_ner.corpus.loading.hub_sets import hub_commit
 from tf_ner.corpus.loading.sources import first_rows
 from tf_ner.corpus.loading.splits import evaluation_splits, validation_split
 from tf_ner.errors import DataError
-from tf_ner.learning.recipe import Recipe, make_recipe
 from tf_ner.models.loading import load_untrained, longest_input, name_inputs, outputs_in_float32
 from tf_ner.options.kinds import Kind, kinds_of
 from tf_ner.options.train import TrainConfig
@@ -25,7 +24,7 @@ from tf_ner.tasks.tokenizer_checks import tokenizer_warning
 from tf_ner.tasks.tokenizers import load_tokenizer
 from tf_ner.training.callbacks import MetricsCallback
 from tf_ner.training.checkpoints.resume import ResumePoint, find_resume_point, with_pinned_revisions
-from tf_ner.training.plan import Plan, hint_of_few_steps, make_plan
+from tf_ner.training.plan import Plan, Recipe, hint_of_few_steps, make_plan, make_recipe
 from tf_ner.training.scoring import Scorer, ScoringSteps
 from tf_ner.training.strategies import all_processes_have
 
@@ -84,7 +83,14 @@ def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
         "steps": ScoringSteps(jit_compile=config.jit_compile),
     }
     evaluation = MetricsCallback(corpus[validation], task, **how)
-    plan = make_plan(encoded, evaluation.scorer.encoded, config, num_replicas=strategy.num_replicas_in_sync)
+    plan = make_plan(
+        encoded,
+        evaluation.scorer.encoded,
+        batch_size=config.batch_size * config.accumulate * strategy.num_replicas_in_sync,
+        epochs=config.epochs,
+        seed=config.seed,
+        group_by_length=config.group_by_length,
+    )
     if resume_point is not None:
         resume_point.require_same(plan, model.config)
     _require_same_elsewhere(strategy, config, plan, resume_point)
@@ -140,7 +146,7 @@ def _load_model(config: TrainConfig, corpus: DatasetDict) -> tuple[TFPreTrainedM
     model.config.update(kind.config_of(corpus))
     name_inputs(tokenizer, model)
     outputs_in_float32(model)
-    max_length = longest_input(tokenizer, model.config, config)
+    max_length = longest_input(tokenizer, model.config, max_length=config.max_length, fixed_length=config.fixed_length)
     return model, kind.of_model(tokenizer, model.config, max_length=max_length, config=config)
 
 

@@ -2,15 +2,22 @@
 
 import hashlib
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+import tensorflow as tf
+from transformers import TFPreTrainedModel
 
 from tf_ner.batches.sampling import Batches, training_batches
-from tf_ner.options.train import TrainConfig
-from tf_ner.tasks.task import EncodedRows
+from tf_ner.errors import ConfigError
+from tf_ner.learning.best import BestScore
+from tf_ner.learning.losses import MeanLoss, balanced_weights, make_loss, named_weights
+from tf_ner.models.layers import rate_shares, variables_to_train
+from tf_ner.options.train import BALANCED, TrainConfig
+from tf_ner.tasks.task import EncodedRows, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,29 +55,34 @@ class Plan:
         return digest.hexdigest()
 
 
-def make_plan(encoded: EncodedRows, validation: EncodedRows, config: TrainConfig, *, num_replicas: int) -> Plan:
+def make_plan(
+    encoded: EncodedRows,
+    validation: EncodedRows,
+    *,
+    batch_size: int,
+    epochs: int,
+    seed: int,
+    group_by_length: bool = True,
+) -> Plan:
     """Forms the batches of all epochs.
 
     Args:
         encoded: What is learnt from.
         validation: What says which state is the best.
-        config: Says how batches are formed; the batch size is that of a replica.
-        num_replicas: How many replicas share each batch.
+        batch_size: Rows a step, over all replicas and all that is accumulated: so 4 batches of 4 take the very step of
+            one of 16.
+        epochs: How many there are.
+        seed: Of the order, another one each epoch.
+        group_by_length: Whether rows of like length form a batch.
     """
-    # With --accumulate a step has one larger batch, in pieces: so 4 batches of 4 take the very step of one of 16.
-    batch_size = config.batch_size * config.accumulate * num_replicas
     batches = [
         batch
-        for epoch in range(config.epochs)
+        for epoch in range(epochs)
         for batch in training_batches(
-            encoded.lengths,
-            batch_size=batch_size,
-            seed=config.seed,
-            epoch=epoch,
-            group_by_length=config.group_by_length,
+            encoded.lengths, batch_size=batch_size, seed=seed, epoch=epoch, group_by_length=group_by_length
         )
     ]
-    return Plan(encoded=encoded, validation=validation, batches=batches, epochs=config.epochs)
+    return Plan(encoded=encoded, validation=validation, batches=batches, epochs=epochs)
 
 
 # What a new head needs at the least, as the sum of the learning rates of all steps: 100 steps at the default rate.
@@ -91,3 +103,58 @@ def hint_of_few_steps(plan: Plan, *, learning_rate: float, hidden_size: int) -> 
         f"{num_steps} steps at a learning rate of {learning_rate:g} will hardly teach a new head anything: for so "
         f"little data try --epochs {epochs} --learning-rate {rate:g}"
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a model learns.
+
+    Attributes:
+        loss: What is made small in training; scores on validation have the loss without smoothing and weights.
+        variables: What is trained; the others have no part in a step.
+        rate_shares: For names of variables the share of the learning rate that they have, if not the whole.
+        best_metric: Which score on validation says what is best.
+    """
+
+    loss: MeanLoss
+    variables: Sequence[tf.Variable]
+    rate_shares: Mapping[str, float]
+    best_metric: str
+
+
+def make_recipe(config: TrainConfig, model: TFPreTrainedModel, task: Task, encoded: EncodedRows) -> Recipe:
+    """Works out what the options say of this model and this data.
+
+    Args:
+        config: The options.
+        model: Its weights must be there.
+        task: What is learnt.
+        encoded: What it is learnt from.
+
+    Raises:
+        ConfigError: They say something that model or data do not have.
+    """
+    best_metric = config.best_metric or task.headline
+    BestScore(best_metric).require(task.log_names)
+    return Recipe(
+        loss=_make_loss(config, task, encoded),
+        variables=variables_to_train(
+            model, freeze_embeddings=config.freeze_embeddings, freeze_layers=config.freeze_layers
+        ),
+        rate_shares=rate_shares(model, layer_decay=config.layer_decay),
+        best_metric=best_metric,
+    )
+
+
+def _make_loss(config: TrainConfig, task: Task, encoded: EncodedRows) -> MeanLoss:
+    if task.output_kind == "classes":
+        weights = None
+        if config.class_weights == BALANCED:
+            weights = balanced_weights(encoded.windows["labels"], len(task.output_names))
+        elif config.class_weights is not None:
+            weights = named_weights(config.weights_by_name, task.output_names)
+        return make_loss(task, label_smoothing=config.label_smoothing, class_weights=weights)
+    if config.label_smoothing or config.class_weights:
+        option = "--class-weights" if config.class_weights else "--label-smoothing"
+        raise ConfigError(f"Received {option} and data with numbers; expected labels. Leave out {option}.")
+    return make_loss(task)

@@ -18,7 +18,7 @@ from tf_ner.card.merge import sealed
 from tf_ner.errors import HubError, TrainingInterruptedError
 from tf_ner.files import replaced_whole, write_json, write_text
 from tf_ner.hub.background import BackgroundUploader
-from tf_ner.hub.pushed import forget_pushed
+from tf_ner.hub.changes import forget_pushed
 from tf_ner.hub.upload import HubTarget, open_or_warn
 from tf_ner.models.weights import MODEL, load_weights
 from tf_ner.options.train import METRICS, TrainConfig
@@ -28,10 +28,9 @@ from tf_ner.training.checkpoints.checkpoints import CheckpointWriter, remove_che
 from tf_ner.training.checkpoints.folder import check_folder, locked_folder, prepare_folder, remove_replaced
 from tf_ner.training.checkpoints.interrupts import noticed_interrupts
 from tf_ner.training.checkpoints.resume import finished_metrics
-from tf_ner.training.fit import run_training
 from tf_ner.training.job import Job, prepare_job
+from tf_ner.training.loops import make_callbacks, run_training
 from tf_ner.training.strategies import check_devices, choose_strategy, computing_in, is_chief, lost_workers_named
-from tf_ner.training.watchers import make_watchers
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +73,13 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
     strategy = choose_strategy(
         config.strategy, tpu=config.tpu, tpu_name=config.tpu_name, logical_devices=config.logical_devices
     )
-    check_devices(strategy, config)
+    check_devices(
+        strategy,
+        precision=config.precision,
+        jit_compile=config.jit_compile,
+        batch_size=config.batch_size,
+        accumulate=config.accumulate,
+    )
     if not is_chief(strategy):
         verbose = 0
     with ExitStack() as stack:
@@ -139,7 +144,7 @@ def _train(
     # A state that is pushed with its checkpoint must wait until that is written.
     push = [PushRun(folder, uploader)] if uploader and not job.config.push_checkpoints else []
     with _ended(uploader, checkpoints), noticed_interrupts(job.model.distribute_strategy) as interrupts:
-        watchers = make_watchers(
+        called = make_callbacks(
             job,
             writers=[save_best, history, *push],
             others=callbacks,
@@ -148,7 +153,7 @@ def _train(
             after_checkpoint=_pusher(job, uploader, checkpoints),
             verbose=verbose,
         )
-        training = run_training(job, watchers)
+        training = run_training(job, called)
         # Also where nothing was left to train, or a signal came after the last step.
         interrupts.stop(training["steps"])
     best = {"best_epoch": save_best.best_epoch, "best_step": save_best.best_step}

@@ -16,7 +16,7 @@ import tf_keras as keras
 from numpy.typing import NDArray
 
 from tf_ner.errors import ConfigError, TrainingError
-from tf_ner.options.train import Precision, StrategyName, TrainConfig
+from tf_ner.options.train import Precision, StrategyName
 
 logger = logging.getLogger(__name__)
 
@@ -174,20 +174,29 @@ def _in_one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def check_devices(strategy: tf.distribute.Strategy, config: TrainConfig) -> None:
+def check_devices(
+    strategy: tf.distribute.Strategy, *, precision: str, jit_compile: bool, batch_size: int, accumulate: int
+) -> None:
     """Says what the devices are, before the training, and refuses what they cannot do.
+
+    Args:
+        strategy: Knows them.
+        precision: What the model computes in.
+        jit_compile: Whether XLA compiles the step.
+        batch_size: Rows a replica has in memory at once.
+        accumulate: How many such batches a step has.
 
     Raises:
         ConfigError: They cannot.
     """
     num_replicas = strategy.num_replicas_in_sync
     gpus = tf.config.list_physical_devices("GPU")
-    if config.precision == "float16" and not gpus:
+    if precision == "float16" and not gpus:
         raise ConfigError(
             "Received --precision float16 and no GPU; expected one, since other devices compute it slowly or not at "
             "all. Use --precision bfloat16."
         )
-    if config.jit_compile and num_replicas > 1 and not isinstance(strategy, tf.distribute.TPUStrategy):
+    if jit_compile and num_replicas > 1 and not isinstance(strategy, tf.distribute.TPUStrategy):
         raise ConfigError(
             f"Received --jit-compile with {num_replicas} devices; expected one, since XLA cannot compile what they "
             "tell each other within a step. Leave out --jit-compile, or use --strategy single."
@@ -198,8 +207,7 @@ def check_devices(strategy: tf.distribute.Strategy, config: TrainConfig) -> None
     logger.info(
         "%s, %d %s (%s): batches of %d a replica, %d in all%s; %s",
         kind, num_replicas, "replica" if num_replicas == 1 else "replicas", _devices_of(strategy, has_gpu=bool(gpus)),
-        config.batch_size, config.batch_size * num_replicas,
-        f", {config.accumulate} of them a step" if config.accumulate > 1 else "", config.precision,
+        batch_size, batch_size * num_replicas, f", {accumulate} of them a step" if accumulate > 1 else "", precision,
     )  # fmt: skip
 
 

@@ -1,20 +1,243 @@
-"""A data set as the options name it, read and checked."""
+"""What is wrong with a data set, before a model is loaded."""
 
 import gc
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 
+from tf_ner.corpus.characters import faults, repaired, suspects
 from tf_ner.corpus.checks.repair import Change, write_repaired
-from tf_ner.corpus.checks.sentences import CorpusReport, check_corpus
+from tf_ner.corpus.checks.slips import Repeats, Slip, find_repeats, likely_slips
+from tf_ner.corpus.entities import EntityReader, ReadSentence
 from tf_ner.corpus.findings import Finding, raise_errors
-from tf_ner.corpus.loading.labels import find_scheme, warn_of_unused_names
-from tf_ner.corpus.loading.splits import CorpusFiles, Split, find_corpus_files, read_splits
+from tf_ner.corpus.loading.labels import check_tag_characters, check_tags, find_scheme, warn_of_unused_names
+from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, CorpusFiles, Split, find_corpus_files, read_splits
 from tf_ner.corpus.sentences import Layout
+from tf_ner.corpus.tags import Span
 from tf_ner.errors import DataError
 from tf_ner.options.commands import CheckConfig
 from tf_ner.options.train import SchemeName
+
+RARE = 10
+"""A label with fewer entities in train is rare; of parts of speech, a tag with fewer words."""
+
+
+@dataclass(frozen=True)
+class SplitSummary:
+    """What a split holds.
+
+    Attributes:
+        path: The file, or the name of a data set on the Hub and the split.
+        sentences: How many.
+        words: How many.
+        longest: The longest sentence, in words.
+        labels: How many entities have each label, the most frequent first; of parts of speech, how many words.
+        imbalance: How many times the most frequent label outnumbers the rarest; None without labels.
+        duplicates: How many sentences stand in the split before.
+        duplicate_share: Their share of the sentences, 0 to 1.
+        leaks: How many sentences stand in a split before this one: train, or validation for test.
+        leak_share: Their share.
+    """
+
+    path: str
+    sentences: int
+    words: int
+    longest: int
+    labels: dict[str, int]
+    imbalance: float | None
+    duplicates: int
+    duplicate_share: float
+    leaks: int
+    leak_share: float
+
+
+@dataclass(frozen=True)
+class CorpusReport:
+    """What `check_corpus` found.
+
+    Attributes:
+        scheme: How the tags spell entities; None where they spell none.
+        splits: A summary of each split.
+        findings: Everything that is wrong, by split, line and kind.
+    """
+
+    scheme: SchemeName | None
+    splits: dict[str, SplitSummary]
+    findings: list[Finding]
+
+
+def check_corpus(
+    splits: Mapping[str, Split],
+    scheme: SchemeName | None,
+    *,
+    new_labels: Mapping[str, str | None] | None = None,
+    has_names: bool = True,
+    reported: Sequence[Finding] = (),
+) -> CorpusReport:
+    """Checks what the readers gave.
+
+    Sentences are compared by what `characters.repaired` leaves of their words and by the entities their tags mean, so
+    that repairing a file adds no finding.
+
+    Args:
+        splits: As read, with the tags of the files.
+        scheme: How the tags spell entities; None where they spell none, as parts of speech.
+        new_labels: New names of labels; None drops a label.
+        has_names: Words tell by themselves what they are, as names do: look for those that are tagged unusually.
+        reported: What the readers reported.
+    """
+    order = dict.fromkeys([*SPLIT_FILE_WORDS, *splits])
+    splits = {name: splits[name] for name in order if name in splits}
+    reader = EntityReader(scheme, new_labels) if scheme is not None else None
+    words = {name: _words_of(split) for name, split in splits.items()}
+    corpus = {name: _read(split, words[name], reader, new_labels or {}) for name, split in splits.items()}
+    labels = {name: _count_labels(sentences) for name, sentences in corpus.items()}
+    repeats = find_repeats(corpus)
+    findings = [*reported, *repeats.findings, *_label_findings(corpus, labels)]
+    check_tag_characters(splits, findings.append)
+    if scheme is not None:
+        check_tags(splits, scheme, findings.append)
+    for name, split in splits.items():
+        findings += _character_findings(split, words[name])
+        if reader is not None and reader.found_illegal:
+            findings += _transition_findings(split, reader)
+    if reader is not None and has_names:
+        findings += map(_slip_finding, likely_slips(repeats.distinct))
+    places = {str(split.path): number for number, split in enumerate(splits.values())}
+    findings.sort(key=lambda finding: (places.get(str(finding.path), -1), finding.line, finding.kind))
+    summaries = {name: _summary(name, split, labels[name], repeats) for name, split in splits.items()}
+    return CorpusReport(scheme, summaries, findings)
+
+
+def _words_of(split: Split) -> set[str]:
+    return set(chain.from_iterable(sentence.words for sentence in split.sentences))
+
+
+def _read(
+    split: Split, used: Iterable[str], reader: EntityReader | None, new_labels: Mapping[str, str | None]
+) -> list[ReadSentence]:
+    clean = {word: repaired(word) for word in suspects(used)}
+    sentences = []
+    for words, tags, lines in filter(itemgetter(0), split.sentences):
+        if clean and not clean.keys().isdisjoint(words):
+            words = [clean.get(word, word) for word in words]
+        if reader is None:
+            spans = [Span(place, place + 1, new_labels.get(tag) or tag) for place, tag in enumerate(tags)]
+        else:
+            spans = reader.spans(tags)
+        sentences.append(ReadSentence(split.path, lines, words, tags, spans))
+    return sentences
+
+
+def _character_findings(split: Split, used: Iterable[str]) -> Iterator[Finding]:
+    wrong = {word: found for word in suspects(used) if (found := faults(word))}
+    if not wrong:
+        return
+    for sentence in split.sentences:
+        if wrong.keys().isdisjoint(sentence.words):
+            continue
+        for word, line in zip(sentence.words, sentence.lines, strict=True):
+            for fault, names in wrong.get(word, {}).items():
+                kind, message = _CHARACTERS[fault]
+                fix = _SUPERFLUOUS if repaired(word) != word else _MAY_BE_MEANT
+                message = message.format(word=repr(word), names=", ".join(names), fix=fix)
+                yield Finding(kind, split.path, line, message, is_error=False)
+
+
+_CHARACTERS = {
+    "space": (
+        "space-in-word",
+        "received {word} with {names}; expected no white space in a word. {fix}",
+    ),
+    "control": (
+        "control-character",
+        "received {word} with {names}; expected only characters that are seen. {fix}",
+    ),
+}
+_SUPERFLUOUS = "Remove it; --fix does so in column files."
+_MAY_BE_MEANT = "Split the word, or remove the character."
+
+
+def _transition_findings(split: Split, reader: EntityReader) -> Iterator[Finding]:
+    for sentence in split.sentences:
+        for place, reason in reader.illegal(sentence.tags):
+            message = f"received {reason}. Correct the tag; --fix spells it as it is read, in column files."
+            yield Finding("illegal-transition", split.path, sentence.lines[place], message, is_error=False)
+
+
+def _count_labels(sentences: Sequence[ReadSentence]) -> Counter[str]:
+    return Counter(span.label for sentence in sentences for span in sentence.spans)
+
+
+def _label_findings(
+    corpus: Mapping[str, Sequence[ReadSentence]], labels: Mapping[str, Counter[str]]
+) -> Iterator[Finding]:
+    """Labels that cannot be learnt, each at its first place."""
+    if "train" not in corpus:
+        return
+    known = labels["train"]
+    for name, counts in labels.items():
+        if name == "train":
+            found = {label: _RARE_LABEL for label, count in counts.items() if count < RARE}
+        else:
+            found = dict.fromkeys(counts.keys() - known.keys(), _UNSEEN_LABEL)
+        places = _first_places(corpus[name]) if found else {}
+        for label, (kind, message) in found.items():
+            path, line = places[label]
+            message = message.format(label=label, count=counts[label], split=name)
+            yield Finding(kind, path, line, message, is_error=False)
+
+
+_RARE_LABEL = (
+    "rare-label",
+    f"received {{label}}, whose number in {{split}} is {{count}}; expected at least {RARE} to learn from. Tag more, or "
+    "rename the label with --map-label or drop it with --ignore-label.",
+)
+_UNSEEN_LABEL = (
+    "unseen-label",
+    "received {label}, whose number in {split} is {count} and in train 0; expected labels that can be learnt. "
+    "Correct the tag, or rename the label with --map-label or drop it with --ignore-label.",
+)
+
+
+def _first_places(sentences: Sequence[ReadSentence]) -> dict[str, tuple[Path | str, int]]:
+    """Where each label stands first."""
+    places: dict[str, tuple[Path | str, int]] = {}
+    for sentence in sentences:
+        for span in sentence.spans:
+            if span.label not in places:
+                places[span.label] = (sentence.path, sentence.lines[span.start])
+    return places
+
+
+def _slip_finding(slip: Slip) -> Finding:
+    words = " ".join(slip.sentence.words[slip.start : slip.end])
+    message = (
+        f"received {words!r} as {slip.label}; expected {slip.usual}, as in {slip.num_usual} of the {slip.num_all} "
+        "sentences with these words. Correct the tag if it is a slip."
+    )
+    return Finding("likely-slip", slip.sentence.path, slip.sentence.lines[slip.start], message, is_error=False)
+
+
+def _summary(name: str, split: Split, labels: Counter[str], repeats: Repeats) -> SplitSummary:
+    lengths = [len(sentence.words) for sentence in split.sentences if sentence.words]
+    sentences = max(len(lengths), 1)
+    return SplitSummary(
+        path=str(split.path),
+        sentences=len(lengths),
+        words=sum(lengths),
+        longest=max(lengths, default=0),
+        labels=dict(labels.most_common()),
+        imbalance=max(labels.values()) / min(labels.values()) if labels else None,
+        duplicates=repeats.duplicates[name],
+        duplicate_share=repeats.duplicates[name] / sentences,
+        leaks=repeats.leaks[name],
+        leak_share=repeats.leaks[name] / sentences,
+    )
 
 
 @dataclass(frozen=True)

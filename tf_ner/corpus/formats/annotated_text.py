@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeGuard
 
-from tf_ner.corpus.columns import what_is_no_text
 from tf_ner.corpus.schemes import spans_to_tags
+from tf_ner.corpus.sentences import what_is_no_text
 from tf_ner.corpus.tags import Span
 from tf_ner.corpus.words import Word, split_words
 

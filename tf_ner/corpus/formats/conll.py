@@ -5,10 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from tf_ner.corpus.columns import is_header, raise_same_column
 from tf_ner.corpus.findings import Finding, Report, raise_error
 from tf_ner.corpus.formats.lines import numbered_lines
-from tf_ner.corpus.sentences import Layout, Sentence
+from tf_ner.corpus.sentences import Layout, Sentence, is_header, raise_same_column
 
 _DOCUMENT_START = "-DOCSTART-"
 

@@ -9,12 +9,11 @@ from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
-from tf_ner.corpus.columns import NO_WORD, TAG_NAMES, WORD_NAMES, what_is_wrong
 from tf_ner.corpus.findings import Finding, Report, raise_error
 from tf_ner.corpus.formats.annotated_text import SpanError, tag_text
 from tf_ner.corpus.formats.lines import numbered_lines
 from tf_ner.corpus.schemes import spans_to_tags
-from tf_ner.corpus.sentences import Layout, Sentence, Unwritable
+from tf_ner.corpus.sentences import NO_WORD, TAG_NAMES, WORD_NAMES, Layout, Sentence, Unwritable, what_is_wrong
 from tf_ner.corpus.tags import tags_to_spans
 from tf_ner.errors import DataError
 

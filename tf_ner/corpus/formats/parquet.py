@@ -7,11 +7,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tf_ner.corpus.columns import Columns, require_columns, sentence_of_lists
 from tf_ner.corpus.findings import Report, raise_error
 from tf_ner.corpus.formats.lines import open_corpus_file
 from tf_ner.corpus.formats.tables import sentences_of_words
-from tf_ner.corpus.sentences import Layout, Sentence
+from tf_ner.corpus.sentences import Columns, Layout, Sentence, require_columns, sentence_of_lists
 from tf_ner.errors import DataError
 
 if TYPE_CHECKING:

@@ -10,10 +10,17 @@ from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
-from tf_ner.corpus.columns import Columns, find_columns, is_header, require_columns, sentence_of_lists
 from tf_ner.corpus.findings import Finding, Report, raise_error
 from tf_ner.corpus.formats.lines import numbered_lines, open_corpus_file
-from tf_ner.corpus.sentences import Layout, Sentence
+from tf_ner.corpus.sentences import (
+    Columns,
+    Layout,
+    Sentence,
+    find_columns,
+    is_header,
+    require_columns,
+    sentence_of_lists,
+)
 
 Row = Sequence[str]
 

@@ -11,10 +11,9 @@ import datasets
 from datasets import ClassLabel, DatasetDict, LargeList, List, Value, load_dataset
 from datasets.exceptions import DatasetsError
 
-from tf_ner.corpus.columns import ANY_TAG_NAMES, TAG_NAMES, WORD_NAMES
 from tf_ner.corpus.findings import Finding, Report
 from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, Split
-from tf_ner.corpus.sentences import Layout, Sentence
+from tf_ner.corpus.sentences import ANY_TAG_NAMES, TAG_NAMES, WORD_NAMES, Layout, Sentence
 from tf_ner.errors import DataError, why_not_kept
 from tf_ner.hub_client import let_client_give_up
 from tf_ner.options.train import ReadingConfig

@@ -7,11 +7,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tf_ner.corpus.columns import what_is_no_text
 from tf_ner.corpus.findings import Finding, Report, raise_error
 from tf_ner.corpus.formats.json_lines import records_of
 from tf_ner.corpus.formats.parquet import parquet_rows
 from tf_ner.corpus.formats.tables import csv_rows, full_rows, unquoted_rows
+from tf_ner.corpus.sentences import what_is_no_text
 from tf_ner.errors import DataError
 from tf_ner.options.train import Quoting
 

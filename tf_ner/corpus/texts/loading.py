@@ -15,10 +15,40 @@ from tf_ner.corpus.loading.hub_sets import load_from_hub
 from tf_ner.corpus.loading.sources import cut_evaluation
 from tf_ner.corpus.loading.splits import SAMPLE_DIR, find_files, is_sample, validation_split
 from tf_ner.corpus.texts.files import TEXT_EXTENSIONS, LabelledText, TextLayout, read_texts
-from tf_ner.corpus.texts.glue import glue_task
 from tf_ner.corpus.texts.labels import HIDDEN, Label, TextLabels, is_hidden, read_labels
 from tf_ner.errors import DataError
 from tf_ner.options.train import LabelType, Quoting, TaskConfig
+
+
+class GlueTask(NamedTuple):
+    """A task of GLUE.
+
+    Attributes:
+        text_columns: One column of text, or two of pairs.
+        metrics: What it is scored by; the first says which epoch is the best.
+    """
+
+    text_columns: tuple[str, ...]
+    metrics: tuple[str, ...] = ("accuracy",)
+
+
+GLUE = {
+    "cola": GlueTask(("sentence",), ("matthews_correlation",)),
+    "sst2": GlueTask(("sentence",)),
+    "mrpc": GlueTask(("sentence1", "sentence2"), ("accuracy", "f1")),
+    "qqp": GlueTask(("question1", "question2"), ("accuracy", "f1")),
+    "stsb": GlueTask(("sentence1", "sentence2"), ("pearson", "spearmanr")),
+    "mnli": GlueTask(("premise", "hypothesis")),
+    "qnli": GlueTask(("question", "sentence")),
+    "rte": GlueTask(("sentence1", "sentence2")),
+    "wnli": GlueTask(("sentence1", "sentence2")),
+}
+
+
+def glue_task(dataset: str, config_name: str | None) -> GlueTask | None:
+    """The task that a data set on the Hub is; None if it is none of GLUE's."""
+    return GLUE.get(config_name or "") if dataset in ("glue", "nyu-mll/glue") else None
+
 
 logger = logging.getLogger(__name__)
 

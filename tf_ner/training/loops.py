@@ -1,52 +1,97 @@
 """A training from its first step to its last, with Keras's `fit` or with the loop written out."""
 
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
-from transformers import TFPreTrainedModel
 
-from tf_ner.batches.replicas import ReplicaBatches
 from tf_ner.batches.sampling import padding_ratio, share_out, split_batches
+from tf_ner.batches.to_tf import ReplicaBatches
 from tf_ner.learning.loop import AnyDataset, TrainStep, compile_step, make_train_step, training_steps
-from tf_ner.learning.optimizers import make_optimizer
-from tf_ner.learning.recipe import Recipe
-from tf_ner.options.train import TrainConfig
-from tf_ner.training.checkpoints.checkpoints import restore
+from tf_ner.learning.optimizer import make_optimizer
+from tf_ner.training.callbacks import EverySteps, HistoryWriter, ScoreLines, StopAtNoNumber, StopEarly
+from tf_ner.training.checkpoints.callback import SaveCheckpoints
+from tf_ner.training.checkpoints.checkpoints import CheckpointWriter, restore
+from tf_ner.training.checkpoints.interrupts import Interrupts
 from tf_ner.training.job import Job
-from tf_ner.training.plan import Plan
-from tf_ner.training.watchers import Watchers
+
+_NO_BAR = 2
+"""The verbosity without a terminal: Keras prints a line an epoch."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Steps:
-    """A training that is ready for its next step, which each of the two loops takes.
+class RunCallbacks:
+    """The callbacks of a training.
 
     Attributes:
-        model: Is compiled, and is changed.
-        dataset: The batches of the steps that are left.
-        train_step: As each replica takes it.
-        plan: Of the whole training.
-        num_taken: How many steps were taken before.
-        watchers: Are called by the loop.
+        in_order: In the order in which they are called; those of the user see the scores of an epoch that ends with
+            an evaluation.
+        checkpoints: Which of them writes checkpoints.
+        verbose: As for `fit`.
     """
 
-    model: TFPreTrainedModel
-    dataset: AnyDataset
-    train_step: TrainStep
-    plan: Plan
-    num_taken: int
-    watchers: Watchers
+    in_order: list[keras.callbacks.Callback]
+    checkpoints: SaveCheckpoints
+    verbose: int
 
 
-def run_training(job: Job, watchers: Watchers) -> dict[str, Any]:
+def make_callbacks(
+    job: Job,
+    *,
+    writers: Sequence[keras.callbacks.Callback],
+    others: Sequence[keras.callbacks.Callback],
+    checkpoint_writer: CheckpointWriter | None,
+    interrupts: Interrupts,
+    after_checkpoint: Callable[[str], None] | None = None,
+    verbose: int,
+) -> RunCallbacks:
+    """Adds what the options ask for to the callbacks that every run has.
+
+    Args:
+        job: Says how often what is done, and what the callbacks remember where it goes on.
+        writers: What is called after each evaluation.
+        others: The user's own; of these a checkpoint remembers nothing.
+        checkpoint_writer: Writes checkpoints; None where another process does.
+        interrupts: The signals that came.
+        after_checkpoint: Called with a line about each.
+        verbose: As for `fit`; where that shows no bar, there are lines for what comes more often than epochs.
+    """
+    config, before = job.config, job.resume_point.state if job.resume_point else None
+    lines = [ScoreLines()] if verbose == _NO_BAR else []
+    after_evaluation = [*writers, *(lines if config.eval_every else [])]
+    if config.early_stopping_patience is not None:
+        after_evaluation.append(StopEarly(config.early_stopping_patience, monitor=job.recipe.best_metric))
+    evaluations = EverySteps([job.evaluation, *after_evaluation], num_steps=config.eval_every)
+    stateful = {"evaluations": evaluations}
+    if config.log_every is not None:
+        table = HistoryWriter(config.run_dir / "losses.csv")
+        stateful["losses"] = EverySteps([table, *lines], num_steps=config.log_every)
+    if before is not None:
+        for name, callback in stateful.items():
+            callback.set_state(before.callbacks[name])
+    checkpoints = SaveCheckpoints(
+        checkpoint_writer,
+        plan=job.plan,
+        evaluations=evaluations,
+        stateful=stateful,
+        interrupts=interrupts,
+        every=config.save_every,
+        before=before,
+        after_writing=after_checkpoint,
+    )
+    callbacks = [StopAtNoNumber(job.plan, job.task.tokenizer), *stateful.values(), *others, checkpoints]
+    return RunCallbacks(in_order=callbacks, checkpoints=checkpoints, verbose=verbose)
+
+
+def run_training(job: Job, callbacks: RunCallbacks) -> dict[str, Any]:
     """Trains, from the first step or from the job's checkpoint, and says how it went.
 
     Args:
         job: What to do; its model is changed.
-        watchers: The callbacks.
+        callbacks: What is called between the steps.
 
     Returns:
         What `metrics.json` holds under `training`.
@@ -54,7 +99,7 @@ def run_training(job: Job, watchers: Watchers) -> dict[str, Any]:
     model, plan, config, resume_point = job.model, job.plan, job.config, job.resume_point
     strategy = model.distribute_strategy
     with strategy.scope():
-        optimizer, train_step = _make_step(model, plan, job.recipe, config)
+        optimizer, train_step = _make_step(job)
         model.compile(optimizer=optimizer, loss=job.recipe.loss)
     if resume_point is not None:
         restore(model, resume_point.checkpoint)
@@ -72,26 +117,16 @@ def run_training(job: Job, watchers: Watchers) -> dict[str, Any]:
             num_rows=num_rows,
             num_subwords=config.fixed_length,
         )
-        num_traces = _LOOPS[config.loop](
-            _Steps(
-                model=model,
-                dataset=batches.dataset,
-                train_step=train_step,
-                plan=plan,
-                num_taken=num_taken,
-                watchers=watchers,
-            )
-        )
+        num_traces = _LOOPS[config.loop](job, batches.dataset, train_step, callbacks)
     # A callback may have ended training early.
     num_steps = int(optimizer.iterations.numpy())
-    facts = _facts(plan, config, num_steps, watchers.checkpoints.seconds, strategy.num_replicas_in_sync, num_rows)
+    facts = _facts(job, num_steps=num_steps, seconds=callbacks.checkpoints.seconds, num_rows=num_rows)
     return {**facts, "trace_count": num_traces, "peak_memory_mb": _peak_memory_mb()}
 
 
-def _facts(
-    plan: Plan, config: TrainConfig, num_steps: int, seconds: float, num_replicas: int, num_rows: int | None
-) -> dict[str, Any]:
+def _facts(job: Job, *, num_steps: int, seconds: float, num_rows: int | None) -> dict[str, Any]:
     """What is told of the steps that were taken, each replica's batch filled up to `num_rows` where they are fixed."""
+    config, plan, num_replicas = job.config, job.plan, job.model.distribute_strategy.num_replicas_in_sync
     taken = plan.batches[:num_steps]
     read = split_batches(share_out(taken, num_replicas, num_rows=num_rows), config.batch_size)
     return {
@@ -105,12 +140,11 @@ def _facts(
     }
 
 
-def _make_step(
-    model: TFPreTrainedModel, plan: Plan, recipe: Recipe, config: TrainConfig
-) -> tuple[keras.optimizers.Optimizer, TrainStep]:
+def _make_step(job: Job) -> tuple[keras.optimizers.Optimizer, TrainStep]:
+    config, recipe = job.config, job.recipe
     optimizer = make_optimizer(
         learning_rate=config.learning_rate,
-        num_steps=len(plan.batches),
+        num_steps=len(job.plan.batches),
         schedule=config.schedule,
         warmup_ratio=config.warmup_ratio,
         num_warmup_steps=config.warmup_steps,
@@ -120,7 +154,7 @@ def _make_step(
         scale_loss=config.precision == "float16",
     )
     train_step = make_train_step(
-        model,
+        job.model,
         loss=recipe.loss,
         optimizer=optimizer,
         variables=recipe.variables,
@@ -132,21 +166,21 @@ def _make_step(
     return optimizer, train_step
 
 
-def _run_fit(steps: _Steps) -> int:
+def _run_fit(job: Job, dataset: AnyDataset, train_step: TrainStep, callbacks: RunCallbacks) -> int:
     """Trains with Keras's `fit`; gives how often the step was traced."""
-    model, plan, watchers = steps.model, steps.plan, steps.watchers
-    model.train_step = lambda batch: {"loss": steps.train_step(*batch)}
+    model, plan = job.model, job.plan
+    model.train_step = lambda batch: {"loss": train_step(*batch)}
     # The loss that each replica gives is that of the whole batch.
     model.distribute_reduction_method = "first"
     # Keras asks this, as it does to recover from a fault, where in the epochs it is.
-    model._training_state = _KerasCounters(steps.num_taken)
+    model._training_state = _KerasCounters(job.num_taken)
     try:
         model.fit(
-            steps.dataset,
+            dataset,
             epochs=plan.epochs,
             steps_per_epoch=plan.steps_per_epoch,
-            callbacks=watchers.callbacks,
-            verbose=watchers.verbose,
+            callbacks=callbacks.in_order,
+            verbose=callbacks.verbose,
         )
     finally:
         model._training_state = None
@@ -165,42 +199,42 @@ class _KerasCounters:
         return divmod(self._step, steps_per_epoch)
 
 
-def _run_loop(steps: _Steps) -> int:
+def _run_loop(job: Job, dataset: AnyDataset, train_step: TrainStep, callbacks: RunCallbacks) -> int:
     """Trains with the loop written out; calls the callbacks when `fit` would, and gives the same count."""
-    model, plan, watchers = steps.model, steps.plan, steps.watchers
-    compiled = compile_step(model, steps.train_step, steps.dataset)
+    model, plan = job.model, job.plan
+    compiled = compile_step(model, train_step, dataset)
     updates = training_steps(
         model,
-        steps.dataset,
+        dataset,
         train_step=compiled,
         optimizer=model.optimizer,
         num_steps=len(plan.batches),
-        first_step=steps.num_taken,
+        first_step=job.num_taken,
     )
-    callbacks = keras.callbacks.CallbackList(
-        watchers.callbacks,
-        add_progbar=watchers.verbose != 0,
+    called = keras.callbacks.CallbackList(
+        callbacks.in_order,
+        add_progbar=callbacks.verbose != 0,
         model=model,
-        verbose=watchers.verbose,
+        verbose=callbacks.verbose,
         epochs=plan.epochs,
         steps=plan.steps_per_epoch,
     )
     model.stop_training = False
-    callbacks.on_train_begin()
-    first_epoch, first_batch = divmod(steps.num_taken, plan.steps_per_epoch)
+    called.on_train_begin()
+    first_epoch, first_batch = divmod(job.num_taken, plan.steps_per_epoch)
     for epoch in range(first_epoch, plan.epochs):
-        callbacks.on_epoch_begin(epoch)
+        called.on_epoch_begin(epoch)
         for batch in range(first_batch, plan.steps_per_epoch):
-            callbacks.on_train_batch_begin(batch)
+            called.on_train_batch_begin(batch)
             update = next(updates)
-            callbacks.on_train_batch_end(batch, {"loss": update.loss})
+            called.on_train_batch_end(batch, {"loss": update.loss})
             if model.stop_training:
                 break
         first_batch = 0
-        callbacks.on_epoch_end(epoch, {"loss": update.loss})
+        called.on_epoch_end(epoch, {"loss": update.loss})
         if model.stop_training:
             break
-    callbacks.on_train_end()
+    called.on_train_end()
     return _num_traces(compiled)
 
 

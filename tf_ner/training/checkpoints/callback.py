@@ -1,23 +1,16 @@
-"""What keeps a training from being lost: checkpoints, and a look at each loss."""
+"""When checkpoints are written while a model is trained."""
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from signal import Signals
-from typing import Any
 
 import tf_keras as keras
-from transformers import PreTrainedTokenizerBase
 
-from tf_ner.errors import TrainingError, TrainingInterruptedError
+from tf_ner.errors import TrainingInterruptedError
+from tf_ner.training.callbacks import EverySteps, Logs
 from tf_ner.training.checkpoints.checkpoints import CheckpointWriter, TrainingState
 from tf_ner.training.checkpoints.interrupts import Interrupts
-from tf_ner.training.pace import EverySteps, Logs
 from tf_ner.training.plan import Plan
-
-_MOST_SENTENCES = 20
-_NUM_QUOTED = 3
-_QUOTED_SUBWORDS = 12
 
 
 class SaveCheckpoints(keras.callbacks.Callback):
@@ -121,48 +114,3 @@ class SaveCheckpoints(keras.callbacks.Callback):
         """The steps taken, and those after which each of the stateful callbacks was last told."""
         last_told = [callback.last_told for callback in self._stateful.values()]
         return int(self.model.optimizer.iterations.numpy()), *last_told
-
-
-class StopAtNoNumber(keras.callbacks.Callback):
-    """Ends a training whose loss is not finite, before anything of it is saved.
-
-    Must stand before all callbacks that save.
-
-    Args:
-        plan: Of the training.
-        tokenizer: Puts what was learnt from into words.
-
-    Raises:
-        TrainingError: While training, naming the step and its sentences.
-    """
-
-    def __init__(self, plan: Plan, tokenizer: PreTrainedTokenizerBase):
-        super().__init__()
-        self._plan = plan
-        self._tokenizer = tokenizer
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        loss = float((logs or {})["loss"])
-        if math.isfinite(loss):
-            return
-        step = int(self.model.optimizer.iterations.numpy())
-        raise TrainingError(
-            f"Received the loss {loss} at step {step}, which learns from {self._sentences_of(step)}; expected a "
-            "number. Lower --learning-rate, or look at these sentences; earlier checkpoints are whole, and --resume "
-            "goes on from the last one."
-        )
-
-    def _sentences_of(self, step: int) -> str:
-        """The examples of a step by their numbers in the training data, from 1, and how the first of them begin."""
-        windows = self._plan.encoded.windows
-        rows = self._plan.batches[step - 1]
-        numbers = windows[rows]["sentence"] if "sentence" in windows.column_names else rows.tolist()
-        texts: dict[int, Any] = {}
-        for number, row in zip(numbers, rows.tolist(), strict=True):
-            if number not in texts and len(texts) < _NUM_QUOTED:
-                texts[number] = windows[row]["input_ids"][:_QUOTED_SUBWORDS]
-        quoted = [repr(self._tokenizer.decode(text, skip_special_tokens=True) + " …") for text in texts.values()]
-        named = sorted({number + 1 for number in numbers})
-        more = f" and {len(named) - _MOST_SENTENCES} more" if len(named) > _MOST_SENTENCES else ""
-        listed = ", ".join(map(str, named[:_MOST_SENTENCES]))
-        return f"sentences {listed}{more} of the training data ({', '.join(quoted)})"
