@@ -33,7 +33,7 @@ SERVERS = {
     ),
     "project": (
         "datasets", "evaluate", "transformers.models.bert.modeling_tf_bert", "tf_ner.cli", "tf_ner.training.run",
-        "tf_ner.training.scoring", "tf_ner.inference.predictor", "tf_ner.hub.upload", "tf_ner.terminal",
+        "tf_ner.training.scoring", "tf_ner.inference.predictor", "tf_ner.hub.upload", "tf_ner.cli.terminal",
     ),
 }  # fmt: skip
 """What each server has imported; the second is forked from the first."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tf_ner import cli
+from tf_ner.cli.parsing import parse
 from tf_ner.options.aliases import with_own_names
 
 TYPED = [
@@ -35,13 +35,13 @@ TYPED = [
 
 @pytest.mark.parametrize(("typed", "expected"), TYPED)
 def test_names_of_transformers_are_taken(typed, expected):
-    config = cli._parse(["train", *typed.split()]).config
+    config = parse(["train", *typed.split()]).config
     assert {name: getattr(config, name) for name in expected} == expected
 
 
 def test_what_is_typed_counts_before_a_file_by_whatever_name(tmp_path):
     (tmp_path / "a.yaml").write_text("epochs: 0\nlearning-rate: 1e-3", encoding="utf-8")
-    command = cli._parse(["train", "--config", str(tmp_path / "a.yaml"), "--num_train_epochs", "2"])
+    command = parse(["train", "--config", str(tmp_path / "a.yaml"), "--num_train_epochs", "2"])
     assert (command.config.epochs, command.config.learning_rate) == (2, 1e-3)
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from tests import processes
 from tests.conftest import SPLITS, conll
-from tf_ner import cli
-from tf_ner.cli import main
+from tf_ner.cli import commands, main
+from tf_ner.cli.parsing import parse
 from tf_ner.options.commands import DEMO, TrainCommand
 from tf_ner.options.train import TrainConfig
 
@@ -49,7 +49,7 @@ def fails(arguments, capsys):
     ("arguments", "message"),
     [
         ("", f"error: Expected one of {{{', '.join(COMMANDS)}}}. See tf-ner --help"),
-        ("fly", "Unrecognized options: fly"),
+        ("fly", "Received the command 'fly'; expected one of train"),
         ("train --modle x", "Unrecognized options: --modle"),
         ("train --label-alignment none", "invalid choice 'none' for argument '--label-alignment'"),
         ("train --epochs many", "Error parsing --epochs"),
@@ -137,8 +137,8 @@ def test_bad_data_is_named_by_line(content, message, capsys, tmp_path, corpus_di
 )
 def test_the_demo_fills_in_only_what_is_not_given(given, changed):
     for arguments in (["train", "--demo", *given.split()], ["train", *given.split(), "--demo"]):
-        assert cli._parse(arguments) == TrainCommand(config=dataclasses.replace(DEMO, **changed), demo=True)
-    assert cli._parse(["train", *given.split()]) == TrainCommand(config=TrainConfig(**changed))
+        assert parse(arguments) == TrainCommand(config=dataclasses.replace(DEMO, **changed), demo=True)
+    assert parse(["train", *given.split()]) == TrainCommand(config=TrainConfig(**changed))
 
 
 def test_the_demo_needs_no_hub_and_little_time():
@@ -149,12 +149,12 @@ def test_the_demo_needs_no_hub_and_little_time():
 def test_commands_are_shown_as_they_can_be_typed(monkeypatch, tmp_path):
     (tmp_path / "tf-ner").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert cli._program() == "tf-ner"
+    assert commands._program() == "tf-ner"
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    assert cli._program() == str(tmp_path / "tf-ner")
+    assert commands._program() == str(tmp_path / "tf-ner")
     monkeypatch.chdir(tmp_path.parent)
-    assert cli._program() == f"{tmp_path.name}/tf-ner"
+    assert commands._program() == f"{tmp_path.name}/tf-ner"
 
 
 def check(arguments, capsys):
@@ -268,9 +268,10 @@ def test_ctrl_c_is_one_line():
     code = """
 import signal
 from tf_ner import cli
+from tf_ner.cli import commands
 # Shells let what runs in the background ignore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-cli._COMMANDS[cli.PredictConfig] = lambda config: signal.raise_signal(signal.SIGINT)
+commands._COMMANDS[commands.PredictConfig] = lambda config: signal.raise_signal(signal.SIGINT)
 cli.main(["predict", "anything"])
 """
     done = processes.run([sys.executable, "-c", code], text=True)

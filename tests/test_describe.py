@@ -16,9 +16,10 @@ from tokenizers import normalizers
 
 from tests.conftest import VALIDATION, conll
 from tests.test_card import codes, sentences, table_with
-from tf_ner import TrainConfig, cli, load_corpus, train
+from tf_ner import TrainConfig, load_corpus, train
 from tf_ner.card.describe import describe_run, shell_command
 from tf_ner.card.facts import Origin
+from tf_ner.cli.parsing import parse
 from tf_ner.options.commands import TrainCommand
 
 TRAINING = {"best_epoch": 1, "best_step": 10}
@@ -203,7 +204,7 @@ def test_the_command_repeats_the_run(options):
     config = TrainConfig(**options)
     program, *arguments = shlex.split(shell_command(config))
     assert program == "tf-ner"
-    assert cli._parse(arguments) == TrainCommand(config=config)
+    assert parse(arguments) == TrainCommand(config=config)
 
 
 def test_the_command_is_one_line_for_a_shell_and_pushes_nothing(tmp_path, monkeypatch):

@@ -201,7 +201,7 @@ def test_advice_is_of_what_the_system_refused(error, what):
 def test_progress_that_nobody_can_take_ends_no_training(output, unbuffered, tmp_path):
     before = """
 import sys, time
-from tf_ner.streams import lossy
+from tf_ner.cli.streams import lossy
 sys.stdout = lossy(sys.stdout)
 time.sleep(0.2)
 for number in range(3):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tf_ner import cli
+from tf_ner.cli.parsing import parse
 from tf_ner.errors import ConfigError
 from tf_ner.options.commands import DEMO, TrainCommand
 from tf_ner.options.train import TrainConfig
@@ -49,7 +50,7 @@ def test_yaml_is_read_as_it_is_meant(yaml_file):
 def test_a_saved_run_is_read(tmp_path):
     config = TrainConfig(learning_rate=1e-5, columns=("word", "ner"), early_stopping_patience=2, output_dir=Path("a"))
     config.save(tmp_path / "run_config.json")
-    assert cli._parse(["train", "--config", str(tmp_path / "run_config.json")]).config == config
+    assert parse(["train", "--config", str(tmp_path / "run_config.json")]).config == config
 
 
 @pytest.mark.parametrize(
@@ -66,18 +67,18 @@ def test_a_saved_run_is_read(tmp_path):
 def test_the_command_line_wins(yaml_file, given, changed):
     values = {**vars(TrainConfig.load(yaml_file)), **changed}
     for arguments in (["--config", str(yaml_file), *given.split()], [*given.split(), f"--config={yaml_file}"]):
-        assert cli._parse(["train", *arguments]) == TrainCommand(config=TrainConfig(**values), options_file=yaml_file)
+        assert parse(["train", *arguments]) == TrainCommand(config=TrainConfig(**values), options_file=yaml_file)
 
 
 def test_options_are_judged_together_with_those_of_the_file(tmp_path):
     (tmp_path / "a.json").write_text('{"task": "pos"}', encoding="utf-8-sig")
-    config = cli._parse(["train", "--config", str(tmp_path / "a.json"), "--map-label", "NN=O"]).config
+    config = parse(["train", "--config", str(tmp_path / "a.json"), "--map-label", "NN=O"]).config
     assert (config.task, config.map_label) == ("pos", ("NN=O",))
 
 
 def test_a_file_wins_over_the_demo(tmp_path):
     (tmp_path / "a.yaml").write_text("epochs: 9")
-    config = cli._parse(["train", "--demo", "--config", str(tmp_path / "a.yaml"), "--seed", "1"]).config
+    config = parse(["train", "--demo", "--config", str(tmp_path / "a.yaml"), "--seed", "1"]).config
     assert (config.epochs, config.seed, config.model) == (9, 1, "minilm")
     assert config.learning_rate == DEMO.learning_rate
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.conftest import SENTENCES, conll
 from tf_ner import EvaluateConfig, Predictor, TrainConfig, cli, load_tokenizer, load_untrained, save_model, train
+from tf_ner.cli.parsing import parse
 from tf_ner.errors import ConfigError, HubError
 from tf_ner.hub.upload import plan_push
 from tf_ner.options.commands import ConvertConfig, PushConfig
@@ -29,14 +30,14 @@ TAGS = ("O", "B-PER", "I-PER")
 )
 def test_a_file_and_the_command_line_are_judged_together(tmp_path, text, typed, expected):
     (tmp_path / "a.yaml").write_text(text, encoding="utf-8")
-    config = cli._parse(["train", "--config", str(tmp_path / "a.yaml"), *typed.split()]).config
+    config = parse(["train", "--config", str(tmp_path / "a.yaml"), *typed.split()]).config
     assert {name: getattr(config, name) for name in expected} == expected
 
 
 @pytest.mark.parametrize(("typed", "seeds"), [("", (3, 4)), ("--seeds 5", (5,))])
 def test_a_file_may_have_all_options_of_the_command(tmp_path, typed, seeds):
     (tmp_path / "a.yaml").write_text("seeds: [3, 4]\nepochs: 2", encoding="utf-8")
-    command = cli._parse(["train", "--config", str(tmp_path / "a.yaml"), *typed.split()])
+    command = parse(["train", "--config", str(tmp_path / "a.yaml"), *typed.split()])
     assert (command.seeds, command.config.epochs, command.demo) == (seeds, 2, False)
 
 
@@ -44,7 +45,7 @@ def test_a_file_may_have_all_options_of_the_command(tmp_path, typed, seeds):
 def test_an_option_of_a_file_is_refused_with_the_file_s_name(tmp_path, typed, names_file):
     (tmp_path / "a.yaml").write_text("epochs: 0", encoding="utf-8")
     with pytest.raises(ConfigError, match="Received --epochs 0; expected at least 1") as refused:
-        cli._parse(["train", "--config", str(tmp_path / "a.yaml"), *typed.split()])
+        parse(["train", "--config", str(tmp_path / "a.yaml"), *typed.split()])
     assert ("a.yaml" in str(refused.value)) == names_file
 
 
@@ -159,7 +160,7 @@ def test_evaluate_begins_with_the_options_of_the_run(model_dir, tmp_path):
     TrainConfig(**run).save(model_dir / "run_config.json")
 
     def evaluated(typed):
-        return cli._parse(["evaluate", str(model_dir), *typed.split()])
+        return parse(["evaluate", str(model_dir), *typed.split()])
 
     alike = EvaluateConfig(model=str(model_dir), **run)
     assert evaluated("") == EvaluateConfig.of_run(TrainConfig(**run), model=str(model_dir)) == alike
@@ -190,11 +191,11 @@ def test_evaluate_begins_with_the_options_of_the_run(model_dir, tmp_path):
 def test_what_is_typed_and_what_the_run_says_are_judged_together(model_dir, run, typed, expected):
     TrainConfig(**run).save(model_dir / "run_config.json")
     if isinstance(expected, dict):
-        config = cli._parse(["evaluate", str(model_dir), *typed.split()])
+        config = parse(["evaluate", str(model_dir), *typed.split()])
         assert {name: getattr(config, name) for name in expected} == expected
         return
     with pytest.raises(ConfigError) as refused:
-        cli._parse(["evaluate", str(model_dir), *typed.split()])
+        parse(["evaluate", str(model_dir), *typed.split()])
     assert expected in str(refused.value)
     # What nobody typed is the run's.
     assert (str(model_dir) in str(refused.value)) == ("--ignore-label" not in typed)

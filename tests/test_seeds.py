@@ -10,10 +10,10 @@ from huggingface_hub import HfApi, constants
 
 from tests.test_cli import fails
 from tf_ner import TrainConfig, cli, hub_client, train
+from tf_ner.cli.terminal import print_spread
 from tf_ner.errors import ConfigError, OutputError
 from tf_ner.hub import upload
 from tf_ner.options.commands import TrainCommand
-from tf_ner.terminal import print_spread
 from tf_ner.training.seeds import _spread, train_seeds
 
 

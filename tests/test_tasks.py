@@ -8,8 +8,8 @@ from huggingface_hub import ModelCard
 
 from tests.test_card import codes, sentences, table_with
 from tf_ner import EvaluateConfig, Predictor, TrainConfig, cli, evaluate, train
+from tf_ner.cli.terminal import print_scores
 from tf_ner.errors import ConfigError, DataError, ModelError
-from tf_ner.terminal import print_scores
 
 ROWS = [
     ("Ada NNP B-NP B-PER", "lived VBD B-VP O", "in IN B-PP O", "London NNP B-NP B-LOC", ". . O O"),

@@ -14,8 +14,8 @@ from transformers import pipeline
 
 from tests.test_card import codes, sentences, table_with, tables
 from tf_ner import EvaluateConfig, Predictor, TrainConfig, cli, evaluate, load_trained, load_untrained, train
+from tf_ner.cli.terminal import print_scores
 from tf_ner.errors import ConfigError, DataError, ModelError
-from tf_ner.terminal import print_scores
 
 PAIRS = [
     ("Ada lived in London .", "London is where Ada lived .", "equal"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-_NAMES = {
+NAMES = {
     "lr": "learning_rate",
     "num_train_epochs": "epochs",
     "per_device_train_batch_size": "batch_size",
@@ -24,7 +24,7 @@ _NAMES = {
     "dataset_name": "dataset",
     "dataset_config_name": "dataset_config",
 }
-_VALUES = {"bf16": ("precision", "bfloat16"), "fp16": ("precision", "float16")}
+VALUES = {"bf16": ("precision", "bfloat16"), "fp16": ("precision", "float16")}
 
 
 def with_own_names(arguments: Sequence[str], options: Collection[str]) -> list[str]:
@@ -40,10 +40,10 @@ def with_own_names(arguments: Sequence[str], options: Collection[str]) -> list[s
         name = name.replace("-", "_")
         if not argument.startswith("--") or name in options:
             own.append(argument)
-        elif _NAMES.get(name) in options:
-            own.append(f"--{_NAMES[name].replace('_', '-')}{equals}{value}")
-        elif name in _VALUES and not equals and _VALUES[name][0] in options:
-            option, meant = _VALUES[name]
+        elif NAMES.get(name) in options:
+            own.append(f"--{NAMES[name].replace('_', '-')}{equals}{value}")
+        elif name in VALUES and not equals and VALUES[name][0] in options:
+            option, meant = VALUES[name]
             own += [f"--{option}", meant]
         else:
             own.append(argument)

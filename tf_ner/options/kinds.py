@@ -2,7 +2,7 @@
 
 import dataclasses
 import typing
-from enum import Flag, auto
+from enum import Enum, Flag, auto
 
 
 class Kind(Flag):
@@ -53,10 +53,29 @@ class Kind(Flag):
     """May differ between the machines of one training: what lies there is compared, and the first one alone writes."""
 
 
+class Group(Enum):
+    """Under which title `train --help` shows an option; the first are those that most runs set."""
+
+    MAIN = "The options that matter first"
+    DATA = "Which data"
+    TAGS = "How words and tags are read"
+    TEXTS = "How texts with labels are read"
+    INPUT = "What the encoder reads"
+    LEARNING = "How it learns"
+    SCORES = "Scores, and what follows from them"
+    CHECKPOINTS = "Folder and checkpoints"
+    DEVICES = "Devices"
+    HUB = "The Hub and the model card"
+
+
 def kinds_of(config_type: type) -> dict[str, Kind]:
     """What each option of a dataclass is, in the order of the fields."""
-    hints = typing.get_type_hints(config_type, include_extras=True)
-    return {field.name: _kind_in(hints[field.name]) for field in dataclasses.fields(config_type)}
+    return {name: next((part for part in said if isinstance(part, Kind)), Kind(0)) for name, said in _said(config_type)}
+
+
+def groups_of(config_type: type) -> dict[str, Group]:
+    """Where each option of a dataclass that has a group is shown, in the order of the fields."""
+    return {name: part for name, said in _said(config_type) for part in said if isinstance(part, Group)}
 
 
 def options_of(config_type: type, kind: Kind) -> list[str]:
@@ -64,6 +83,7 @@ def options_of(config_type: type, kind: Kind) -> list[str]:
     return [name for name, own in kinds_of(config_type).items() if own & kind]
 
 
-def _kind_in(hint: object) -> Kind:
-    said = [part for part in getattr(hint, "__metadata__", ()) if isinstance(part, Kind)]
-    return said[0] if said else Kind(0)
+def _said(config_type: type) -> list[tuple[str, tuple[object, ...]]]:
+    """What the fields of a dataclass say of themselves in their types."""
+    hints = typing.get_type_hints(config_type, include_extras=True)
+    return [(field.name, getattr(hints[field.name], "__metadata__", ())) for field in dataclasses.fields(config_type)]

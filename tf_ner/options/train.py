@@ -27,7 +27,7 @@ from tf_ner.options.checks import (
     require_one_of,
 )
 from tf_ner.options.files import known_options, read_options, types_of
-from tf_ner.options.kinds import Kind, options_of
+from tf_ner.options.kinds import Group, Kind, options_of
 from tf_ner.options.tasks import TASKS
 
 logger = logging.getLogger(__name__)
@@ -93,30 +93,30 @@ class ReadingConfig:
 
     _tasks: ClassVar[Collection[str]] = typing.get_args(TaggingTask)
 
-    dataset_config: Annotated[str | None, Kind.DATA_PART] = None
+    dataset_config: Annotated[str | None, Kind.DATA_PART, Group.DATA] = None
     """Which configuration of a Hub data set."""
-    dataset_revision: Annotated[str | None, Kind.STEPS | Kind.DATA_PART | Kind.COMMIT] = None
+    dataset_revision: Annotated[str | None, Kind.STEPS | Kind.DATA_PART | Kind.COMMIT, Group.DATA] = None
     """Which branch, tag or commit of a Hub data set."""
-    task: Annotated[TaggingTask, Kind.STEPS | Kind.CARD] = "ner"
+    task: Annotated[TaggingTask, Kind.STEPS | Kind.CARD, Group.MAIN] = "ner"
     """Which tags: of entities, of parts of speech, or of chunks."""
-    columns: Annotated[tuple[str, ...] | None, Kind.READING | Kind.COLUMN | Kind.OF_TAGS] = None
+    columns: Annotated[tuple[str, ...] | None, Kind.READING | Kind.COLUMN | Kind.OF_TAGS, Group.TAGS] = None
     """What each column of CoNLL files holds, such as `word pos chunk ner`; otherwise the word is the first column and
     the tag the last."""
-    word_column: Annotated[str | None, Kind.READING | Kind.COLUMN | Kind.OF_TAGS] = None
+    word_column: Annotated[str | None, Kind.READING | Kind.COLUMN | Kind.OF_TAGS, Group.TAGS] = None
     """The column or key of the words: a name, or a number from 0 (negative from the right)."""
-    tag_column: Annotated[str | None, Kind.READING | Kind.COLUMN | Kind.OF_TAGS] = None
+    tag_column: Annotated[str | None, Kind.READING | Kind.COLUMN | Kind.OF_TAGS, Group.TAGS] = None
     """The column or key of the tags: a name, or a number from 0 (negative from the right)."""
-    sentence_column: Annotated[str | None, Kind.READING | Kind.COLUMN | Kind.OF_TAGS] = None
+    sentence_column: Annotated[str | None, Kind.READING | Kind.COLUMN | Kind.OF_TAGS, Group.TAGS] = None
     """In a table of a word a row, the column whose next value begins a sentence: a name, or a number from 0."""
-    word_prefix: Annotated[str, Kind.READING | Kind.OF_TAGS] = ""
+    word_prefix: Annotated[str, Kind.READING | Kind.OF_TAGS, Group.TAGS] = ""
     """What stands before every word of CoNLL files and is no part of it, such as `en:`."""
-    comments: Annotated[bool, Kind.READING | Kind.OF_TAGS] = False
+    comments: Annotated[bool, Kind.READING | Kind.OF_TAGS, Group.TAGS] = False
     """Lines of CoNLL files that begin with # are comments."""
-    scheme: Annotated[SchemeName | None, Kind.READING | Kind.OF_TAGS] = None
+    scheme: Annotated[SchemeName | None, Kind.READING | Kind.OF_TAGS, Group.TAGS] = None
     """How the tags spell entities; told from the tags if not given."""
-    map_label: Annotated[tuple[str, ...] | None, Kind.READING] = None
+    map_label: Annotated[tuple[str, ...] | None, Kind.READING, Group.TAGS] = None
     """New names of labels, such as `GPE=LOC`."""
-    ignore_label: Annotated[tuple[str, ...] | None, Kind.READING | Kind.OF_TAGS] = None
+    ignore_label: Annotated[tuple[str, ...] | None, Kind.READING | Kind.OF_TAGS, Group.TAGS] = None
     """Labels whose entities are read as no entities."""
 
     def __post_init__(self) -> None:
@@ -146,13 +146,13 @@ class ReadingConfig:
 class CorpusConfig(ReadingConfig):
     """Which corpus, and how it is read."""
 
-    dataset: Annotated[str, Kind.SOURCE | Kind.DATA] = "conll2003"
+    dataset: Annotated[str, Kind.SOURCE | Kind.DATA, Group.MAIN] = "conll2003"
     """A data set on the Hub, `sample`, or a folder of files named after their splits (train, valid, test)."""
-    train_file: Annotated[Path | None, Kind.SOURCE | Kind.DATA] = None
+    train_file: Annotated[Path | None, Kind.SOURCE | Kind.DATA, Group.DATA] = None
     """File to train on, instead of --dataset."""
-    validation_file: Annotated[Path | None, Kind.SOURCE | Kind.DATA] = None
+    validation_file: Annotated[Path | None, Kind.SOURCE | Kind.DATA, Group.DATA] = None
     """File to choose the best epoch by, instead of --dataset."""
-    test_file: Annotated[Path | None, Kind.SOURCE | Kind.DATA] = None
+    test_file: Annotated[Path | None, Kind.SOURCE | Kind.DATA, Group.DATA] = None
     """File for the final score, instead of --dataset."""
 
     def __post_init__(self) -> None:
@@ -171,11 +171,11 @@ class CorpusConfig(ReadingConfig):
 class DataConfig(CorpusConfig):
     """Which sentences, and how they are cut into batches."""
 
-    max_eval_examples: Annotated[int | None, Kind.STEPS | Kind.SCORING | Kind.CARD] = None
+    max_eval_examples: Annotated[int | None, Kind.STEPS | Kind.SCORING | Kind.CARD, Group.DATA] = None
     """Score only the first so many sentences of a split."""
-    eval_batch_size: Annotated[int, Kind.SCORING | Kind.COMPUTE] = 32
+    eval_batch_size: Annotated[int, Kind.SCORING | Kind.COMPUTE, Group.SCORES] = 32
     """Windows a batch while scoring."""
-    bootstrap: Annotated[int, Kind.SCORING] = 0
+    bootstrap: Annotated[int, Kind.SCORING, Group.SCORES] = 0
     """How many times to draw the sentences again for a 95 % interval of the final scores; 0: none."""
 
     def __post_init__(self) -> None:
@@ -192,15 +192,15 @@ class TaskConfig(DataConfig):
     _tasks: ClassVar[Collection[str]] = TASKS.keys()
 
     # Wider than where only words and tags are read.
-    task: Annotated[str, arg(metavar="{" + ",".join(TASKS) + "}"), Kind.STEPS | Kind.CARD] = "ner"  # type: ignore[assignment]
+    task: Annotated[str, arg(metavar="{" + ",".join(TASKS) + "}"), Kind.STEPS | Kind.CARD, Group.MAIN] = "ner"  # type: ignore[assignment]
     """What is learnt: tags of entities, of parts of speech or of chunks; or a label a text or a pair of texts."""
-    text_columns: Annotated[tuple[str, ...] | None, Kind.READING | Kind.OF_TEXTS] = None
+    text_columns: Annotated[tuple[str, ...] | None, Kind.READING | Kind.OF_TEXTS, Group.TEXTS] = None
     """The column or key of the texts, or the two of pairs; known for GLUE, and otherwise found by usual names."""
-    label_column: Annotated[str | None, Kind.READING | Kind.OF_TEXTS] = None
+    label_column: Annotated[str | None, Kind.READING | Kind.OF_TEXTS, Group.TEXTS] = None
     """The column or key of the texts' labels; `label` if not given."""
-    label_type: Annotated[LabelType, Kind.READING | Kind.OF_TEXTS] = "auto"
+    label_type: Annotated[LabelType, Kind.READING | Kind.OF_TEXTS, Group.TEXTS] = "auto"
     """Whether the texts' labels are names, or numbers to be learnt as such; `auto`: numbers where not all are whole."""
-    quoting: Annotated[Quoting, Kind.READING | Kind.OF_TEXTS] = "auto"
+    quoting: Annotated[Quoting, Kind.READING | Kind.OF_TEXTS, Group.TEXTS] = "auto"
     """Quotes around the cells of tables of texts are no part of them; `auto`: on in CSV, off in TSV files."""
 
     def __post_init__(self) -> None:
@@ -216,110 +216,110 @@ class TaskConfig(DataConfig):
 class TrainConfig(TaskConfig):
     """Which encoder learns from which data, and how."""
 
-    model: Annotated[str, Kind.STEPS | Kind.SOURCE] = "bert-base-cased"
+    model: Annotated[str, Kind.STEPS | Kind.SOURCE, Group.MAIN] = "bert-base-cased"
     """An encoder on the Hub, a folder with one, or `minilm`, the one packaged for use without the Hub."""
-    model_revision: Annotated[str | None, Kind.STEPS | Kind.COMMIT] = None
+    model_revision: Annotated[str | None, Kind.STEPS | Kind.COMMIT, Group.INPUT] = None
     """Which branch, tag or commit of a Hub model."""
-    output_dir: Annotated[Path | None, Kind.FOLDER] = None
+    output_dir: Annotated[Path | None, Kind.FOLDER, Group.MAIN] = None
     """Where the run goes; runs/<model>-<dataset> if not given."""
-    overwrite: Annotated[bool, Kind.FOLDER | Kind.ONCE] = False
+    overwrite: Annotated[bool, Kind.FOLDER | Kind.ONCE, Group.CHECKPOINTS] = False
     """Replace the run that --output-dir holds."""
-    loop: Annotated[LoopName, Kind.COMPUTE] = "fit"
+    loop: Annotated[LoopName, Kind.COMPUTE, Group.LEARNING] = "fit"
     """What makes the steps: `fit` of Keras, or the same training written out, to read and to change."""
-    epochs: Annotated[int, Kind.STEPS | Kind.CARD] = 3
+    epochs: Annotated[int, Kind.STEPS | Kind.CARD, Group.MAIN] = 3
     """How many times to train on every sentence."""
-    batch_size: Annotated[int, Kind.PLAN | Kind.CARD] = 8
+    batch_size: Annotated[int, Kind.PLAN | Kind.CARD, Group.MAIN] = 8
     """Windows that the model reads at once."""
-    accumulate: Annotated[int, Kind.PLAN | Kind.CARD] = 1
+    accumulate: Annotated[int, Kind.PLAN | Kind.CARD, Group.LEARNING] = 1
     """Batches a step: 4 of 4 windows take the same step as one of 16, and less memory."""
-    group_by_length: Annotated[bool, Kind.PLAN | Kind.CARD] = False
+    group_by_length: Annotated[bool, Kind.PLAN | Kind.CARD, Group.LEARNING] = False
     """Form batches of sentences of similar length: less padding, so faster, but short sentences weigh more."""
-    learning_rate: Annotated[float, Kind.STEPS | Kind.CARD] = 2e-5
+    learning_rate: Annotated[float, Kind.STEPS | Kind.CARD, Group.MAIN] = 2e-5
     """Highest learning rate."""
-    schedule: Annotated[ScheduleName, Kind.STEPS | Kind.CARD] = "linear"
+    schedule: Annotated[ScheduleName, Kind.STEPS | Kind.CARD, Group.LEARNING] = "linear"
     """How the learning rate falls: to 0 in a straight line or in half a cosine wave, or not at all."""
-    layer_decay: Annotated[float, Kind.STEPS | Kind.CARD] = 1.0
+    layer_decay: Annotated[float, Kind.STEPS | Kind.CARD, Group.LEARNING] = 1.0
     """Each layer learns at the rate of the next one times this: the head at the whole rate, the embeddings least."""
-    freeze_embeddings: Annotated[bool, Kind.STEPS | Kind.CARD] = False
+    freeze_embeddings: Annotated[bool, Kind.STEPS | Kind.CARD, Group.LEARNING] = False
     """Leave the embeddings as they are."""
-    freeze_layers: Annotated[int, Kind.STEPS | Kind.CARD] = 0
+    freeze_layers: Annotated[int, Kind.STEPS | Kind.CARD, Group.LEARNING] = 0
     """Leave the encoder's lowest so many layers as they are, and the embeddings below them."""
-    weight_decay: Annotated[float, Kind.STEPS | Kind.CARD] = 0.01
+    weight_decay: Annotated[float, Kind.STEPS | Kind.CARD, Group.LEARNING] = 0.01
     """Decay of all weights but biases and layer norms."""
-    warmup_ratio: Annotated[float, Kind.STEPS | Kind.CARD] = 0.0
+    warmup_ratio: Annotated[float, Kind.STEPS | Kind.CARD, Group.LEARNING] = 0.0
     """Share of the steps over which the learning rate rises from 0, before it falls."""
-    warmup_steps: Annotated[int | None, Kind.STEPS | Kind.CARD] = None
+    warmup_steps: Annotated[int | None, Kind.STEPS | Kind.CARD, Group.LEARNING] = None
     """How many steps it rises, whatever --warmup-ratio says."""
-    max_grad_norm: Annotated[float, Kind.STEPS | Kind.CARD] = 1.0
+    max_grad_norm: Annotated[float, Kind.STEPS | Kind.CARD, Group.LEARNING] = 1.0
     """Longest gradient, over all weights; longer ones are scaled down."""
-    max_length: Annotated[int | None, Kind.PLAN | Kind.CARD] = None
+    max_length: Annotated[int | None, Kind.PLAN | Kind.CARD, Group.INPUT] = None
     """In subwords; longer sentences are split into windows and merged again, longer texts are cut. The encoder's limit
     if not given."""
-    stride: Annotated[int, Kind.PLAN | Kind.OF_TAGS | Kind.CARD] = 64
+    stride: Annotated[int, Kind.PLAN | Kind.OF_TAGS | Kind.CARD, Group.INPUT] = 64
     """In subwords: what two windows of one sentence share at most, and never more than half a window."""
-    label_smoothing: Annotated[float, Kind.STEPS | Kind.CARD] = 0.0
+    label_smoothing: Annotated[float, Kind.STEPS | Kind.CARD, Group.LEARNING] = 0.0
     """Share of each label that is spread over all labels alike, in training."""
-    class_weights: Annotated[tuple[str, ...] | None, Kind.STEPS | Kind.CARD] = None
+    class_weights: Annotated[tuple[str, ...] | None, Kind.STEPS | Kind.CARD, Group.LEARNING] = None
     """How much tags or labels weigh in training, such as `O=0.5 B-PER=2 LOC=3`, others 1; or `balanced`: as much
     less as they are more frequent."""
-    label_alignment: Annotated[LabelAlignment, Kind.PLAN | Kind.OF_TAGS | Kind.CARD] = "all"
+    label_alignment: Annotated[LabelAlignment, Kind.PLAN | Kind.OF_TAGS | Kind.CARD, Group.INPUT] = "all"
     """What later subwords of a word learn: `all`, its tag with I- for B-; `first`, nothing; `repeat`, its tag."""
-    seed: Annotated[int, Kind.STEPS | Kind.CARD] = 42
+    seed: Annotated[int, Kind.STEPS | Kind.CARD, Group.MAIN] = 42
     """Seed of new weights, dropout and the order of the sentences."""
-    max_train_examples: Annotated[int | None, Kind.PLAN | Kind.CARD] = None
+    max_train_examples: Annotated[int | None, Kind.PLAN | Kind.CARD, Group.DATA] = None
     """Train only on the first so many sentences."""
-    eval_every: Annotated[int | None, Kind.STEPS | Kind.CARD] = None
+    eval_every: Annotated[int | None, Kind.STEPS | Kind.CARD, Group.SCORES] = None
     """Score validation every so many steps, and after the last; after each epoch if not given."""
-    log_every: Annotated[int | None, Kind.STEPS] = None
+    log_every: Annotated[int | None, Kind.STEPS, Group.SCORES] = None
     """Write loss and learning rate every so many steps to `losses.csv`."""
-    save_every: Annotated[int | None, Kind.CHECKPOINTS] = None
+    save_every: Annotated[int | None, Kind.CHECKPOINTS, Group.CHECKPOINTS] = None
     """Write a checkpoint every so many steps, and not only after each evaluation."""
-    keep_checkpoints: Annotated[int | None, Kind.CHECKPOINTS] = None
+    keep_checkpoints: Annotated[int | None, Kind.CHECKPOINTS, Group.CHECKPOINTS] = None
     """Keep so many of the newest checkpoints; two while it trains and none of a finished run, if not given."""
-    resume: Annotated[bool, Kind.FOLDER | Kind.ONCE] = False
+    resume: Annotated[bool, Kind.FOLDER | Kind.ONCE, Group.MAIN] = False
     """Go on from the newest checkpoint in the output folder; begin where there is none, and change nothing where the
     run is finished."""
-    resume_from: Annotated[str | None, Kind.FOLDER | Kind.ONCE] = None
+    resume_from: Annotated[str | None, Kind.FOLDER | Kind.ONCE, Group.CHECKPOINTS] = None
     """Go on from this checkpoint: a folder such as runs/first/checkpoints/step-500, or `hub`, the one that
     --push-checkpoints left in the repository. With --resume the output folder's own, if it is later."""
-    deterministic: Annotated[bool, Kind.COMPUTE | Kind.CARD] = False
+    deterministic: Annotated[bool, Kind.COMPUTE | Kind.CARD, Group.LEARNING] = False
     """Repeat a run to the last bit, at the price of some speed."""
-    strategy: Annotated[StrategyName, Kind.COMPUTE | Kind.OF_MACHINE] = "auto"
+    strategy: Annotated[StrategyName, Kind.COMPUTE | Kind.OF_MACHINE, Group.DEVICES] = "auto"
     """What shares the work: one device, several of this machine, several machines (TF_CONFIG), or a TPU."""
-    tpu: Annotated[bool, Kind.COMPUTE] = False
+    tpu: Annotated[bool, Kind.COMPUTE, Group.MAIN] = False
     """Train on a TPU: --strategy tpu, and --pad-to-length 128 where no length is given."""
-    tpu_name: Annotated[str | None, Kind.COMPUTE] = None
+    tpu_name: Annotated[str | None, Kind.COMPUTE, Group.DEVICES] = None
     """Which TPU: `local` for one that is part of this machine, its name on Google Cloud otherwise. Found by the
     environment if not given."""
-    logical_devices: Annotated[int | None, Kind.COMPUTE] = None
+    logical_devices: Annotated[int | None, Kind.COMPUTE, Group.DEVICES] = None
     """Divide the CPU into so many devices, to try what several do."""
-    precision: Annotated[Precision, Kind.STEPS | Kind.CARD] = "float32"
+    precision: Annotated[Precision, Kind.STEPS | Kind.CARD, Group.DEVICES] = "float32"
     """What the model computes in; float16 needs a GPU."""
-    jit_compile: Annotated[bool, Kind.COMPUTE | Kind.CARD] = False
+    jit_compile: Annotated[bool, Kind.COMPUTE | Kind.CARD, Group.DEVICES] = False
     """Compile the step with XLA, anew for each shape of a batch: best with --pad-to-length."""
-    pad_to_length: Annotated[int | None, Kind.STEPS | Kind.CARD] = None
+    pad_to_length: Annotated[int | None, Kind.STEPS | Kind.CARD, Group.DEVICES] = None
     """In subwords; give every batch this one length and as many rows. Longer sentences are split into windows."""
-    best_metric: Annotated[str | None, Kind.STEPS | Kind.CARD] = None
+    best_metric: Annotated[str | None, Kind.STEPS | Kind.CARD, Group.SCORES] = None
     """Which score on validation says what is best, such as `f1_PER` or `loss`; F1, or accuracy where there is none, if
     not given."""
-    early_stopping_patience: Annotated[int | None, Kind.STEPS | Kind.CARD] = None
+    early_stopping_patience: Annotated[int | None, Kind.STEPS | Kind.CARD, Group.SCORES] = None
     """Stop after so many evaluations that are no better than the best before."""
-    push_to_hub: Annotated[bool, Kind.PUSH] = False
+    push_to_hub: Annotated[bool, Kind.PUSH, Group.MAIN] = False
     """Push the run to the Hub after each evaluation and at the end, predictions for the test split with its words
     included; log in first with `huggingface-cli login`."""
-    hub_model_id: Annotated[str | None, Kind.PUSH] = None
+    hub_model_id: Annotated[str | None, Kind.PUSH, Group.HUB] = None
     """Where to push: name, user/name or organisation/name. The name of the output folder if not given."""
-    hub_private: Annotated[bool, Kind.PUSH] = False
+    hub_private: Annotated[bool, Kind.PUSH, Group.HUB] = False
     """Make a new repository private."""
-    hub_replace_card: Annotated[bool, Kind.PUSH | Kind.ONCE] = False
+    hub_replace_card: Annotated[bool, Kind.PUSH | Kind.ONCE, Group.HUB] = False
     """Replace the repository's model card even where somebody else wrote or changed it: text, licence, gate."""
-    push_checkpoints: Annotated[bool, Kind.PUSH] = False
+    push_checkpoints: Annotated[bool, Kind.PUSH, Group.HUB] = False
     """Push the newest checkpoint too, so that --resume-from hub goes on elsewhere; needs --push-to-hub."""
-    language: Annotated[tuple[str, ...] | None, Kind.DESCRIPTION] = None
+    language: Annotated[tuple[str, ...] | None, Kind.DESCRIPTION, Group.HUB] = None
     """For the model card: ISO 639 codes of the language or languages, such as `en` or `bn`."""
-    license: Annotated[str | None, Kind.DESCRIPTION] = None
+    license: Annotated[str | None, Kind.DESCRIPTION, Group.HUB] = None
     """For the model card: the licence you give the model, as the Hub writes it, such as `apache-2.0`."""
-    widget: Annotated[tuple[str, ...] | None, Kind.DESCRIPTION] = None
+    widget: Annotated[tuple[str, ...] | None, Kind.DESCRIPTION, Group.HUB] = None
     """For the model card: texts to try, each `title: text` or without a title (then no colon and space in it).
     Three sentences of validation stand in it if not given, and none if no text follows."""
 

@@ -1,0 +1,171 @@
+"""From a command line to the options of one command."""
+
+import argparse
+import contextlib
+import difflib
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import tyro
+
+from tf_ner.cli.help import train_help
+from tf_ner.errors import ConfigError
+from tf_ner.options.aliases import with_own_names
+from tf_ner.options.checks import option_name
+from tf_ner.options.commands import (
+    CheckConfig,
+    CompareConfig,
+    ConvertConfig,
+    EvaluateConfig,
+    PredictConfig,
+    PushConfig,
+    TrainCommand,
+)
+from tf_ner.options.files import types_of
+from tf_ner.options.train import TrainConfig
+
+COMMANDS = ("train", "evaluate", "predict", "push", "compare", "convert", "check-data")
+
+_WRONG = 2
+"""What tyro exits with where a command line cannot be read."""
+
+
+def parse(arguments: Sequence[str]) -> Any:
+    """Reads the command line.
+
+    Raises:
+        ConfigError: Together, the options cannot work.
+    """
+    if arguments[:1] == ["evaluate"]:
+        return _parse_evaluate(with_own_names(arguments, types_of(EvaluateConfig).keys() - {"model"}))
+    if arguments[:1] == ["train"]:
+        if {"-h", "--help"} & {*arguments}:
+            print(train_help())
+            raise SystemExit(0)
+        return _parse_train(with_own_names(arguments, types_of(TrainConfig)))
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+        _refuse_command(arguments[0])
+    return _parse_over(arguments)
+
+
+def _refuse_command(typed: str) -> NoReturn:
+    likely = difflib.get_close_matches(typed, COMMANDS, n=1)
+    meant = f"did you mean {likely[0]}?" if likely else f"expected one of {', '.join(COMMANDS)}."
+    raise ConfigError(f"Received the command {typed!r}; {meant} See tf-ner --help.")
+
+
+def _parse_train(arguments: Sequence[str]) -> Any:
+    """Reads the command line; a preset and a file of options take the place of the defaults.
+
+    Raises:
+        ConfigError: Together, the options cannot work.
+    """
+    known = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    known.add_argument("--demo", action="store_true")
+    known.add_argument("--config", type=Path, nargs="?")
+    found = None
+    # What is wrong with them is said by the parser of all options.
+    with contextlib.suppress(argparse.ArgumentError):
+        found, _ = known.parse_known_args(arguments)
+    if found is None:
+        return _parse_over(arguments)
+    command = TrainCommand.unchecked(found.config, demo=found.demo)
+    try:
+        return _parse_over(arguments, train=command)
+    except ConfigError as error:
+        if found.config is None or error.option is None or _is_typed(error.option, arguments):
+            raise
+        raise ConfigError(f"{found.config}: {error}", option=error.option) from None
+
+
+def _parse_evaluate(arguments: Sequence[str]) -> Any:
+    """Reads the command line; what the model's run says of its data takes the place of the defaults.
+
+    Raises:
+        ConfigError: Together, the options cannot work.
+    """
+    given = _typed_options(EvaluateConfig, arguments[1:])
+    if "model" not in given:
+        return _parse_over(arguments)
+    from tf_ner.tasks.run_options import options_of_run
+
+    run = options_of_run(given["model"], revision=given.get("model_revision"))
+    if run is None:
+        return _parse_over(arguments)
+    try:
+        return _parse_over(arguments, evaluate=EvaluateConfig.unchecked(run, given=given))
+    except ConfigError as error:
+        if error.option is None or error.option in given:
+            raise
+        raise ConfigError(f"{given['model']}, whose options count where none is typed: {error}") from None
+
+
+def _typed_options(config_type: type, arguments: Sequence[str]) -> dict[str, Any]:
+    """What a command line says, unchecked; nothing where it cannot be read, which the parser of all options tells."""
+    typed = argparse.ArgumentParser(
+        add_help=False, allow_abbrev=False, exit_on_error=False, argument_default=argparse.SUPPRESS
+    )
+    typed.add_argument("model")
+    for name, kind in types_of(config_type).items():
+        options = [option_name(name), "--" + name]
+        if kind is bool:
+            typed.add_argument(*options, option_name(f"no_{name}"), dest=name, action="store_true")
+        elif name != "model":
+            typed.add_argument(*options, dest=name, nargs="*" if "tuple" in str(kind) else None)
+    try:
+        return vars(typed.parse_known_args(arguments)[0])
+    except (argparse.ArgumentError, SystemExit):
+        return {}
+
+
+def _is_typed(name: str, arguments: Sequence[str]) -> bool:
+    """Whether an option stands in a command line, on or off."""
+    typed = {argument.partition("=")[0].replace("_", "-") for argument in arguments}
+    return not typed.isdisjoint({option_name(name), option_name(f"no_{name}")})
+
+
+def _parse_over(
+    arguments: Sequence[str], *, train: TrainCommand | None = None, evaluate: EvaluateConfig | None = None
+) -> Any:
+    """Reads the command line; what tyro would print in a box is raised as one line.
+
+    Args:
+        arguments: What was typed.
+        train: What takes the place of the defaults of `train`.
+        evaluate: What takes the place of the defaults of `evaluate`.
+    """
+    over_run = {} if evaluate is None else {"default": evaluate}
+    commands = (
+        Annotated[TrainCommand, tyro.conf.subcommand("train", default=train or TrainCommand())]
+        | Annotated[EvaluateConfig, tyro.conf.subcommand("evaluate", **over_run)]
+        | Annotated[PredictConfig, tyro.conf.subcommand("predict")]
+        | Annotated[PushConfig, tyro.conf.subcommand("push")]
+        | Annotated[CompareConfig, tyro.conf.subcommand("compare")]
+        | Annotated[ConvertConfig, tyro.conf.subcommand("convert")]
+        | Annotated[CheckConfig, tyro.conf.subcommand("check-data")]
+    )
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(printed):
+            return tyro.cli(
+                commands,
+                prog="tf-ner",
+                description="Fine-tune encoders for token and text classification with TensorFlow and Keras.",
+                args=list(arguments),
+            )
+    except SystemExit as stop:
+        if stop.code != _WRONG:
+            raise
+        raise ConfigError(_first_part(printed.getvalue())) from None
+
+
+def _first_part(box: str) -> str:
+    """The message inside a box of tyro, without its title and the help it repeats, on one line."""
+    lines = [re.sub("[╭╮╰╯│─]|-{3,}", "", line).strip() for line in box.splitlines()]
+    message, _, _ = " ".join(" ".join(lines[1:]).split()).partition(" Argument helptext:")
+    # Where a line of the box ends before a full stop, there is a space too many.
+    message = message.replace(" . ", ". ")
+    return message.replace("For full helptext, run", "See").replace("For full helptext, see", "See")
