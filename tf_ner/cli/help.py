@@ -3,6 +3,7 @@
 import argparse
 import ast
 import inspect
+import textwrap
 import typing
 from itertools import pairwise
 from pathlib import Path
@@ -29,7 +30,7 @@ def train_help(program: str = "tf-ner") -> str:
             "--no- before its name switches an option off that a file or the demo switched on. Names of transformers' "
             f"examples are taken too, with - or _: {', '.join(map(option_name, [*NAMES, *VALUES]))}."
         ),
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=_INDENT),
+        formatter_class=lambda prog: _Formatter(prog, max_help_position=_INDENT),
         add_help=False,
     )
     titles = {group: parser.add_argument_group(group.value) for group in Group}
@@ -38,6 +39,16 @@ def train_help(program: str = "tf-ner") -> str:
     for name, option in (("demo", "--demo"), ("options_file", "--config"), ("seeds", "--seeds")):
         _add(titles[Group.MAIN], TrainCommand, name, option)
     return parser.format_help()
+
+
+class _Formatter(argparse.HelpFormatter):
+    """Names of options stay whole, so that they can be searched for and copied."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(text, width, break_on_hyphens=False)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _add(group: argparse._ArgumentGroup, config_type: type, name: str, option: str) -> None:
