@@ -27,7 +27,7 @@ def test_help_shows_each_option_once_with_its_meaning_and_default(monkeypatch):
     assert own.keys() == kinds_of(TrainCommand).keys() - {"config"}
     assert sorted(options) == sorted(expected)
     assert sum(line.startswith("  --") for line in first.splitlines()) <= 14
-    assert "--learning-rate X           Highest learning rate. (default: 2e-05)" in first
+    assert "--learning-rate X           Peak learning rate. (default: 2e-05)" in first
     assert "--task {ner,pos,chunk,text-classification}" in first
     assert "--per-device-train-batch-size" in shown.rpartition("\n\n")[2]
 

@@ -33,20 +33,21 @@ from tf_ner.options.train import (
 
 @dataclass(frozen=True, kw_only=True)
 class PushConfig:
-    """Push a finished run to the Hub; what is there already is not sent again."""
+    """Push a finished run to the Hub; files that are already there are not uploaded again."""
 
     run: Annotated[Positional[Path], arg(metavar="DIR")]
-    """A run's output folder."""
+    """Output folder of a run."""
     hub_model_id: str | None = None
-    """Where to push: name, user/name or organisation/name. As the run was told, or the folder's name, if not given."""
+    """Hub repository to push to: name, user/name or organisation/name. If not given, that of the run's options, or else
+    the folder's name."""
     hub_private: FlagCreatePairsOff[bool] = False
-    """Make a new repository private, and push to no public one; a run that was told so need not be told again."""
+    """Make a new repository private, and refuse to push to a public one; not needed if the run was trained with it."""
     hub_public: FlagCreatePairsOff[bool] = False
-    """Push to a public repository though the run was told --hub-private."""
+    """Push to a public repository even though the run was trained with --hub-private."""
     hub_replace_card: FlagCreatePairsOff[bool] = False
-    """Replace the repository's model card even where somebody else wrote or changed it."""
+    """Replace the repository's model card even if someone else wrote or edited it."""
     dry_run: bool = False
-    """Only list the files and their sizes, and what goes from the repository."""
+    """Only list the files with their sizes, and what would be removed from the repository."""
 
     def __post_init__(self) -> None:
         make_path(self, "run")
@@ -59,16 +60,16 @@ DEMO = TrainConfig(model="minilm", dataset="sample", epochs=4, learning_rate=3e-
 
 @dataclass(frozen=True, kw_only=True)
 class TrainCommand:
-    """Fine-tune an encoder, score it on validation every epoch and on test at the end, and save the best epoch."""
+    """Fine-tune an encoder, evaluate on validation every epoch and on test at the end, and save the best epoch."""
 
     config: Annotated[TrainConfig, arg(name="")] = dataclasses.field(default_factory=TrainConfig)
     demo: FlagCreatePairsOff[bool] = False
-    """Where no option is given: the packaged encoder, the sample corpus, two minutes, and no need of the Hub."""
+    """Use demo defaults: the packaged encoder on the sample corpus; takes two minutes and needs no Hub."""
     options_file: Annotated[Path | None, arg(name="config", metavar="FILE")] = None
-    """Options where none are given: the run_config.json of another run, or YAML such as `learning-rate: 2e-5`."""
+    """Read defaults from a file: the run_config.json of another run, or YAML such as `learning-rate: 2e-5`."""
     seeds: tuple[int, ...] | None = None
-    """Train once for each, in the folders seed-1 and so on of --output-dir, and show means and deviations. What is
-    finished there already is not repeated."""
+    """Train once per seed, in the subfolders seed-1 and so on of --output-dir, and report means and standard
+    deviations. Runs that are already finished are not repeated."""
 
     def __post_init__(self) -> None:
         make_path(self, "options_file")
@@ -107,16 +108,16 @@ def _unchecked(config_type: type[Any], **values: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateConfig(TaskConfig):
-    """Score a fine-tuned model: on the data of its run, read as the run read them, but for what is said here."""
+    """Evaluate a fine-tuned model, by default on the data of its run, read with the options of that run."""
 
     model: Annotated[Positional[str], arg(metavar="MODEL")]
-    """A run's output folder, or a model on the Hub."""
+    """Output folder of a run, or a model on the Hub."""
     model_revision: str | None = None
-    """Which branch, tag or commit of a Hub model."""
+    """Branch, tag or commit of a Hub model."""
     splits: tuple[str, ...] | None = None
-    """Which splits to score; validation and test, where the data set has them, if not given."""
+    """Splits to evaluate; if not given, validation and test, where the data set has them."""
     output: Path | None = None
-    """Where to write the scores as JSON."""
+    """JSON file to write the scores to."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -156,21 +157,21 @@ class EvaluateConfig(TaskConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckConfig(CorpusConfig):
-    """Find what is wrong with a data set, by file and line, before a model is loaded.
+    """Check a data set for errors, by file and line, before loading a model.
 
-    Exit code 1 says that there are errors: lines that cannot be read, or tags that are not of the scheme.
+    The exit code is 1 if there are errors: lines that cannot be read, or tags that are not part of the scheme.
     """
 
     model: str | None = None
-    """Check how the tokenizer of this model reads the words too."""
+    """Also check how the tokenizer of this model reads the words."""
     model_revision: str | None = None
-    """Which branch, tag or commit of a Hub model."""
+    """Branch, tag or commit of a Hub model."""
     limit: int = 10
-    """Show so many findings of a kind; 0 shows all."""
+    """Number of findings to show per kind; 0 for all."""
     json: bool = False
     """Print everything as JSON, and nothing else."""
     fix: Path | None = None
-    """A new folder for a copy in which everything is repaired that has one right answer; column files only."""
+    """New folder for a repaired copy, where every error with only one right answer is fixed; column files only."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -180,19 +181,19 @@ class CheckConfig(CorpusConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class PredictConfig:
-    """Find the entities in text, tag its words, or label whole texts: what the model was trained for."""
+    """Find entities in text, tag words or classify whole texts, depending on what the model was trained for."""
 
     model: Annotated[Positional[str], arg(metavar="MODEL")]
-    """A run's output folder, or a model on the Hub."""
+    """Output folder of a run, or a model on the Hub."""
     file: Annotated[Positional[str], arg(metavar="FILE")] = "-"
-    """A text file, a sentence or text a line, of pairs both with a tab between, or JSON lines with `text` and
-    `text_pair`; - is standard input."""
+    """Text file with one sentence or text per line; - for standard input. Text classification also reads pairs
+    separated by a tab, and JSON lines with `text` and `text_pair`."""
     model_revision: str | None = None
-    """Which branch, tag or commit of a Hub model."""
+    """Branch, tag or commit of a Hub model."""
     words: bool = False
-    """The input is already split into words, with spaces between."""
+    """The input is already split into words, separated by spaces."""
     batch_size: int = 32
-    """Windows a batch."""
+    """Batch size, in windows."""
 
     def __post_init__(self) -> None:
         require_at_least(1, self, "batch_size")
@@ -200,18 +201,18 @@ class PredictConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class CompareConfig:
-    """Say whether two systems differ by more than chance on the same sentences."""
+    """Test whether two systems differ by more than chance on the same sentences."""
 
     a: Annotated[Positional[Path], arg(metavar="A")]
-    """A run's output folder, or a file as its predictions.test.conll: word, gold tag and predicted tag."""
+    """Output folder of a run, or a file like its predictions.test.conll: word, gold tag and predicted tag."""
     b: Annotated[Positional[Path], arg(metavar="B")]
-    """The other run's, on the same sentences."""
+    """The same for the other system, on the same sentences."""
     output: Path | None = None
-    """Where to write the comparison as JSON."""
+    """JSON file to write the comparison to."""
     resamples: int = 1000
-    """How many times to draw the sentences again, and to swap them between the two."""
+    """Number of bootstrap resamples, and of random swaps of sentences between the two systems."""
     seed: int = 42
-    """Seed of what is drawn."""
+    """Random seed for resampling."""
 
     def __post_init__(self) -> None:
         for field in ("a", "b", "output"):
@@ -222,18 +223,18 @@ class CompareConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ConvertConfig(ReadingConfig):
-    """Write a corpus in another format, or with its tags spelt in another scheme."""
+    """Convert a corpus to another format or tagging scheme."""
 
     source: Annotated[Positional[str], arg(metavar="IN")]
-    """A file; or a folder of files named after their splits, `sample`, or a data set on the Hub."""
+    """Input: a file, a folder of files named after their splits, `sample`, or a data set on the Hub."""
     output: Annotated[Positional[Path], arg(metavar="OUT")]
-    """A file, for a file; otherwise a folder, for a file of each split."""
+    """Output: a file if IN is a file, otherwise a folder with one file per split."""
     format: FormatName | None = None
-    """What to write; told from the extension of OUT, or conll for a folder, if not given."""
+    """Output format; if not given, from the extension of OUT, or conll for a folder."""
     to_scheme: SchemeName | None = None
-    """How to spell the entities; as they are if not given."""
+    """Output tagging scheme; unchanged if not given."""
     overwrite: bool = False
-    """Replace the files that OUT is or holds."""
+    """Overwrite files that already exist at OUT."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

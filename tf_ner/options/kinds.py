@@ -56,16 +56,16 @@ class Kind(Flag):
 class Group(Enum):
     """Under which title `train --help` shows an option; the first are those that most runs set."""
 
-    MAIN = "The options that matter first"
-    DATA = "Which data"
-    TAGS = "How words and tags are read"
-    TEXTS = "How texts with labels are read"
-    INPUT = "What the encoder reads"
-    LEARNING = "How it learns"
-    SCORES = "Scores, and what follows from them"
-    CHECKPOINTS = "Folder and checkpoints"
+    MAIN = "Main options"
+    DATA = "Data"
+    TAGS = "Reading words and tags"
+    TEXTS = "Reading labelled texts"
+    INPUT = "Encoder input"
+    LEARNING = "Training"
+    SCORES = "Evaluation, logging and early stopping"
+    CHECKPOINTS = "Output folder and checkpoints"
     DEVICES = "Devices"
-    HUB = "The Hub and the model card"
+    HUB = "Hub and model card"
 
 
 def kinds_of(config_type: type) -> dict[str, Kind]:

@@ -94,30 +94,30 @@ class ReadingConfig:
     _tasks: ClassVar[Collection[str]] = typing.get_args(TaggingTask)
 
     dataset_config: Annotated[str | None, Kind.DATA_PART, Group.DATA] = None
-    """Which configuration of a Hub data set."""
+    """Configuration of a Hub data set."""
     dataset_revision: Annotated[str | None, Kind.STEPS | Kind.DATA_PART | Kind.COMMIT, Group.DATA] = None
-    """Which branch, tag or commit of a Hub data set."""
+    """Branch, tag or commit of a Hub data set."""
     task: Annotated[TaggingTask, Kind.STEPS | Kind.CARD, Group.MAIN] = "ner"
-    """Which tags: of entities, of parts of speech, or of chunks."""
+    """Tags to read: named entities, parts of speech or chunks."""
     columns: Annotated[tuple[str, ...] | None, Kind.READING | Kind.COLUMN | Kind.OF_TAGS, Group.TAGS] = None
-    """What each column of CoNLL files holds, such as `word pos chunk ner`; otherwise the word is the first column and
-    the tag the last."""
+    """Names of the columns of CoNLL files, such as `word pos chunk ner`; if not given, the first column is the word
+    and, for ner, the last is the tag."""
     word_column: Annotated[str | None, Kind.READING | Kind.COLUMN | Kind.OF_TAGS, Group.TAGS] = None
-    """The column or key of the words: a name, or a number from 0 (negative from the right)."""
+    """Column or key of the words: a name, or an index from 0 (negative: from the right)."""
     tag_column: Annotated[str | None, Kind.READING | Kind.COLUMN | Kind.OF_TAGS, Group.TAGS] = None
-    """The column or key of the tags: a name, or a number from 0 (negative from the right)."""
+    """Column or key of the tags: a name, or an index from 0 (negative: from the right)."""
     sentence_column: Annotated[str | None, Kind.READING | Kind.COLUMN | Kind.OF_TAGS, Group.TAGS] = None
-    """In a table of a word a row, the column whose next value begins a sentence: a name, or a number from 0."""
+    """In tables with one word per row, the column where a new value starts a sentence: a name, or an index from 0."""
     word_prefix: Annotated[str, Kind.READING | Kind.OF_TAGS, Group.TAGS] = ""
-    """What stands before every word of CoNLL files and is no part of it, such as `en:`."""
+    """Prefix to strip from every word of CoNLL files, such as `en:`."""
     comments: Annotated[bool, Kind.READING | Kind.OF_TAGS, Group.TAGS] = False
-    """Lines of CoNLL files that begin with # are comments."""
+    """Treat lines of CoNLL files that begin with # as comments."""
     scheme: Annotated[SchemeName | None, Kind.READING | Kind.OF_TAGS, Group.TAGS] = None
-    """How the tags spell entities; told from the tags if not given."""
+    """Tagging scheme of the entities; detected from the tags if not given."""
     map_label: Annotated[tuple[str, ...] | None, Kind.READING, Group.TAGS] = None
-    """New names of labels, such as `GPE=LOC`."""
+    """Labels to rename, as OLD=NEW, such as `GPE=LOC`."""
     ignore_label: Annotated[tuple[str, ...] | None, Kind.READING | Kind.OF_TAGS, Group.TAGS] = None
-    """Labels whose entities are read as no entities."""
+    """Labels to ignore: words of their entities are read as outside any entity."""
 
     def __post_init__(self) -> None:
         for field in ("columns", "map_label", "ignore_label"):
@@ -147,13 +147,13 @@ class CorpusConfig(ReadingConfig):
     """Which corpus, and how it is read."""
 
     dataset: Annotated[str, Kind.SOURCE | Kind.DATA, Group.MAIN] = "conll2003"
-    """A data set on the Hub, `sample`, or a folder of files named after their splits (train, valid, test)."""
+    """Data set on the Hub, `sample`, or a folder of files named after their splits (train, valid, test)."""
     train_file: Annotated[Path | None, Kind.SOURCE | Kind.DATA, Group.DATA] = None
-    """File to train on, instead of --dataset."""
+    """Training file, instead of --dataset."""
     validation_file: Annotated[Path | None, Kind.SOURCE | Kind.DATA, Group.DATA] = None
-    """File to choose the best epoch by, instead of --dataset."""
+    """Validation file, used to select the best epoch, instead of --dataset."""
     test_file: Annotated[Path | None, Kind.SOURCE | Kind.DATA, Group.DATA] = None
-    """File for the final score, instead of --dataset."""
+    """Test file, for the final scores, instead of --dataset."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -172,11 +172,11 @@ class DataConfig(CorpusConfig):
     """Which sentences, and how they are cut into batches."""
 
     max_eval_examples: Annotated[int | None, Kind.STEPS | Kind.SCORING | Kind.CARD, Group.DATA] = None
-    """Score only the first so many sentences of a split."""
+    """Evaluate on the first N examples of each split only."""
     eval_batch_size: Annotated[int, Kind.SCORING | Kind.COMPUTE, Group.SCORES] = 32
-    """Windows a batch while scoring."""
+    """Evaluation batch size per device, in windows."""
     bootstrap: Annotated[int, Kind.SCORING, Group.SCORES] = 0
-    """How many times to draw the sentences again for a 95 % interval of the final scores; 0: none."""
+    """Number of bootstrap resamples for 95 % confidence intervals of the final scores; 0 for none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -193,15 +193,17 @@ class TaskConfig(DataConfig):
 
     # Wider than where only words and tags are read.
     task: Annotated[str, arg(metavar="{" + ",".join(TASKS) + "}"), Kind.STEPS | Kind.CARD, Group.MAIN] = "ner"  # type: ignore[assignment]
-    """What is learnt: tags of entities, of parts of speech or of chunks; or a label a text or a pair of texts."""
+    """What to learn: tags of entities, parts of speech or chunks; or one label per text or pair of texts."""
     text_columns: Annotated[tuple[str, ...] | None, Kind.READING | Kind.OF_TEXTS, Group.TEXTS] = None
-    """The column or key of the texts, or the two of pairs; known for GLUE, and otherwise found by usual names."""
+    """Column or key of the texts, or two for pairs; if not given, known for GLUE, and otherwise found by usual
+    names."""
     label_column: Annotated[str | None, Kind.READING | Kind.OF_TEXTS, Group.TEXTS] = None
-    """The column or key of the texts' labels; `label` if not given."""
+    """Column or key of the labels of texts; `label` or `labels` if not given."""
     label_type: Annotated[LabelType, Kind.READING | Kind.OF_TEXTS, Group.TEXTS] = "auto"
-    """Whether the texts' labels are names, or numbers to be learnt as such; `auto`: numbers where not all are whole."""
+    """Labels of texts: class names, or numbers (regression); `auto`: numbers if all are numeric and not all are
+    whole."""
     quoting: Annotated[Quoting, Kind.READING | Kind.OF_TEXTS, Group.TEXTS] = "auto"
-    """Quotes around the cells of tables of texts are no part of them; `auto`: on in CSV, off in TSV files."""
+    """Treat quotes around cells in tables of texts as quoting, not as text; `auto`: on for CSV, off for TSV files."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -217,111 +219,113 @@ class TrainConfig(TaskConfig):
     """Which encoder learns from which data, and how."""
 
     model: Annotated[str, Kind.STEPS | Kind.SOURCE, Group.MAIN] = "bert-base-cased"
-    """An encoder on the Hub, a folder with one, or `minilm`, the one packaged for use without the Hub."""
+    """Encoder on the Hub, folder with one, or `minilm`, the packaged encoder that needs no Hub."""
     model_revision: Annotated[str | None, Kind.STEPS | Kind.COMMIT, Group.INPUT] = None
-    """Which branch, tag or commit of a Hub model."""
+    """Branch, tag or commit of a Hub model."""
     output_dir: Annotated[Path | None, Kind.FOLDER, Group.MAIN] = None
-    """Where the run goes; runs/<model>-<dataset> if not given."""
+    """Output folder; runs/<model>-<dataset> if not given."""
     overwrite: Annotated[bool, Kind.FOLDER | Kind.ONCE, Group.CHECKPOINTS] = False
-    """Replace the run that --output-dir holds."""
+    """Overwrite the run in --output-dir."""
     loop: Annotated[LoopName, Kind.COMPUTE, Group.LEARNING] = "fit"
-    """What makes the steps: `fit` of Keras, or the same training written out, to read and to change."""
+    """Training loop: Keras `fit`, or the same training written out as a custom loop, to read and modify."""
     epochs: Annotated[int, Kind.STEPS | Kind.CARD, Group.MAIN] = 3
-    """How many times to train on every sentence."""
+    """Number of training epochs."""
     batch_size: Annotated[int, Kind.PLAN | Kind.CARD, Group.MAIN] = 8
-    """Windows that the model reads at once."""
+    """Training batch size per device, in windows."""
     accumulate: Annotated[int, Kind.PLAN | Kind.CARD, Group.LEARNING] = 1
-    """Batches a step: 4 of 4 windows take the same step as one of 16, and less memory."""
+    """Number of batches accumulated per step: 4 batches of 4 take the same step as one of 16, with less memory."""
     group_by_length: Annotated[bool, Kind.PLAN | Kind.CARD, Group.LEARNING] = False
-    """Form batches of sentences of similar length: less padding, so faster, but short sentences weigh more."""
+    """Group sentences of similar length into batches: less padding, so faster, but short sentences weigh more."""
     learning_rate: Annotated[float, Kind.STEPS | Kind.CARD, Group.MAIN] = 2e-5
-    """Highest learning rate."""
+    """Peak learning rate."""
     schedule: Annotated[ScheduleName, Kind.STEPS | Kind.CARD, Group.LEARNING] = "linear"
-    """How the learning rate falls: to 0 in a straight line or in half a cosine wave, or not at all."""
+    """Learning rate schedule: linear or cosine decay to 0, or constant."""
     layer_decay: Annotated[float, Kind.STEPS | Kind.CARD, Group.LEARNING] = 1.0
-    """Each layer learns at the rate of the next one times this: the head at the whole rate, the embeddings least."""
+    """Layer-wise learning rate decay: each layer's rate is that of the layer above times this factor. The head has the
+    full rate, the embeddings the lowest."""
     freeze_embeddings: Annotated[bool, Kind.STEPS | Kind.CARD, Group.LEARNING] = False
-    """Leave the embeddings as they are."""
+    """Freeze the embeddings."""
     freeze_layers: Annotated[int, Kind.STEPS | Kind.CARD, Group.LEARNING] = 0
-    """Leave the encoder's lowest so many layers as they are, and the embeddings below them."""
+    """Freeze the lowest N encoder layers, and the embeddings below them."""
     weight_decay: Annotated[float, Kind.STEPS | Kind.CARD, Group.LEARNING] = 0.01
-    """Decay of all weights but biases and layer norms."""
+    """Weight decay, for all weights except biases and layer norms."""
     warmup_ratio: Annotated[float, Kind.STEPS | Kind.CARD, Group.LEARNING] = 0.0
-    """Share of the steps over which the learning rate rises from 0, before it falls."""
+    """Fraction of all steps over which the learning rate warms up from 0."""
     warmup_steps: Annotated[int | None, Kind.STEPS | Kind.CARD, Group.LEARNING] = None
-    """How many steps it rises, whatever --warmup-ratio says."""
+    """Number of warmup steps; overrides --warmup-ratio."""
     max_grad_norm: Annotated[float, Kind.STEPS | Kind.CARD, Group.LEARNING] = 1.0
-    """Longest gradient, over all weights; longer ones are scaled down."""
+    """Gradient clipping: maximum global norm."""
     max_length: Annotated[int | None, Kind.PLAN | Kind.CARD, Group.INPUT] = None
-    """In subwords; longer sentences are split into windows and merged again, longer texts are cut. The encoder's limit
-    if not given."""
+    """Maximum length in subwords; longer sentences are split into windows and merged again, longer texts are truncated.
+    The encoder's limit if not given."""
     stride: Annotated[int, Kind.PLAN | Kind.OF_TAGS | Kind.CARD, Group.INPUT] = 64
-    """In subwords: what two windows of one sentence share at most, and never more than half a window."""
+    """Maximum overlap of a sentence's sliding windows, in subwords; never more than half a window."""
     label_smoothing: Annotated[float, Kind.STEPS | Kind.CARD, Group.LEARNING] = 0.0
-    """Share of each label that is spread over all labels alike, in training."""
+    """Label smoothing in training: share of each label that is spread evenly over all labels."""
     class_weights: Annotated[tuple[str, ...] | None, Kind.STEPS | Kind.CARD, Group.LEARNING] = None
-    """How much tags or labels weigh in training, such as `O=0.5 B-PER=2 LOC=3`, others 1; or `balanced`: as much
-    less as they are more frequent."""
+    """Loss weights of tags or labels, such as `O=0.5 B-PER=2 LOC=3` (1 for all others), or `balanced` for weights
+    inversely proportional to frequency."""
     label_alignment: Annotated[LabelAlignment, Kind.PLAN | Kind.OF_TAGS | Kind.CARD, Group.INPUT] = "all"
-    """What later subwords of a word learn: `all`, its tag with I- for B-; `first`, nothing; `repeat`, its tag."""
+    """Labels of a word's later subwords: `all`, its tag with I- for B-; `first`, none; `repeat`, its tag unchanged."""
     seed: Annotated[int, Kind.STEPS | Kind.CARD, Group.MAIN] = 42
-    """Seed of new weights, dropout and the order of the sentences."""
+    """Random seed for new weights, dropout and the order of the examples."""
     max_train_examples: Annotated[int | None, Kind.PLAN | Kind.CARD, Group.DATA] = None
-    """Train only on the first so many sentences."""
+    """Train on the first N examples only."""
     eval_every: Annotated[int | None, Kind.STEPS | Kind.CARD, Group.SCORES] = None
-    """Score validation every so many steps, and after the last; after each epoch if not given."""
+    """Evaluate on validation every N steps and after the last one; after each epoch if not given."""
     log_every: Annotated[int | None, Kind.STEPS, Group.SCORES] = None
-    """Write loss and learning rate every so many steps to `losses.csv`."""
+    """Log loss and learning rate to `losses.csv` every N steps."""
     save_every: Annotated[int | None, Kind.CHECKPOINTS, Group.CHECKPOINTS] = None
-    """Write a checkpoint every so many steps, and not only after each evaluation."""
+    """Save a checkpoint every N steps, in addition to the one after each evaluation."""
     keep_checkpoints: Annotated[int | None, Kind.CHECKPOINTS, Group.CHECKPOINTS] = None
-    """Keep so many of the newest checkpoints; two while it trains and none of a finished run, if not given."""
+    """Keep the newest N checkpoints only; if not given, two during training and none once the run is finished."""
     resume: Annotated[bool, Kind.FOLDER | Kind.ONCE, Group.MAIN] = False
-    """Go on from the newest checkpoint in the output folder; begin where there is none, and change nothing where the
-    run is finished."""
+    """Resume from the newest checkpoint in the output folder; start from scratch if there is none, and leave a finished
+    run as it is."""
     resume_from: Annotated[str | None, Kind.FOLDER | Kind.ONCE, Group.CHECKPOINTS] = None
-    """Go on from this checkpoint: a folder such as runs/first/checkpoints/step-500, or `hub`, the one that
-    --push-checkpoints left in the repository. With --resume the output folder's own, if it is later."""
+    """Resume from this checkpoint: a folder such as runs/first/checkpoints/step-500, or `hub` for the one uploaded by
+    --push-checkpoints. With --resume, the output folder's own checkpoint is used if it is later."""
     deterministic: Annotated[bool, Kind.COMPUTE | Kind.CARD, Group.LEARNING] = False
-    """Repeat a run to the last bit, at the price of some speed."""
+    """Make the run reproducible bit for bit, at some cost in speed."""
     strategy: Annotated[StrategyName, Kind.COMPUTE | Kind.OF_MACHINE, Group.DEVICES] = "auto"
-    """What shares the work: one device, several of this machine, several machines (TF_CONFIG), or a TPU."""
+    """Distribution strategy: one device, several devices of this machine, several machines (TF_CONFIG), or a TPU."""
     tpu: Annotated[bool, Kind.COMPUTE, Group.MAIN] = False
-    """Train on a TPU: --strategy tpu, and --pad-to-length 128 where no length is given."""
+    """Train on a TPU: same as --strategy tpu, where --pad-to-length defaults to 128."""
     tpu_name: Annotated[str | None, Kind.COMPUTE, Group.DEVICES] = None
-    """Which TPU: `local` for one that is part of this machine, its name on Google Cloud otherwise. Found by the
-    environment if not given."""
+    """TPU to use: `local` for one attached to this machine, otherwise its name on Google Cloud. If not given, the value
+    of the environment variable TPU_NAME, or else `local`."""
     logical_devices: Annotated[int | None, Kind.COMPUTE, Group.DEVICES] = None
-    """Divide the CPU into so many devices, to try what several do."""
+    """Split the CPU into N logical devices, to try out multi-device training."""
     precision: Annotated[Precision, Kind.STEPS | Kind.CARD, Group.DEVICES] = "float32"
-    """What the model computes in; float16 needs a GPU."""
+    """Precision of the computation; float16 needs a GPU."""
     jit_compile: Annotated[bool, Kind.COMPUTE | Kind.CARD, Group.DEVICES] = False
-    """Compile the step with XLA, anew for each shape of a batch: best with --pad-to-length."""
+    """Compile the training step with XLA; it recompiles for each new batch shape, so best with --pad-to-length."""
     pad_to_length: Annotated[int | None, Kind.STEPS | Kind.CARD, Group.DEVICES] = None
-    """In subwords; give every batch this one length and as many rows. Longer sentences are split into windows."""
+    """Pad every batch to this length in subwords and to the same number of rows; longer sentences become windows."""
     best_metric: Annotated[str | None, Kind.STEPS | Kind.CARD, Group.SCORES] = None
-    """Which score on validation says what is best, such as `f1_PER` or `loss`; F1, or accuracy where there is none, if
-    not given."""
+    """Validation score that selects the best epoch, such as `f1_PER` or `loss`. If not given: F1 for entities and
+    chunks, accuracy for other labels, Pearson correlation for numbers, or the metric of the GLUE task."""
     early_stopping_patience: Annotated[int | None, Kind.STEPS | Kind.CARD, Group.SCORES] = None
-    """Stop after so many evaluations that are no better than the best before."""
+    """Early stopping: stop after N evaluations without a new best score."""
     push_to_hub: Annotated[bool, Kind.PUSH, Group.MAIN] = False
-    """Push the run to the Hub after each evaluation and at the end, predictions for the test split with its words
-    included; log in first with `huggingface-cli login`."""
+    """Upload the run to the Hub after each evaluation and at the end, including the predictions for the test split with
+    its words; log in first with `huggingface-cli login`."""
     hub_model_id: Annotated[str | None, Kind.PUSH, Group.HUB] = None
-    """Where to push: name, user/name or organisation/name. The name of the output folder if not given."""
+    """Hub repository to push to: name, user/name or organisation/name. The name of the output folder if not given."""
     hub_private: Annotated[bool, Kind.PUSH, Group.HUB] = False
-    """Make a new repository private."""
+    """Make a new repository private, and refuse to push to an existing public one."""
     hub_replace_card: Annotated[bool, Kind.PUSH | Kind.ONCE, Group.HUB] = False
-    """Replace the repository's model card even where somebody else wrote or changed it: text, licence, gate."""
+    """Replace the repository's model card even if someone else wrote or edited it, text, licence and gating
+    included."""
     push_checkpoints: Annotated[bool, Kind.PUSH, Group.HUB] = False
-    """Push the newest checkpoint too, so that --resume-from hub goes on elsewhere; needs --push-to-hub."""
+    """Also upload the newest checkpoint, so that --resume-from hub can resume elsewhere; needs --push-to-hub."""
     language: Annotated[tuple[str, ...] | None, Kind.DESCRIPTION, Group.HUB] = None
-    """For the model card: ISO 639 codes of the language or languages, such as `en` or `bn`."""
+    """Model card: ISO 639 codes of the language or languages, such as `en` or `bn`."""
     license: Annotated[str | None, Kind.DESCRIPTION, Group.HUB] = None
-    """For the model card: the licence you give the model, as the Hub writes it, such as `apache-2.0`."""
+    """Model card: licence of the model, as spelt on the Hub, such as `apache-2.0`."""
     widget: Annotated[tuple[str, ...] | None, Kind.DESCRIPTION, Group.HUB] = None
-    """For the model card: texts to try, each `title: text` or without a title (then no colon and space in it).
-    Three sentences of validation stand in it if not given, and none if no text follows."""
+    """Model card: example texts, each as `title: text` or without a title (and then without a colon and space). If not
+    given, three validation sentences; none if the option is given without texts."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
