@@ -1,10 +1,13 @@
 """How labels of texts are scored, and numbers: all of a split at once."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import NearConstantInputWarning, pearsonr, rankdata
+from sklearn.metrics import matthews_corrcoef
 
 from tf_ner.evaluation.intervals import LEVEL
 from tf_ner.evaluation.scores import score_tags
@@ -68,36 +71,29 @@ def score_numbers(references: Numbers, predictions: Numbers) -> dict[str, Any]:
 
 
 def matthews_correlation(references: Ids, predictions: Ids) -> float:
-    """The correlation of two classifications, -1 to 1, of two labels or more; 0 where one of them has one label only.
-
-    Source: Matthews 1975; Gorodkin 2004 for more than two labels.
-    """
-    num_labels = 1 + max([0, *references.tolist(), *predictions.tolist()])
-    confusion = np.zeros((num_labels, num_labels))
-    np.add.at(confusion, (references, predictions), 1)
-    gold, predicted, total = confusion.sum(axis=1), confusion.sum(axis=0), confusion.sum()
-    covariance = np.trace(confusion) * total - gold @ predicted
-    variances = (total**2 - gold @ gold) * (total**2 - predicted @ predicted)
-    return float(covariance / np.sqrt(variances)) if variances else 0.0
+    """scikit-learn's; 0 where one of the two has one label only, or there are no rows."""
+    if len(set(references.tolist())) < 2 or len(set(predictions.tolist())) < 2:
+        return 0.0
+    return float(matthews_corrcoef(references, predictions))
 
 
 def pearson(references: Numbers, predictions: Numbers) -> float:
-    """How far two rows of numbers lie on a line, -1 to 1; 0 where one of them is constant; NaN if one is NaN."""
+    """scipy's, and 0 where one of the two is constant or there are no rows; NaN if one is NaN."""
     if len(references) != len(predictions):
         raise ValueError("references and predictions differ in number")
     if not len(references) or np.ptp(references) == 0 or np.ptp(predictions) == 0:
         return 0.0
-    first, second = (values - values.mean() for values in (_float64(references), _float64(predictions)))
-    # Scaled first: the square of a very small or large number may be none.
-    first, second = first / np.abs(first).max(), second / np.abs(second).max()
-    return float(np.clip(first @ second / np.sqrt((first @ first) * (second @ second)), -1.0, 1.0))
+    with warnings.catch_warnings():
+        # Of numbers that hardly differ; the result is as good as they are.
+        warnings.simplefilter("ignore", NearConstantInputWarning)
+        return float(pearsonr(_float64(references), _float64(predictions)).statistic)
 
 
 def spearman(references: Numbers, predictions: Numbers) -> float:
     """The Pearson correlation of the ranks; equal numbers share the mean of their ranks; NaN if one is NaN."""
     if np.isnan(references).any() or np.isnan(predictions).any():
         return float("nan")
-    return pearson(_ranks(references), _ranks(predictions))
+    return pearson(rankdata(references), rankdata(predictions))
 
 
 def bootstrap_numbers(
@@ -111,12 +107,6 @@ def bootstrap_numbers(
     names = ("pearson", "spearmanr", "mse")
     intervals = {name: np.quantile([row[name] for row in scores], borders).tolist() for name in names}
     return {"level": LEVEL, "resamples": num_resamples, **intervals}
-
-
-def _ranks(values: Numbers) -> npt.NDArray[np.float64]:
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return (last - (counts - 1) / 2)[places]
 
 
 def _float64(values: Numbers) -> npt.NDArray[np.float64]:
