@@ -12,7 +12,7 @@ from tf_ner.errors import ConfigError, HubError
 from tf_ner.hub.upload import plan_push
 from tf_ner.options.commands import ConvertConfig, PushConfig
 from tf_ner.training.checkpoints.resume import find_resume_point
-from tf_ner.training.seeds import _is_run_of
+from tf_ner.training.several_seeds import _is_run_of
 
 TAGS = ("O", "B-PER", "I-PER")
 

@@ -14,7 +14,7 @@ from tf_ner.cli.terminal import print_spread
 from tf_ner.errors import ConfigError, OutputError
 from tf_ner.hub import upload
 from tf_ner.options.commands import TrainCommand
-from tf_ner.training.seeds import _spread, train_seeds
+from tf_ner.training.several_seeds import _spread, train_seeds
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from transformers import MPNetConfig, TFMPNetForTokenClassification
 from tests import processes
 from tf_ner import TokenClassificationLoss, load_untrained, make_dataset, make_optimizer
 from tf_ner.errors import ConfigError
-from tf_ner.learning.loop import make_train_step
+from tf_ner.learning.train_step import make_train_step
 from tf_ner.models.layers import variables_to_train
 
 pytestmark = pytest.mark.usefixtures("graphs")
@@ -200,7 +200,7 @@ import numpy as np, tensorflow as tf, tf_keras as keras
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from tf_ner import TokenClassificationLoss, load_untrained, make_optimizer
-from tf_ner.learning.loop import make_train_step
+from tf_ner.learning.train_step import make_train_step
 
 def losses_and_weights(strategy, **options):
     keras.utils.set_random_seed(0)

@@ -35,7 +35,7 @@ _PUBLIC = {
     "check_data": "tf_ner.corpus.checks.check_data",
     "choose_strategy": "tf_ner.training.strategies",
     "compare": "tf_ner.evaluation.compare",
-    "compile_step": "tf_ner.learning.loop",
+    "compile_step": "tf_ner.learning.train_step",
     "evaluate": "tf_ner.training.scoring",
     "load_corpus": "tf_ner.corpus.loading.sources",
     "load_texts": "tf_ner.corpus.texts.loading",
@@ -44,7 +44,7 @@ _PUBLIC = {
     "load_untrained": "tf_ner.models.loading",
     "make_dataset": "tf_ner.batches.to_tf",
     "make_optimizer": "tf_ner.learning.optimizer",
-    "make_train_step": "tf_ner.learning.loop",
+    "make_train_step": "tf_ner.learning.train_step",
     "num_batches": "tf_ner.batches.sampling",
     "paired_test": "tf_ner.evaluation.intervals",
     "rate_shares": "tf_ner.models.layers",
@@ -54,8 +54,8 @@ _PUBLIC = {
     "score_numbers": "tf_ner.evaluation.texts",
     "score_tags": "tf_ner.evaluation.scores",
     "train": "tf_ner.training.run",
-    "train_seeds": "tf_ner.training.seeds",
-    "training_steps": "tf_ner.learning.loop",
+    "train_seeds": "tf_ner.training.several_seeds",
+    "training_steps": "tf_ner.learning.train_step",
     "variables_to_train": "tf_ner.models.layers",
 }
 

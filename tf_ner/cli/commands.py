@@ -97,7 +97,7 @@ def _train_and_tell(command: TrainCommand) -> None:
 
 def _train_seeds(config: TrainConfig, seeds: Sequence[int], *, verbose: int) -> None:
     from tf_ner.cli.terminal import print_spread
-    from tf_ner.training.seeds import train_seeds
+    from tf_ner.training.several_seeds import train_seeds
 
     print_spread(train_seeds(config, seeds, verbose=verbose))
     if (config.run_dir / "seeds.json").exists():

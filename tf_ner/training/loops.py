@@ -10,8 +10,8 @@ import tf_keras as keras
 
 from tf_ner.batches.sampling import padding_ratio, share_out, split_batches
 from tf_ner.batches.to_tf import ReplicaBatches
-from tf_ner.learning.loop import AnyDataset, TrainStep, compile_step, make_train_step, training_steps
 from tf_ner.learning.optimizer import make_optimizer
+from tf_ner.learning.train_step import AnyDataset, TrainStep, compile_step, make_train_step, training_steps
 from tf_ner.training.callbacks import EverySteps, HistoryWriter, ScoreLines, StopAtNoNumber, StopEarly
 from tf_ner.training.checkpoints.callback import SaveCheckpoints
 from tf_ner.training.checkpoints.checkpoints import CheckpointWriter, restore

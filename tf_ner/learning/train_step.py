@@ -1,4 +1,4 @@
-"""The training written out, to read and to change."""
+"""The step of a training, and the steps one after the other: written out, to read and to change."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
