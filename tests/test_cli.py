@@ -50,7 +50,7 @@ def fails(arguments, capsys):
     [
         ("", f"error: Expected one of {{{', '.join(COMMANDS)}}}. See tf-ner --help"),
         ("fly", "Received the command 'fly'; expected one of train"),
-        ("train --modle x", "Unrecognized options: --modle"),
+        ("train --modle x", "Received the option --modle; did you mean --model? See tf-ner train --help."),
         ("train --label-alignment none", "invalid choice 'none' for argument '--label-alignment'"),
         ("train --epochs many", "Error parsing --epochs"),
         ("train --demo=True", "Unrecognized options: True"),

@@ -46,8 +46,14 @@ def test_the_command_shows_it(capsys, typed):
         (["trian"], "Received the command 'trian'; did you mean train? See tf-ner --help."),
         (["check"], "Received the command 'check'; did you mean check-data? See tf-ner --help."),
         (["fly", "--help"], "Received the command 'fly'; expected one of train, evaluate, predict, "),
-        (["train", "--learnig-rate", "1e-4"], "--learning-rate"),
-        (["train", "--epoch", "2"], "--epochs"),
+        (
+            ["train", "--learnig-rate", "1e-4"],
+            "Received the option --learnig-rate; did you mean --learning-rate? See tf-ner train --help.",
+        ),
+        (["train", "--epoch=2"], "Received the option --epoch; did you mean --epochs? See tf-ner train --help."),
+        (["train", "--num_train_epoch", "2"], "did you mean --num-train-epochs?"),
+        (["evaluate", "runs/first", "--split", "test"], "did you mean --splits? See tf-ner evaluate --help."),
+        (["push", "runs/first", "--fly"], "Received the option --fly; expected another. See the list: tf-ner push"),
     ],
 )
 def test_who_mistypes_is_told_what_was_likely_meant(capsys, typed, message):

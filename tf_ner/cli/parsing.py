@@ -13,7 +13,7 @@ import tyro
 
 from tf_ner.cli.help import train_help
 from tf_ner.errors import ConfigError
-from tf_ner.options.aliases import with_own_names
+from tf_ner.options.aliases import NAMES, with_own_names
 from tf_ner.options.checks import option_name
 from tf_ner.options.commands import (
     CheckConfig,
@@ -27,8 +27,18 @@ from tf_ner.options.commands import (
 from tf_ner.options.files import types_of
 from tf_ner.options.train import TrainConfig
 
-COMMANDS = ("train", "evaluate", "predict", "push", "compare", "convert", "check-data")
+COMMANDS: dict[str, type] = {
+    "train": TrainConfig,
+    "evaluate": EvaluateConfig,
+    "predict": PredictConfig,
+    "push": PushConfig,
+    "compare": CompareConfig,
+    "convert": ConvertConfig,
+    "check-data": CheckConfig,
+}
+"""Each command with its options; `train` has those of `TrainCommand` too."""
 
+_UNKNOWN_OPTIONS = "Unrecognized options:"
 _WRONG = 2
 """What tyro exits with where a command line cannot be read."""
 
@@ -55,6 +65,15 @@ def _refuse_command(typed: str) -> NoReturn:
     likely = difflib.get_close_matches(typed, COMMANDS, n=1)
     meant = f"did you mean {likely[0]}?" if likely else f"expected one of {', '.join(COMMANDS)}."
     raise ConfigError(f"Received the command {typed!r}; {meant} See tf-ner --help.")
+
+
+def _refuse_option(typed: str, command: str) -> NoReturn:
+    names = [*types_of(COMMANDS[command])]
+    if command == "train":
+        names += ["demo", "config", "seeds", *NAMES]
+    likely = difflib.get_close_matches(typed.replace("_", "-"), map(option_name, names), n=1)
+    meant = f"did you mean {likely[0]}? See" if likely else "expected another. See the list:"
+    raise ConfigError(f"Received the option {typed}; {meant} tf-ner {command} --help.")
 
 
 def _parse_train(arguments: Sequence[str]) -> Any:
@@ -159,7 +178,13 @@ def _parse_over(
     except SystemExit as stop:
         if stop.code != _WRONG:
             raise
-        raise ConfigError(_first_part(printed.getvalue())) from None
+        message = _first_part(printed.getvalue())
+        if message.startswith(_UNKNOWN_OPTIONS):
+            unknown = re.split(" Perhaps | See ", message)[0]
+            typed = next((word for word in re.split("[ ,=]+", unknown) if word.startswith("--")), None)
+            if typed is not None and arguments[0] in COMMANDS:
+                _refuse_option(typed, arguments[0])
+        raise ConfigError(message) from None
 
 
 def _first_part(box: str) -> str:
