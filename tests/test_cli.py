@@ -20,7 +20,7 @@ HEAVY = ("tensorflow", "transformers", "datasets", "numpy")
 COMMANDS = ("train", "evaluate", "predict", "push", "compare", "convert", "check-data")
 
 
-@pytest.mark.parametrize("arguments", ["--help", *(f"{command} --help" for command in COMMANDS)])
+@pytest.mark.parametrize("arguments", ["--help", *(f"{command} --help" for command in COMMANDS), "evaluate x/y -h"])
 def test_help_needs_no_heavy_library(arguments):
     code = f"""
 import sys
@@ -29,8 +29,9 @@ try: main({arguments.split()})
 except SystemExit as stop: assert not stop.code
 assert not [name for name in {HEAVY} if name in sys.modules]
 """
-    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    assert "usage: tf-ner" in printed
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "usage: tf-ner" in done.stdout
+    assert done.stderr == ""
 
 
 def fails(arguments, capsys):
@@ -54,6 +55,8 @@ def fails(arguments, capsys):
         ("train --label-alignment none", "invalid choice 'none' for argument '--label-alignment'"),
         ("train --epochs many", "Error parsing --epochs"),
         ("train --demo=True", "Unrecognized options: True"),
+        ("train help", "See tf-ner train --help"),
+        ("evaluate", "tf-ner evaluate"),
         ("train --epochs 0", "Received --epochs 0; expected at least 1"),
         ("train --warmup-ratio 2", "Received --warmup-ratio 2.0; expected 0 to 1"),
         ("train --language en English", "Received --language en English; expected ISO 639 codes"),

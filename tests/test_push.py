@@ -1,5 +1,6 @@
 """Pushing to the Hub: whole, in the background, over lines that fail."""
 
+import inspect
 import logging
 import shutil
 import subprocess
@@ -539,12 +540,23 @@ def test_what_a_killed_process_left_half_pushed_goes(hub, tmp_path):
         ({"save_strategy": "sometimes"}, "expected no, epoch or steps"),
         ({"save_strategy": "steps"}, "save_steps None"),
         ({"hub_private": True, "save_stategy": "no"}, "Received hub_private, save_stategy; expected arguments of"),
+        ({"checkpoint": True}, "Received checkpoint=True; expected False, since only runs write checkpoints"),
     ],
 )
 def test_arguments_that_cannot_be_used(hub, tmp_path, options, message):
     with pytest.raises(ConfigError, match=message):
         PushToHubCallback(tmp_path / "model", **options)
     assert hub.requests == []
+
+
+def test_arguments_have_the_places_they_have_in_transformers():
+    """So that what stood there for a checkpoint is not taken for leave to replace somebody's card."""
+    ours, theirs = (
+        list(inspect.signature(callback).parameters.values())
+        for callback in (PushToHubCallback, TransformersPushToHubCallback)
+    )
+    positional = [each.name for each in theirs if each.kind == each.POSITIONAL_OR_KEYWORD]
+    assert [each.name for each in ours if each.kind == each.POSITIONAL_OR_KEYWORD] == positional
 
 
 @pytest.fixture(scope="module")

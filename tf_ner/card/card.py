@@ -1,4 +1,4 @@
-"""The README.md of a run: a model card."""
+"""The model card: its metadata for the Hub, its text, and Markdown that nothing from the data can break out of."""
 
 import json
 import logging
@@ -15,6 +15,8 @@ from tf_ner.errors import printable
 from tf_ner.evaluation.scores import MEASURES
 from tf_ner.files import write_text
 from tf_ner.options.train import RUN_CONFIG
+
+logger = logging.getLogger(__name__)
 
 # Control characters, lone surrogates, and marks that turn the direction of the text around them.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
@@ -112,8 +114,6 @@ def _split_that_was_scored(split: str, num_examples: int, limit: int | None) -> 
     """The split, or in the notation of `datasets` the part of it that was scored."""
     return f"{split}[:{limit}]" if num_examples == limit else split
 
-
-logger = logging.getLogger(__name__)
 
 _HISTORY = {
     "epoch": "epoch",

@@ -27,8 +27,9 @@ def train_help(program: str = "tf-ner") -> str:
         usage=f"{program} train [OPTIONS]",
         description=inspect.cleandoc(TrainCommand.__doc__ or ""),
         epilog=(
-            "--no- before its name switches an option off that a file or the demo switched on. Names of transformers' "
-            f"examples are taken too, with - or _: {', '.join(map(option_name, [*NAMES, *VALUES]))}."
+            "Put no- before its name to switch an option off that --config or --demo switched on, such as "
+            "--no-group-by-length. Names of transformers' "
+            f"examples work too, with - or _: {', '.join(map(option_name, [*NAMES, *VALUES]))}."
         ),
         formatter_class=lambda prog: _Formatter(prog, max_help_position=_INDENT),
         add_help=False,

@@ -49,10 +49,11 @@ def parse(arguments: Sequence[str]) -> Any:
     Raises:
         ConfigError: Together, the options cannot work.
     """
-    if arguments[:1] == ["evaluate"]:
+    asks_for_help = bool({"-h", "--help"} & {*arguments})
+    if arguments[:1] == ["evaluate"] and not asks_for_help:
         return _parse_evaluate(with_own_names(arguments, types_of(EvaluateConfig).keys() - {"model"}))
     if arguments[:1] == ["train"]:
-        if {"-h", "--help"} & {*arguments}:
+        if asks_for_help:
             print(train_help())
             raise SystemExit(0)
         return _parse_train(with_own_names(arguments, types_of(TrainConfig)))
@@ -127,7 +128,8 @@ def _typed_options(config_type: type, arguments: Sequence[str]) -> dict[str, Any
     typed = argparse.ArgumentParser(
         add_help=False, allow_abbrev=False, exit_on_error=False, argument_default=argparse.SUPPRESS
     )
-    typed.add_argument("model")
+    # Asked for by the parser of all options, where it is missing.
+    typed.add_argument("model", nargs="?", default=argparse.SUPPRESS)
     for name, kind in types_of(config_type).items():
         options = [option_name(name), "--" + name]
         if kind is bool:
@@ -184,6 +186,8 @@ def _parse_over(
             typed = next((word for word in re.split("[ ,=]+", unknown) if word.startswith("--")), None)
             if typed is not None and arguments[0] in COMMANDS:
                 _refuse_option(typed, arguments[0])
+        if arguments and arguments[0] in COMMANDS:
+            message = re.sub(r"See tf-ner --help$", f"See tf-ner {arguments[0]} --help", message)
         raise ConfigError(message) from None
 
 

@@ -37,6 +37,7 @@ class PushToHubCallback(TransformersPushToHubCallback):
         tokenizer: Saved beside the model.
         hub_model_id: `name`, `user/name` or `organisation/name`; the name of `output_dir` if not given.
         hub_token: For the Hub; the one of `huggingface-cli login` or `HF_TOKEN` if not given.
+        checkpoint: As in transformers; must be False, since only runs (`--push-checkpoints`) write checkpoints.
         hub_replace_card: Replace the repository's model card even where somebody else wrote or changed it.
         **model_card_args: For `transformers.modelcard.TrainingSummary.from_keras`, such as `dataset` or `language`.
 
@@ -56,6 +57,8 @@ class PushToHubCallback(TransformersPushToHubCallback):
         tokenizer: PreTrainedTokenizerBase | None = None,
         hub_model_id: str | None = None,
         hub_token: str | None = None,
+        checkpoint: bool = False,
+        *,
         hub_replace_card: bool = False,
         **model_card_args: Any,
     ):
@@ -75,8 +78,12 @@ class PushToHubCallback(TransformersPushToHubCallback):
         if others := sorted(model_card_args.keys() - known):
             raise ConfigError(
                 f"Received {', '.join(others)}; expected arguments of PushToHubCallback, or of the card: "
-                f"{', '.join(sorted(known))}. Correct the name; checkpoints to go on from are pushed by "
-                "`train(TrainConfig(…, push_to_hub=True, push_checkpoints=True))`."
+                f"{', '.join(sorted(known))}. Correct the name."
+            )
+        if checkpoint:
+            raise ConfigError(
+                "Received checkpoint=True; expected False, since only runs write checkpoints. Leave it out, or use "
+                "`train(TrainConfig(…, push_to_hub=True, push_checkpoints=True))`, which pushes them."
             )
         self.save_steps = save_steps or 0
         self.output_dir = Path(output_dir)

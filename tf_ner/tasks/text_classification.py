@@ -25,6 +25,8 @@ from tf_ner.tasks.card_words import TextWords
 from tf_ner.tasks.task import IGNORED, EncodedRows, Example, Outputs, SplitScores, Task, warn_of_unknown
 from tf_ner.tasks.tokenizers import require_padding
 
+logger = logging.getLogger(__name__)
+
 Texts = str | tuple[str, str]
 """A text, or a pair of texts."""
 
@@ -159,9 +161,6 @@ class TextEncoder:
 
 def text_columns_of(rows: Dataset) -> list[str]:
     return [name for name in ("text", "text_pair") if name in rows.column_names]
-
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from transformers import BatchEncoding
 
-from tf_ner.tasks.task import Ids
+if TYPE_CHECKING:
+    from transformers import BatchEncoding
+
+Ids = NDArray[np.int64]
 
 NO_WORD = -1
 """The word id of a position that decides no word: special subwords, padding, the context of a window."""
@@ -37,7 +39,7 @@ def merge_words(word_ids: Ids, values: NDArray[Any], *, num_words: int, missing:
     return merged
 
 
-def word_ids_of(encodings: BatchEncoding, number: int) -> Ids:
+def word_ids_of(encodings: "BatchEncoding", number: int) -> Ids:
     """For each subword of a text of a batch the word it belongs to, counted from 0, or -1."""
     return np.array([NO_WORD if word is None else word for word in encodings.word_ids(number)], dtype=np.int64)
 

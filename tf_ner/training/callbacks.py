@@ -1,4 +1,4 @@
-"""Keras callbacks: scores every epoch, the best model on disk, a table of the evaluations."""
+"""Keras callbacks: when they are called, scores, the best model on disk, early stopping, tables, uploads, faults."""
 
 import csv
 import logging
@@ -24,6 +24,13 @@ from tf_ner.models.weights import save_model
 from tf_ner.tasks.task import Task
 from tf_ner.training.plan import Plan
 from tf_ner.training.scoring import Scorer, ScoringSteps
+
+logger = logging.getLogger(__name__)
+
+# Of a step whose loss is not finite: how many of its sentences are named, and how many of them quoted, and how far.
+_MOST_SENTENCES = 20
+_NUM_QUOTED = 3
+_QUOTED_SUBWORDS = 12
 
 Logs = dict[str, Any]
 
@@ -123,9 +130,6 @@ class EverySteps(keras.callbacks.Callback):
             callback.on_epoch_end(self._epoch, self._logs)
         self.last_told = self._step
         self._losses = []
-
-
-logger = logging.getLogger(__name__)
 
 
 class MetricsCallback(keras.callbacks.Callback):
@@ -395,11 +399,6 @@ def read_history(path: Path) -> list[dict[str, Any]]:
     return [
         {name: int(value) if name in whole else float(value or math.nan) for name, value in row.items()} for row in rows
     ]
-
-
-_MOST_SENTENCES = 20
-_NUM_QUOTED = 3
-_QUOTED_SUBWORDS = 12
 
 
 class StopAtNoNumber(keras.callbacks.Callback):

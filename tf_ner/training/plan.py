@@ -62,7 +62,7 @@ def make_plan(
     batch_size: int,
     epochs: int,
     seed: int,
-    group_by_length: bool = True,
+    group_by_length: bool = False,
 ) -> Plan:
     """Forms the batches of all epochs.
 
