@@ -64,8 +64,8 @@ Quoting = Literal["auto", "on", "off"]
 LoopName = Literal["fit", "custom"]
 
 StrategyName = Literal["auto", "single", "mirrored", "multiworker", "tpu"]
-"""What shares the work: `auto` is `multiworker` where TF_CONFIG is set, `mirrored` where there are several devices of a
-kind, and `single` otherwise; a TPU must be asked for."""
+"""The distribution strategy: `auto` is `multiworker` if TF_CONFIG names several machines, `mirrored` with several GPUs
+or logical devices, and `single` otherwise; a TPU must be asked for."""
 
 Precision = Literal["float32", "bfloat16", "float16"]
 """What the model computes in; its weights, logits and loss are float32 always."""
