@@ -54,6 +54,8 @@ def score_entities(gold: Sentences, predicted: Sentences) -> dict[str, Any]:
     lenient entities; `count_overlaps` says who is matched with whom. Its own reader of tags finds the same entities
     where all tags are IOB, takes `B-` for an entity without a name, and refuses other tags, which are no entity here.
     """
+    # Counted here and not by seqeval, which takes nine times as long (1.4 s for the 51,362 words of CoNLL-2003's
+    # validation, at each evaluation) and knows neither `partial` nor `type`. Tests hold both to the same numbers.
     num_right_words, num_words = count_right_words(gold, predicted)
     gold_spans, predicted_spans = list(map(tags_to_spans, gold)), list(map(tags_to_spans, predicted))
     lenient = count_entities(gold_spans, predicted_spans)
