@@ -56,7 +56,7 @@ def test_texts_are_read_as_they_are(byte_level, tmp_path):
 
 
 def test_a_tokenizer_that_joins_words_is_refused(byte_level, tmp_path):
-    with pytest.raises(ModelError, match="which joins words given one by one; expected one that reads each as after"):
+    with pytest.raises(ModelError, match="which joins words given one by one; expected one that reads each as if"):
         TokenClassification(AutoTokenizer.from_pretrained(byte_level), TAGS, max_length=99)
     # Here it would be put before every piece of a word, and so cannot be asked for.
     tokenizer = generic("Roberta")
@@ -90,7 +90,7 @@ def test_alarms_that_are_none_too_many():
     assert read_words(["Zoë"], albert)["Zoë"].is_changed("Zoë")
     read = read_words(["Ada", "ক"], xlm_roberta)
     assert (read["Ada"].is_unknown, read["ক"].is_unknown) == (False, True)
-    assert "50 % hold unknown pieces" in tokenizer_warning([["Ada", "ক"]], xlm_roberta)
+    assert "50 % contain unknown pieces" in tokenizer_warning([["Ada", "ক"]], xlm_roberta)
 
 
 @pytest.mark.parametrize("family", SENTENCEPIECE)
@@ -134,5 +134,5 @@ def test_the_positions_behind_padding_are_not_counted(family):
 
 def test_a_family_whose_padding_tensorflow_takes_for_another_is_refused():
     config = RobertaConfig(pad_token_id=0)
-    with pytest.raises(ModelError, match="of the kind roberta whose padding id is 0; expected 1, from which"):
+    with pytest.raises(ModelError, match="of type roberta whose padding id is 0; expected 1, from which"):
         window_length(make_tokenizer("Roberta"), config, None)

@@ -73,7 +73,7 @@ def test_to_resume_what_is_finished_changes_nothing(finished):
     train(replace(finished, resume=True), verbose=0)
     assert files_of(finished.run_dir) == before
     (finished.run_dir / "metrics.json").write_text("")
-    with pytest.raises(OutputError, match=r"metrics.json, which is no JSON"):
+    with pytest.raises(OutputError, match=r"metrics.json, which is not JSON"):
         train(replace(finished, resume=True), verbose=0)
 
 

@@ -53,7 +53,7 @@ def test_the_command_shows_it(capsys, typed):
         (["train", "--epoch=2"], "Received the option --epoch; did you mean --epochs? See tf-ner train --help."),
         (["train", "--num_train_epoch", "2"], "did you mean --num-train-epochs?"),
         (["evaluate", "runs/first", "--split", "test"], "did you mean --splits? See tf-ner evaluate --help."),
-        (["push", "runs/first", "--fly"], "Received the option --fly; expected another. See the list: tf-ner push"),
+        (["push", "runs/first", "--fly"], "Received the option --fly; expected a known one. See the list: tf-ner push"),
     ],
 )
 def test_who_mistypes_is_told_what_was_likely_meant(capsys, typed, message):

@@ -90,7 +90,7 @@ def test_a_repository_without_a_checkpoint_is_told(hub, config, tmp_path):
     with pytest.raises(HubError, match=f"refusal from the Hub for {NAME}.*check the name with --hub-model-id"):
         train(pushed, verbose=0)
     hub.add_repo("model", NAME, {"config.json": b"{}"})
-    with pytest.raises(HubError, match="holds no last-checkpoint; expected that of a run with --push-checkpoints"):
+    with pytest.raises(HubError, match="holds no last-checkpoint; expected that of an unfinished run"):
         train(pushed, verbose=0)
     assert not (tmp_path / "run").exists()
 
@@ -101,7 +101,7 @@ def test_without_an_answer_no_older_checkpoint_is_taken(hub, config, tmp_path, m
     snapshot_download(NAME)
     hub.close()
     pushed = replace(config, output_dir=tmp_path / "run", resume_from="hub", push_to_hub=True, hub_model_id=NAME)
-    with pytest.raises(HubError, match=rf"The Hub does not answer for {NAME}.*run the command again"):
+    with pytest.raises(HubError, match=rf"The Hub did not respond for {NAME}.*run the command again"):
         train(pushed, verbose=0)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(HubError, match=f"HF_HUB_OFFLINE is set, so {NAME} cannot be reached"):

@@ -129,12 +129,12 @@ for name in ("lab/short", "lab/long"):
     done = run("-c", code)
     assert done.stdout.splitlines() == ["12 3", "64 64"], done.stderr
     offline = run("-c", code, HF_HUB_OFFLINE="1")
-    assert (offline.stdout, "not known how it was trained" in offline.stderr) == (done.stdout, False)
+    assert (offline.stdout, "how it was trained could not be read" in offline.stderr) == (done.stdout, False)
     [path] = (tmp_path / "home").glob("**/snapshots/*/run_config.json")
     path.unlink()
     offline = run("-c", code, HF_HUB_OFFLINE="1")
     assert offline.stdout.splitlines() == ["64 64", "64 64"]
-    assert "not known how it was trained (the Hub cannot be reached)" in offline.stderr
+    assert "how it was trained could not be read (the Hub cannot be reached)" in offline.stderr
 
 
 def test_a_configuration_of_a_data_set_and_a_private_model_with_a_token(hub, run, tmp_path):
@@ -192,7 +192,7 @@ NOT_ON_THE_HUB = {
     "--model bert-base-cased --dataset lab/reviews": "columns text, label; expected words",
     "--model bert-base-cased --dataset lab/nothing": "lab/nothing",
     "--model bert-base-cased --dataset wikiann --dataset-config xx": "xx",
-    "--model bert-base-cased --push-to-hub --hub-model-id bruno/mine": "expected a token that may write",
+    "--model bert-base-cased --push-to-hub --hub-model-id bruno/mine": "expected a token with write access",
 }
 IN_TURN = """
 import sys

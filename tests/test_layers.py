@@ -69,7 +69,7 @@ def test_lower_layers_learn_more_slowly():
 
 
 def test_an_encoder_without_numbered_layers_is_refused():
-    with pytest.raises(ConfigError, match=r"Received weights such as a/b:0, whose names tell no layer"):
+    with pytest.raises(ConfigError, match=r"Received weights such as a/b:0, whose names do not show their layer"):
         layer_numbers(["a/b:0", "classifier/kernel:0"])
 
 

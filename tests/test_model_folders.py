@@ -95,7 +95,7 @@ def load_tokenizer_of(folder: Path) -> None:
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json"])
 def test_a_file_that_is_no_json_object_is_named(name, content, folder):
     (folder / name).write_bytes(content)
-    refused(load_all, folder, f"a {name} that is no JSON object")
+    refused(load_all, folder, f"{name} is not a JSON object")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def load_untrained_of(folder: Path) -> None:
 @pytest.mark.parametrize("load", [load_all, load_untrained_of])
 def test_weights_of_another_model_are_not_taken_for_new_ones(load, folder):
     save_file({"other": np.zeros(2, np.float32)}, folder / "model.safetensors", metadata={"format": "pt"})
-    refused(load, folder, "whose weights are not those of its config.json", "missing")
+    refused(load, folder, "whose weights do not match its config.json", "missing")
 
 
 def test_an_encoder_may_lack_its_head_alone(tiny_bert, folder):

@@ -105,7 +105,7 @@ def test_fewer_batches_than_steps(tagger, task, windows):
         first_step=1,
     )  # fmt: skip
     updates = []
-    with pytest.raises(DataError, match=f"{len(dataset)} batches for the steps 2 to 5; expected 4"):
+    with pytest.raises(DataError, match=f"{len(dataset)} batches for steps 2 to 5; expected 4"):
         updates.extend(steps)
     assert len(updates) < 4
     assert [update.step for update in steps] == []

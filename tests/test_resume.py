@@ -201,7 +201,7 @@ def test_a_torn_checkpoint_is_named_and_the_one_before_it_is_used(cut_short, tmp
 def test_where_no_checkpoint_is_whole_nothing_is_begun_anew(cut_short, tmp_path):
     for checkpoint in (tmp_path / "run" / "checkpoints").iterdir():
         damaged(checkpoint / "optimizer.safetensors")
-    with pytest.raises(OutputError, match="checkpoints with no whole checkpoint; expected one"):
+    with pytest.raises(OutputError, match="checkpoints with no complete checkpoint; expected one"):
         train(cut_short, verbose=0)
     assert steps_in(tmp_path / "run") == [3, 4, 5]
 
@@ -212,11 +212,11 @@ def test_where_no_checkpoint_is_whole_nothing_is_begun_anew(cut_short, tmp_path)
         (
             {"learning_rate": 1e-4},
             ConfigError,
-            "--learning-rate 0.0001 to go on with .*begun with --learning-rate 0.003",
+            "--learning-rate 0.0001 to resume .*started with --learning-rate 0.003",
         ),
-        ({"epochs": 4}, ConfigError, "--epochs 4 to go on"),
-        ({"precision": "bfloat16"}, ConfigError, "--precision bfloat16 to go on"),
-        ({"max_train_examples": 6}, OutputError, "step-5, written by a training on other sentences"),
+        ({"epochs": 4}, ConfigError, "--epochs 4 to resume"),
+        ({"precision": "bfloat16"}, ConfigError, "--precision bfloat16 to resume"),
+        ({"max_train_examples": 6}, OutputError, "step-5, written while training on other sentences"),
         ({"batch_size": 4}, OutputError, "with other batches; expected the same data"),
         ({"group_by_length": True}, OutputError, "with other batches"),
     ],
@@ -241,7 +241,7 @@ def test_the_commits_of_the_checkpoint_are_gone_on_with(tmp_path):
 @pytest.mark.parametrize(
     ("name", "settings", "error", "message"),
     [
-        ("other-bert", {}, ConfigError, "--model .*other-bert to go on with .*begun with .*bert; expected the same"),
+        ("other-bert", {}, ConfigError, "--model .*other-bert to resume .*started with .*bert; expected the same"),
         ("bert", {"layer_norm_eps": 0.1}, OutputError, r"step-5.*another encoder \(layer_norm_eps differ\)"),
         ("bert", {"hidden_dropout_prob": 0.3}, OutputError, r"step-5.*another encoder \(hidden_dropout_prob differ\)"),
     ],
@@ -292,7 +292,7 @@ def test_a_finished_run_is_that_of_the_same_options_only(continued, tmp_path):
         {"dataset_revision": "0" * 40},
     ):  # fmt: skip
         [option] = options
-        with pytest.raises(ConfigError, match=f"Received --{option.replace('_', '-')} .* to go on with .*run"):
+        with pytest.raises(ConfigError, match=f"Received --{option.replace('_', '-')} .* to resume .*run"):
             train(replace(continued, **options), verbose=0)
 
 
@@ -341,7 +341,7 @@ def test_other_sentences_to_choose_by_are_another_training(cut_short, corpus_dir
     other = tmp_path / "valid.conll"
     other.write_text("\n".join(["Lagos O", *lines[1:]]) + "\n")
     files = {name: corpus_dir / file for name, file in (("train_file", "train.conll"), ("test_file", "test.conll"))}
-    with pytest.raises(OutputError, match="written by a training on other sentences"):
+    with pytest.raises(OutputError, match="written while training on other sentences"):
         train(replace(cut_short, **files, validation_file=other), verbose=0)
 
 
@@ -365,7 +365,7 @@ def test_one_run_a_folder(config, tmp_path):
     class Second(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
             for options in ({}, {"overwrite": True}, {"resume": True}):
-                with pytest.raises(OutputError, match="run, to which another run is writing now; expected one run a"):
+                with pytest.raises(OutputError, match="run, to which another run is writing now; expected one run per"):
                     train(replace(config, output_dir=tmp_path / "run", **options), verbose=0)
 
     train(replace(config, output_dir=tmp_path / "run", epochs=1), callbacks=[Second()], verbose=0)
@@ -386,7 +386,7 @@ def test_a_loss_that_is_no_number_names_its_step_and_sentences(config, tmp_path,
             lines = ["text\tlabel", *("\t".join(row) for row in rows)]
             (tmp_path / f"{split}.tsv").write_text("\n".join(lines) + "\n")
         options = {"task": task, "dataset": str(tmp_path)}
-    with pytest.raises(TrainingError, match="Received the loss nan at step 4, which learns from sentences") as raised:
+    with pytest.raises(TrainingError, match="Received the loss nan at step 4, which trains on sentences") as raised:
         train(replace(config, output_dir=tmp_path / "run", **options), callbacks=[Explode()], verbose=0)
     numbers = raised.value.args[0].partition("sentences ")[2].partition(" of the training data")[0]
     rng = np.random.default_rng([config.seed, 1])

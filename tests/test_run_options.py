@@ -111,7 +111,7 @@ def begun(tmp_path):
 )
 def test_what_would_change_the_steps_is_refused(begun, changed, received, begun_with):
     options = {**vars(begun), "resume": True, **changed}
-    with pytest.raises(ConfigError, match=f"Received {received} to go on .* begun with {begun_with}; expected"):
+    with pytest.raises(ConfigError, match=f"Received {received} to resume .* started with {begun_with}; expected"):
         find_resume_point(TrainConfig(**options))
 
 

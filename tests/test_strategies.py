@@ -152,7 +152,7 @@ def run_left_in(folder):
 def test_four_devices(config, expected, tmp_path):
     log = tmp_path / "four"
     finished(start(replace(config, batch_size=1, logical_devices=4), tmp_path / "run", log), log)
-    assert "Mirrored, 4 replicas (CPU:0, CPU:1, CPU:2, CPU:3): batches of 1 a replica, 4 in all" in log.read_text()
+    assert "Mirrored, 4 replicas (CPU:0, CPU:1, CPU:2, CPU:3): batches of 1 per replica, 4 in total" in log.read_text()
     assert_equal_runs(run_left_in(tmp_path / "run"), expected)
 
 
@@ -182,7 +182,7 @@ def test_two_machines_take_the_steps_of_one(config, expected, tmp_path):
     workers, logs = start_workers(replace(config, batch_size=2), tmp_path)
     for worker, log in zip(workers, logs, strict=True):
         finished(worker, log)
-    assert "batches of 2 a replica, 4 in all" in logs[0].read_text()
+    assert "batches of 2 per replica, 4 in total" in logs[0].read_text()
     # The other one has nothing to show.
     assert ["Saved in" in log.read_text() for log in logs] == [True, False]
     assert_equal_runs(run_left_in(tmp_path / "run"), expected)
@@ -206,11 +206,11 @@ def test_a_machine_that_is_gone_ends_the_others_and_all_go_on_together(config, t
     begin = time.monotonic()
     assert workers[0].wait(timeout=60) == 2
     print(f"the other machine ended {time.monotonic() - begin:.1f} s after the kill")
-    assert "error: Received no answer from another machine of TF_CONFIG" in logs[0].read_text()
+    assert "error: Received no response from another machine in TF_CONFIG" in logs[0].read_text()
     workers, logs = start_workers(replace(config, resume=True), tmp_path)
     for worker, log in zip(workers, logs, strict=True):
         finished(worker, log)
-    assert "going on after step" in logs[0].read_text()
+    assert "resuming after step" in logs[0].read_text()
     assert_equal_runs(run_left_in(tmp_path / "run"), run_left_in(tmp_path / "one"), num_steps=200)
 
 
@@ -249,7 +249,7 @@ def test_machines_with_other_data_or_options_do_not_train_together(config, tmp_p
     workers, logs = start_workers(config, tmp_path, of_each=[{}, other])
     assert [worker.wait(timeout=120) for worker in workers] == [2, 2]
     for log in logs:
-        assert "error: Received other data, options or checkpoints than another machine of TF_CONFIG" in log.read_text()
+        assert "error: Received data, options or checkpoints that differ from those of another" in log.read_text()
     assert not (tmp_path / "run").exists()
 
 
@@ -273,7 +273,7 @@ def test_as_a_tpu_would_run_it_there_is_one_program_to_train_and_one_to_score(co
 
 
 REFUSED = [
-    ({"logical_devices": 3}, "--logical-devices 3 in a process whose CPU is 2 already"),
+    ({"logical_devices": 3}, "--logical-devices 3 in a process that already has 2"),
     (
         {"logical_devices": 2, "jit_compile": True},
         "--jit-compile with 2 devices; expected one, since XLA cannot compile",
@@ -281,9 +281,9 @@ REFUSED = [
     ({"precision": "float16"}, "--precision float16 and no GPU; expected one"),
     (
         {"tpu": True},
-        r"--tpu and no TPU 'local' \(TPUs not found.*On Colab.*Kaggle.*Google",
+        r"--tpu, but found no TPU 'local' \(TPUs not found.*On Colab.*Kaggle.*Google",
     ),
-    ({"strategy": "tpu", "tpu_name": "mine"}, "--tpu and no TPU 'mine'"),
+    ({"strategy": "tpu", "tpu_name": "mine"}, "--tpu, but found no TPU 'mine'"),
     ({"strategy": "multiworker"}, "Received TF_CONFIG ''"),
 ]
 
@@ -372,7 +372,7 @@ def test_a_tpu_has_one_shape():
 )
 def test_a_tf_config_that_is_wrong_is_told(tf_config, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", tf_config)
-    with pytest.raises(ConfigError, match=r"Received TF_CONFIG .*; expected such as .*cluster"):
+    with pytest.raises(ConfigError, match=r"Received TF_CONFIG .*; expected something like .*cluster"):
         choose_strategy()
 
 

@@ -75,7 +75,7 @@ def test_a_run_is_scored_again(config, result):
 def test_a_run_tags_new_words(config, result, tmp_path, capsys):
     predictor = Predictor.from_pretrained(str(result.output_dir))
     # Their letters would be taken for texts and words.
-    with pytest.raises(ConfigError, match=r"Received one text \('Ada'\); expected a list of texts\. Write \[text\]\."):
+    with pytest.raises(ConfigError, match=r"Received one text \('Ada'\); expected a list of texts\. Pass \[text\]\."):
         list(predictor.answer_lines("Ada"))
     with pytest.raises(ConfigError, match=r"Received one sentence .*expected a list of words"):
         list(predictor.tag_words(["Ada"]))

@@ -114,9 +114,9 @@ def test_the_tables_of_a_report(capsys):
 def test_what_a_tokenizer_makes_of_the_words_is_told(capsys):
     tokenizer = TokenizerSummary(True, 512, 4.291, 0.084, 0.4, 0.0, 2)
     out = " ".join(printed_report(capsys, [], tokenizer=tokenizer).split())
-    assert "The tokenizer is uncased: it reads all letters as small ones. 4.29 subwords a word." in out
-    assert "40.0% of the words change their spelling, 8.4% hold unknown pieces, 0.0% have no piece." in out
-    assert "2 sentences exceed 512 subwords and become windows, 0 words lost." in out
+    assert "The tokenizer is uncased: it lowercases all letters. 4.29 subwords per word." in out
+    assert "40.0% of the words change their spelling, 8.4% contain unknown pieces, 0.0% have no piece." in out
+    assert "2 sentences exceed 512 subwords and are split into windows, 0 words lost." in out
 
 
 def test_findings_cannot_steer_the_terminal(capsys):

@@ -136,8 +136,8 @@ def test_numbers_stay_numbers(task):
     [
         (["a"], 2, "Received single texts; expected pairs of texts, as the model was trained on"),
         ([("a", "b")], 1, "Received pairs of texts; expected single texts, as the model was trained on"),
-        (["a", ("a", "b")], None, "Received single texts and pairs of texts; expected all alike"),
-        ([("a", "b", "c")], None, "Received 3 texts in one; expected all alike"),
+        (["a", ("a", "b")], None, "Received single texts and pairs of texts; expected all of one kind"),
+        ([("a", "b", "c")], None, "Received 3 texts per example; expected all of one kind"),
     ],
 )
 def test_texts_that_do_not_go_together(task, texts, num_texts, message):
@@ -150,7 +150,7 @@ def test_nothing_is_encoded_as_nothing(task):
 
 
 def test_limits_and_tokenizers_that_cannot_work(task, shared):
-    with pytest.raises(ConfigError, match=r"--max-length 4; expected more than the 3 special subwords and one of each"):
+    with pytest.raises(ConfigError, match=r"--max-length 4; expected room for the 3 special subwords"):
         replace(task, max_length=4)
     replace(task, max_length=5)
     slow = BertTokenizer.from_pretrained(shared / "tokenizers" / "bert-base-cased")
@@ -159,7 +159,7 @@ def test_limits_and_tokenizers_that_cannot_work(task, shared):
 
 
 def test_one_label_is_no_choice(tiny_bert):
-    with pytest.raises(DataError, match="whose only label is 'a'; expected two labels at least"):
+    with pytest.raises(DataError, match="whose only label is 'a'; expected at least two labels"):
         load_untrained(str(tiny_bert), tag_names=("a",), task="text-classification")
 
 

@@ -255,7 +255,7 @@ def test_what_a_model_cannot_read_is_refused(kind, result, tmp_path, capsys):
     with pytest.raises(ConfigError, match="Received --words"):
         list(predictor.answer_lines(["a"], words=True))
     for line in ('{"sentence": "a"}', "{}", '{"text": null, "text_pair": "a"}'):
-        with pytest.raises(DataError, match=r"line 1: .* an object without a text; expected it under the key text"):
+        with pytest.raises(DataError, match=r"line 1: .* an object without a text; expected one under the key text"):
             list(predictor.answer_lines([line]))
     if kind == "singles":
         assert next(predictor.answer_lines(['{"a":' + "[" * 200_000])).label is not None
@@ -263,12 +263,12 @@ def test_what_a_model_cannot_read_is_refused(kind, result, tmp_path, capsys):
     else:
         answers = predictor.answer_lines(["a\tb", "c\td", "a\tb\tc", "e\tf"])
         assert [(next(answers).text, next(answers).text)] == [("a", "c")]
-        message = r"^line 3: received 'a\\tb\\tc', whose number of texts is 3; expected two with a tab between. Mend"
+        message = r"^line 3: received 'a\\tb\\tc', which holds 3 texts; expected two separated by a tab. Fix"
         with pytest.raises(DataError, match=message):
             next(answers)
         for line, message in (
-            ('{"text": "a", "text_pair": 3}', "whose texts are no strings"),
-            ('{"text": "a", "text_pair": "\\ud800"}', "a character that is none"),
+            ('{"text": "a", "text_pair": 3}', "whose texts are not strings"),
+            ('{"text": "a", "text_pair": "\\ud800"}', "half a character"),
         ):
             with pytest.raises(DataError, match=message):
                 list(predictor.answer_lines([line]))

@@ -69,7 +69,7 @@ def test_words_are_found_at_their_first_place(tokenizer):
     kinds = [(finding.kind, finding.line) for finding in findings]
     assert kinds == [("long-sentence", 8), ("unknown-piece", 2), ("changed-word", 3), ("no-piece", 5)]
     assert not any(finding.is_error for finding in findings)
-    assert findings[1].message.startswith("received '☃' (2 times), of which the tokenizer does not know a piece")
+    assert findings[1].message.startswith("received '☃' (2 times), which has a piece that the tokenizer does not know")
     assert findings[2].message.startswith("received 'A\\xadda', which the tokenizer reads as 'ada'")
     assert (summary.unknown_share, summary.no_piece_share, summary.long_sentences) == (2 / 35, 1 / 35, 1)
     assert summary.changed_share == 1 / 35
@@ -107,8 +107,8 @@ def test_an_english_encoder_does_not_suit_bengali(shared):
     assert round(summary.changed_share, 2) == 0.40
     assert round(summary.unknown_share, 2) == 0.08
     assert tokenizer_warning(sentences, load_tokenizer("minilm")) == (
-        "40 % of the words change their spelling and 8 % hold unknown pieces in this tokenizer: choose an encoder made "
-        "for this language. `tf-ner check-data --model` lists the words."
+        "40 % of the words change their spelling and 8 % contain unknown pieces with this tokenizer: choose an encoder "
+        "made for this language. `tf-ner check-data --model` lists the words."
     )
     said = " ".join((Path(__file__).parents[1] / "docs" / "data.md").read_text(encoding="utf-8").split())
     assert "40 % of the words change their spelling in its tokenizer and 8 % hold pieces it does not know" in said

@@ -173,7 +173,7 @@ def test_evaluate_refuses_labels_the_model_does_not_have(result, tmp_path):
 
 def test_a_folder_that_is_no_run_is_never_replaced(config, tmp_path):
     (tmp_path / "README.md").write_text("mine")
-    with pytest.raises(OutputError, match="files that are no run"):
+    with pytest.raises(OutputError, match="files that are not a run"):
         train(replace(config, output_dir=tmp_path, overwrite=True), verbose=0)
     assert (tmp_path / "README.md").read_text() == "mine"
 
@@ -327,7 +327,7 @@ def test_an_encoder_for_another_language_is_told(small, tmp_path, caplog):
         (tmp_path / f"{split}.conll").write_text("Жук B-PER\nжил O\nin O\nLondon B-LOC\n", encoding="utf-8")
     with caplog.at_level("WARNING", logger="tf_ner"):
         prepare_job(replace(small, dataset=str(tmp_path)), choose_strategy("single"))
-    assert [message for message in caplog.messages if "50 % hold unknown pieces in this tokenizer" in message]
+    assert [message for message in caplog.messages if "50 % contain unknown pieces with this tokenizer" in message]
     caplog.clear()
     with caplog.at_level("WARNING", logger="tf_ner"):
         prepare_job(small, choose_strategy("single"))

@@ -221,7 +221,7 @@ def test_weights_of_another_model_are_refused_and_change_nothing(tiny_bert, tmp_
         load_weights(model, tmp_path / "more.safetensors")
     os.truncate(tmp_path / "more.safetensors", 1000)
     for name in ("more", "nothing"):
-        with pytest.raises(ModelError, match=f"{name}.safetensors .*; expected whole safetensors"):
+        with pytest.raises(ModelError, match=f"{name}.safetensors .*; expected a complete safetensors file"):
             load_weights(model, tmp_path / f"{name}.safetensors")
     for weight, expected in zip(model.weights, before, strict=True):
         np.testing.assert_array_equal(weight.numpy(), expected)

@@ -39,7 +39,7 @@ def evaluation_batches(lengths: Ids, *, batch_size: int) -> Batches:
 
 
 def num_batches(num_examples: int, batch_size: int) -> int:
-    """How many steps an epoch takes; the last partial batch counts."""
+    """The number of steps in an epoch, including the last partial batch."""
     return -(-num_examples // batch_size)
 
 

@@ -31,18 +31,18 @@ def make_dataset(
 
     Args:
         windows: Rows with the tokenizer's columns and `labels`, as a task's `encode_split` makes them.
-        tokenizer: Pads.
-        batch_size: Rows a batch.
-        epochs: How many epochs follow one another, each in an order of its own; with more than one, pass
-            `steps_per_epoch=num_batches(len(windows), batch_size)` to `fit`. A second pass over them is warned of.
-        shuffle: Random batches for training; otherwise the order of `evaluation_batches`. Keras reads the data set of
-            one epoch in the same order again for each of its own.
-        group_by_length: Random batches of rows of similar length; of no effect without `shuffle`.
+        tokenizer: Pads the batches.
+        batch_size: The number of rows per batch.
+        epochs: The number of consecutive epochs, each in its own order; with more than one, pass
+            `steps_per_epoch=num_batches(len(windows), batch_size)` to `fit`. A second pass over them logs a warning.
+        shuffle: Whether to form random batches for training; otherwise the order is that of `evaluation_batches`.
+            With one epoch, Keras repeats the same order in each of its own epochs.
+        group_by_length: Whether to batch rows of similar length together at random; no effect without `shuffle`.
         seed: Seed of the order.
 
     Returns:
         Batches of ({`input_ids`: <int64>[batch, subwords], …}, labels <int64>[batch, subwords]), each padded to its
-        longest row, labels with -100; or labels <int64>[batch] or <float32>[batch], where a row has one. Its
+        longest row, labels with -100; or labels <int64>[batch] or <float32>[batch], if each row has one label. The
         cardinality is the number of steps.
     """
     lengths = np.array([len(row) for row in windows["input_ids"]])
@@ -66,8 +66,8 @@ def _telling_of_second_pass(dataset: tf.data.Dataset, *, num_batches: int, epoch
         nonlocal was_read
         if number == 0 and was_read:
             logger.warning(
-                "A second pass over the batches of all %d epochs begins: `fit` reads all of them in each of its own "
-                "epochs, unless it is given steps_per_epoch=%d",
+                "A second pass over the batches of all %d epochs is starting: `fit` reads all of them in each of its "
+                "own epochs unless it is called with steps_per_epoch=%d",
                 epochs, num_batches // epochs,
             )  # fmt: skip
         was_read = was_read or bool(number == num_batches - 1)
@@ -172,7 +172,8 @@ class ReplicaBatches:
             num_processes, process = context.num_input_pipelines, context.input_pipeline_id
             if hasattr(self, "shares"):
                 raise ConfigError(
-                    "Received a TPU of several hosts; expected one host, or a process on each. Choose a smaller TPU."
+                    "Received a TPU with several hosts; expected one host, or one process per host. Choose a smaller "
+                    "TPU."
                 )
             num_own = context.num_replicas_in_sync // num_processes
             self.shares = [share for number, share in enumerate(shares) if number // num_own % num_processes == process]

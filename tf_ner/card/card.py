@@ -185,7 +185,7 @@ def _how_sure(facts: CardFacts) -> str:
     return (
         f"These are single figures of one run with one seed{'' if ranges else ', given without intervals'}; another "
         f"seed gives somewhat different ones. {given}The saved weights are those of epoch {training['best_epoch']}, "
-        f"step {training['best_step']}, the best on validation, so that the validation scores are slightly too good."
+        f"step {training['best_step']}, the best on validation, so that the validation scores are slightly optimistic."
     )
 
 
@@ -237,7 +237,7 @@ def name_in_card(folder: Path, repo_id: str) -> None:
         if named != card:
             write_text(path, sealed(named) if is_as_sealed(card) else named)
     except (OSError, UnicodeDecodeError) as error:
-        logger.warning("%s stays as it is (%s): its programs may load the model from elsewhere", path, error)
+        logger.warning("%s was left as it is (%s): the code in it may load the model from elsewhere", path, error)
 
 
 def _with_model_name(card: str, repo_id: str) -> str:
@@ -263,15 +263,16 @@ def _python_string(text: str) -> str:
 def _limits(facts: CardFacts) -> str:
     languages = f"language: {_join(facts.languages)}" if facts.languages else "its language was not stated"
     points = [
-        f"It is meant for text like that of its training data ({languages}). Other languages, other genres and other "
-        "times were not examined; expect lower scores there, and measure them before you rely on it.",
+        f"It is meant for text like that of its training data ({languages}). Other languages, genres and time "
+        "periods were not examined; expect lower scores there, and measure them before you rely on it.",
         facts.task.what_it_knows(_join(facts.labels)),
         "It makes mistakes; the scores say how many on data of the same kind. Whether they fall on some people's or "
-        "some places' names more than on others' was not examined: do not decide on people by its output alone.",
+        "some places' names more than on others' was not examined: do not make decisions about people from its output "
+        "alone.",
     ]
     if facts.is_uncased:
         points.append(
-            "It is uncased: the tokenizer makes capitals small, so `US` and `us` are the same to it, and it may drop "
+            "It is uncased: the tokenizer lowercases everything, so `US` and `us` are the same to it, and it may drop "
             "accents and vowel signs too."
         )
     licence = f"Its licence is {literal(facts.license)}" if facts.license else "No licence was stated"
@@ -299,7 +300,7 @@ def _training(facts: CardFacts) -> str:
     return "\n\n".join(
         [
             "## Training",
-            "With AdamW. This repeats the run; folders and files are given by their last name only:",
+            "With AdamW. This command repeats the run; folders and files are given by their last name only:",
             fenced(printable(facts.command), "bash"),
             table(["option", "value"], options),
             "How it went:",

@@ -174,7 +174,7 @@ def _push(config: PushConfig) -> None:
         if plan.keeps_card:
             print(f"{'kept':>12}  README.md, which somebody else wrote or changed there; see --hub-replace-card")
         if plan.unknown:
-            print(f"What goes from the repository cannot be told now: {plan.unknown}")
+            print(f"Cannot tell now what would be removed from the repository: {plan.unknown}")
         return
     print(f"Pushed: {push_run(config)}")
 

@@ -27,8 +27,8 @@ def train_help(program: str = "tf-ner") -> str:
         usage=f"{program} train [OPTIONS]",
         description=inspect.cleandoc(TrainCommand.__doc__ or ""),
         epilog=(
-            "Put no- before its name to switch an option off that --config or --demo switched on, such as "
-            "--no-group-by-length. Names of transformers' "
+            "Put no- before the name of an option to switch off what --config or --demo switched on, such as "
+            "--no-group-by-length. The names used in transformers' "
             f"examples work too, with - or _: {', '.join(map(option_name, [*NAMES, *VALUES]))}."
         ),
         formatter_class=lambda prog: _Formatter(prog, max_help_position=_INDENT),

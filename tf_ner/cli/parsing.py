@@ -73,7 +73,7 @@ def _refuse_option(typed: str, command: str) -> NoReturn:
     if command == "train":
         names += ["demo", "config", "seeds", *NAMES]
     likely = difflib.get_close_matches(typed.replace("_", "-"), map(option_name, names), n=1)
-    meant = f"did you mean {likely[0]}? See" if likely else "expected another. See the list:"
+    meant = f"did you mean {likely[0]}? See" if likely else "expected a known one. See the list:"
     raise ConfigError(f"Received the option {typed}; {meant} tf-ner {command} --help.")
 
 
@@ -120,7 +120,7 @@ def _parse_evaluate(arguments: Sequence[str]) -> Any:
     except ConfigError as error:
         if error.option is None or error.option in given:
             raise
-        raise ConfigError(f"{given['model']}, whose options count where none is typed: {error}") from None
+        raise ConfigError(f"{given['model']}, whose options apply unless others are given: {error}") from None
 
 
 def _typed_options(config_type: type, arguments: Sequence[str]) -> dict[str, Any]:

@@ -166,16 +166,16 @@ def _table_of_labels(report: "CorpusReport") -> Table:
 
 
 def _tokenizer_line(tokenizer: "TokenizerSummary") -> str:
-    case = "uncased: it reads all letters as small ones" if tokenizer.is_uncased else "cased"
+    case = "uncased: it lowercases all letters" if tokenizer.is_uncased else "cased"
     line = (
-        f"The tokenizer is {case}. {tokenizer.pieces_per_word:.2f} subwords a word. {tokenizer.changed_share:.1%} of "
-        f"the words change their spelling, {tokenizer.unknown_share:.1%} hold unknown pieces, "
+        f"The tokenizer is {case}. {tokenizer.pieces_per_word:.2f} subwords per word. {tokenizer.changed_share:.1%} of "
+        f"the words change their spelling, {tokenizer.unknown_share:.1%} contain unknown pieces, "
         f"{tokenizer.no_piece_share:.1%} have no piece."
     )
     if tokenizer.long_sentences:
         line += (
-            f" {tokenizer.long_sentences} sentences exceed {tokenizer.max_length} subwords and become windows, 0 words "
-            "lost."
+            f" {tokenizer.long_sentences} sentences exceed {tokenizer.max_length} subwords and are split into windows, "
+            "0 words lost."
         )
     return line
 

@@ -68,7 +68,7 @@ class BackgroundUploader:
             if copy is not None:
                 shutil.rmtree(copy, ignore_errors=True)
             why = reason(fault, self.target)
-            logger.warning("%s is not pushed: %s cannot be copied (%s). Training goes on.", message, folder, why)
+            logger.warning("%s was not pushed: %s could not be copied (%s). Training continues.", message, folder, why)
             return
         self._queue(_State(copy, message, folder))
 
@@ -83,7 +83,7 @@ class BackgroundUploader:
             self._changed.wait_for(lambda: self._thread is None)
         if self.fault is not None:
             logger.warning(
-                "Could not push to %s (%s). Nothing is lost: the files are in %s; send them later with "
+                "Could not push to %s (%s). Nothing is lost: the files are in %s; push them later with "
                 "`tf-ner push %s --hub-model-id %s%s`.",
                 self.target.repo_id, self.fault, folder, shlex.quote(str(folder)), self.target.repo_id,
                 " --hub-replace-card" if self.target.replaces_card else "",
@@ -131,7 +131,7 @@ class BackgroundUploader:
             except BaseException as fault:
                 self.fault = reason(fault, self.target)
                 if state.is_copy:
-                    logger.info("%s was not pushed (%s); training goes on", state.message, self.fault)
+                    logger.info("%s was not pushed (%s); training continues", state.message, self.fault)
             finally:
                 state.remove()
 

@@ -173,7 +173,7 @@ def _has_finished(api: HfApi, repo_id: str, revision: str | None, folder: Path, 
             begun.write_bytes(_read_file(api, repo_id, name, revision=revision))
             is_own = TrainConfig.load(begun).is_same_training(TrainConfig.load(folder / RUN_CONFIG))
     if not is_own:
-        logger.info("%s of %s is that of another run, and stays", LAST_CHECKPOINT, repo_id)
+        logger.info("%s of %s belongs to another run and is kept", LAST_CHECKPOINT, repo_id)
     return is_own
 
 

@@ -24,21 +24,21 @@ _SET_BY_CALLBACK = {"model", "model_name", "keras_history"}
 
 
 class PushToHubCallback(TransformersPushToHubCallback):
-    """Saves and pushes the model regularly, without git and without holding up the training.
+    """Saves and pushes the model regularly, without git and without blocking training.
 
-    Takes the place of the class of the same name in transformers. Each state is saved in `output_dir` first, whatever
-    the network does; it is pushed in the background, one at a time, and a newer state takes the place of one that
-    waits. `fit` returns when the final state is pushed, or, with a warning, when that failed again and again.
+    Replaces the class of the same name in transformers. Each state is first saved in `output_dir`, whatever the network
+    does, and then pushed in the background, one at a time; a newer state replaces one that is still waiting. `fit`
+    returns once the final state is pushed, or, with a warning, after several failed attempts.
 
     Args:
-        output_dir: Where the model is saved; made if it is not there.
+        output_dir: Where the model is saved; created if needed.
         save_strategy: `no` (only at the end), `epoch` or `steps`.
-        save_steps: Every how many steps, with `steps`.
-        tokenizer: Saved beside the model.
+        save_steps: The number of steps between two saves, with `steps`.
+        tokenizer: Saved with the model.
         hub_model_id: `name`, `user/name` or `organisation/name`; the name of `output_dir` if not given.
-        hub_token: For the Hub; the one of `huggingface-cli login` or `HF_TOKEN` if not given.
+        hub_token: The token for the Hub; that of `huggingface-cli login` or `HF_TOKEN` if not given.
         checkpoint: As in transformers; must be False, since only runs (`--push-checkpoints`) write checkpoints.
-        hub_replace_card: Replace the repository's model card even where somebody else wrote or changed it.
+        hub_replace_card: Replace the repository's model card even if somebody else wrote or changed it.
         **model_card_args: For `transformers.modelcard.TrainingSummary.from_keras`, such as `dataset` or `language`.
 
     Attributes:
@@ -46,7 +46,7 @@ class PushToHubCallback(TransformersPushToHubCallback):
 
     Raises:
         ConfigError: An argument cannot be used.
-        HubError: The Hub refuses: there is no token, or it may not write.
+        HubError: The Hub refuses: there is no token, or the token has no write access.
     """
 
     def __init__(

@@ -132,15 +132,15 @@ def _tell_of_card(changes: Changes, folder: Path, *, is_copy: bool) -> None:
     if changes.keeps_card:
         logger.log(
             level,
-            "%s of %s stays as it is, for somebody else wrote or changed its text; the one not pushed is %s. "
-            "--hub-replace-card (hub_replace_card=True) pushes it.",
+            "%s of %s was left as it is, because somebody else wrote or changed its text; the one not pushed is %s. "
+            "Use --hub-replace-card (hub_replace_card=True) to push it.",
             CARD, changes.repo_id, folder / CARD,
         )  # fmt: skip
     elif changes.disputed:
         logger.log(
             level,
-            "%s of %s keeps what somebody else wrote there as %s; --hub-replace-card (hub_replace_card=True) puts what "
-            "%s says in its place.",
+            "%s of %s keeps what somebody else wrote there for %s; use --hub-replace-card (hub_replace_card=True) to "
+            "replace it with what %s says.",
             CARD, changes.repo_id, ", ".join(changes.disputed), folder / CARD,
         )  # fmt: skip
 
@@ -193,7 +193,7 @@ def push_run(config: PushConfig) -> str:
     """
     _files_of_run(config.run)
     if not (config.run / "metrics.json").is_file():
-        logger.warning("%s holds no metrics.json: it is not, or not yet, a finished run", config.run)
+        logger.warning("%s holds no metrics.json: it is not a finished run, or not yet one", config.run)
     target = _target_of(config)
     try:
         name_in_card(config.run, open_or_warn(target))
@@ -201,7 +201,7 @@ def push_run(config: PushConfig) -> str:
     except OSError as fault:
         raise HubError(
             f"Could not push everything to {target.repo_id} ({reason(fault, target)}). Run the command again later: "
-            "files that have arrived are not sent again."
+            "files that were uploaded are not sent again."
         ) from None
 
 
@@ -221,8 +221,8 @@ def _target_of(config: PushConfig) -> HubTarget:
     says_private = path.is_file() and json.loads(path.read_text(encoding="utf-8-sig")).get("hub_private", False)
     if says_private is not run.hub_private and not (config.hub_private or config.hub_public):
         raise HubError(
-            f"{path}: received hub_private: {says_private!r}; expected true or false, so that nothing is pushed in "
-            "public that shall be private. Say --hub-private or --hub-public."
+            f"{path}: received hub_private: {says_private!r}; expected true or false, so that nothing private is "
+            "pushed publicly. Use --hub-private or --hub-public."
         )
     is_private = config.hub_private or (run.hub_private and not config.hub_public)
     name = config.hub_model_id or run.hub_model_id or config.run.resolve().name
@@ -245,13 +245,13 @@ def download_checkpoint(repo_id: str) -> Path:
             fetched = Path(api.snapshot_download(name, revision=commit, allow_patterns=f"{LAST_CHECKPOINT}/*"))
     except OSError as fault:
         raise HubError(
-            f"The Hub does not answer for {repo_id} ({reason(fault, target)}). Check the connection and run the "
+            f"The Hub did not respond for {repo_id} ({reason(fault, target)}). Check the connection and run the "
             "command again."
         ) from None
     if not (fetched / LAST_CHECKPOINT).is_dir():
         raise HubError(
-            f"Received the repository {repo_id}, which holds no {LAST_CHECKPOINT}; expected that of a run with "
-            "--push-checkpoints that is not finished. Check --hub-model-id."
+            f"Received the repository {repo_id}, which holds no {LAST_CHECKPOINT}; expected that of an "
+            "unfinished run with --push-checkpoints. Check --hub-model-id."
         )
     return fetched / LAST_CHECKPOINT
 
@@ -271,7 +271,7 @@ def open_or_warn(target: HubTarget) -> str:
             return _make_repository(api, target)
     except OSError as fault:
         why = reason(fault, target)
-        logger.warning("Cannot reach %s on the Hub now (%s); it is tried again later", target.repo_id, why)
+        logger.warning("Cannot reach %s on the Hub right now (%s); trying again later", target.repo_id, why)
         return target.repo_id
 
 
@@ -292,8 +292,8 @@ def _connect(target: HubTarget) -> HfApi:
     token = target.token or get_token() or ""
     if not (token.isascii() and token.isprintable()) or " " in token:
         raise HubError(
-            f"Received a token with characters that no token has, to reach {target.repo_id}; expected one such as "
-            "hf_…, whole and without anything around it. Copy it again, or log in with `huggingface-cli login`."
+            f"Received a token with invalid characters for {target.repo_id}; expected one such as hf_…, complete and "
+            "with nothing around it. Copy it again, or log in with `huggingface-cli login`."
         )
     make_client_patient()
     return HfApi(token=target.token)
@@ -308,9 +308,9 @@ def _make_repository(api: HfApi, target: HubTarget) -> str:
     repo_id = api.create_repo(target.repo_id, private=target.private, exist_ok=True).repo_id
     if target.private and not api.model_info(repo_id).private:
         raise HubError(
-            f"Received {repo_id}, which is there and public, for a run that is to be private (--hub-private); "
-            "expected a private repository or a new name. Change its visibility on the Hub, or --hub-model-id; `tf-ner "
-            "push --hub-public` pushes all the same."
+            f"Received {repo_id}, which already exists and is public, for a run that should be private "
+            "(--hub-private); expected a private repository or a new name. Change its visibility on the Hub, or "
+            "--hub-model-id; `tf-ner push --hub-public` pushes anyway."
         )
     return repo_id
 
@@ -344,8 +344,8 @@ def _refusals_named(target: HubTarget) -> Iterator[None]:
             # No answer at all.
             _raise_fault(error, target)
         raise HubError(
-            f"Received files that the Hub does not take for {target.repo_id} ({reason(error, target)}); expected a "
-            "README.md with metadata as the Hub describes them, and room in the account. Mend this and push again."
+            f"Received files that the Hub does not accept for {target.repo_id} ({reason(error, target)}); expected a "
+            "README.md with metadata as the Hub documents it, and free space in the account. Fix this and push again."
         ) from None
     except RuntimeError as error:
         # The client wraps what happens to a large file, and its faster transfer has no kinds of faults.
@@ -361,11 +361,11 @@ def _raise_fault(fault: OSError, target: HubTarget) -> None:
     is_of_hub = response is not None and (response.url or "").startswith(constants.ENDPOINT)
     if response is None or response.status_code in _PASSING or not is_of_hub:
         raise fault from None
-    advice = "expected it to take the files. Read the reason"
+    advice = "expected it to accept the files. Read the reason"
     if response.status_code in (401, 403, 404):
         advice = (
-            "expected a token that may write there. Log in with `huggingface-cli login` (or set HF_TOKEN) with a token "
-            "that has the write right, and check the name with --hub-model-id"
+            "expected a token with write access. Log in with `huggingface-cli login` (or set HF_TOKEN) with a token "
+            "that can write there, and check the name with --hub-model-id"
         )
     raise HubError(
         f"Received a refusal from the Hub for {target.repo_id} ({reason(fault, target)}); {advice}."

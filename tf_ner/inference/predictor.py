@@ -23,12 +23,12 @@ _TEXTS_AT_ONCE = 1024
 
 
 class Predictor:
-    """Finds entities, tags words, or labels texts, with a fine-tuned model.
+    """Finds entities, tags words, or classifies texts with a fine-tuned model.
 
     Args:
-        model: The model.
-        task: How it was trained to read its input.
-        batch_size: Windows a batch; changes the speed and no prediction.
+        model: The fine-tuned model.
+        task: The model's task, which encodes input as in training.
+        batch_size: The number of windows per batch; affects the speed, not the predictions.
     """
 
     def __init__(self, model: TFPreTrainedModel, task: Task, *, batch_size: int = 32):
@@ -46,27 +46,27 @@ class Predictor:
 
     @classmethod
     def from_pretrained(cls, model: str, *, revision: str | None = None, batch_size: int = 32) -> "Predictor":
-        """Loads a run's output folder or a model from the Hub.
+        """Loads a model from a run's output folder or from the Hub.
 
         Raises:
-            ModelError: There is none, or it was not fine-tuned for a task that tf_ner knows.
+            ModelError: There is no such model, or it was not fine-tuned for a task that tf_ner knows.
         """
         return cls(*load_trained(model, revision=revision), batch_size=batch_size)
 
     @property
     def has_entities(self) -> bool:
-        """Whether the model's tags spell entities, which `find_entities` gives."""
+        """Whether the model's tags spell entities, so that `find_entities` works."""
         return getattr(self._task, "has_entities", False)
 
     def find_entities(self, texts: Iterable[str], *, split_at_spaces: bool = False) -> Iterator[AnnotatedText]:
         """Finds the entities of each text, in constant memory however many there are.
 
         Args:
-            texts: A sentence each.
-            split_at_spaces: The texts are already split into words, with spaces between.
+            texts: Texts, one sentence each.
+            split_at_spaces: Whether the texts are already split into words, separated by spaces.
 
         Raises:
-            ModelError: The model's tags spell no entities; `tag_words` gives them.
+            ModelError: The model's tags do not spell entities; use `tag_words`.
         """
         self._require("token-classification")
         if not self.has_entities:
@@ -82,10 +82,10 @@ class Predictor:
         return self._answer_all(_refuse_text(sentence, "sentence", "words") for sentence in _several(sentences))
 
     def classify(self, texts: Iterable[str | tuple[str, str]]) -> Iterator[ClassifiedText]:
-        """Gives each text, or each pair of texts, a label (or a number), in constant memory however many there are.
+        """Predicts a label (or a number) for each text or pair of texts, in constant memory however many there are.
 
         Raises:
-            ModelError: The model is for words.
+            ModelError: The model is for token classification.
         """
         self._require("text-classification")
         return self._answer_all(_several(texts))
@@ -94,8 +94,8 @@ class Predictor:
         """Answers each line of text as `tf-ner predict` does, in constant memory however many there are.
 
         Args:
-            lines: Without their ends.
-            words: The lines are already split into words, with spaces between.
+            lines: Lines of text, without line ends.
+            words: Whether the lines are already split into words, separated by spaces.
         """
         first_line = 1
         for chunk in _chunks(_several(lines)):
@@ -148,7 +148,7 @@ def _refuse_text(value: Any, name: str, several: str) -> Any:
         ConfigError: It is one.
     """
     if isinstance(value, str):
-        raise ConfigError(f"Received one {name} ({value[:40]!r}); expected a list of {several}. Write [{name}].")
+        raise ConfigError(f"Received one {name} ({value[:40]!r}); expected a list of {several}. Pass [{name}].")
     return value
 
 

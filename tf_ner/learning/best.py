@@ -80,5 +80,5 @@ class BestScore:
                 return name
         raise ConfigError(
             f"Received logs of {', '.join(logs) or 'nothing'}; expected {_VALIDATION}{wanted[0]} among them. "
-            "Put MetricsCallback (or SeqevalCallback) before what reads them, or name another score."
+            "Put MetricsCallback (or SeqevalCallback) before the callbacks that read them, or name another score."
         )

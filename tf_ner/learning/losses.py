@@ -51,7 +51,7 @@ def named_weights(weights: Mapping[str, float], label_names: Sequence[str]) -> l
     found = [weights.get(tag, weights.get(label or tag, 1.0)) for tag, label in zip(label_names, labels, strict=True)]
     if not any(found):
         raise ConfigError(
-            "Received --class-weights that are 0 for all labels; expected more for one of them, or nothing is learnt. "
+            "Received --class-weights that are 0 for all labels; expected more for at least one, or nothing is learnt. "
             "Change --class-weights."
         )
     return found
@@ -99,15 +99,15 @@ class MeanLoss(keras.losses.Loss, ABC):
 
 
 class TokenClassificationLoss(MeanLoss):
-    """Cross-entropy of each label, over all replicas; see `MeanLoss`.
+    """Mean cross-entropy of all labels, over all replicas; see `MeanLoss`.
 
-    Labels are ids or -100, with -100 masked before the cross-entropy: <int>[batch, subwords] of words, or <int>[batch]
-    of texts; logits are <float>[batch, subwords, labels] or <float>[batch, labels].
+    Labels are ids, or -100, which is masked before the cross-entropy: <int>[batch, subwords] for words, or <int>[batch]
+    for texts; logits are <float>[batch, subwords, labels] or <float>[batch, labels].
 
     Args:
-        label_smoothing: The share of each label that is spread over all labels alike.
-        class_weights: How much each label weighs, by label id; the sum is divided by the labels' weights instead of
-            their number. Both as PyTorch's `CrossEntropyLoss` has them.
+        label_smoothing: The share of each label that is spread evenly over all labels.
+        class_weights: The weight of each label, by label id; the sum is divided by the labels' weights instead of
+            their number. Both work as in PyTorch's `CrossEntropyLoss`.
     """
 
     def __init__(
@@ -148,9 +148,9 @@ class TokenClassificationLoss(MeanLoss):
 
 
 class RegressionLoss(MeanLoss):
-    """Squared error a text with a number, over all replicas; see `MeanLoss`.
+    """Mean squared error of all texts with a number, over all replicas; see `MeanLoss`.
 
-    Labels are <float>[batch], numbers, or NaN where there is none; logits <float>[batch, 1].
+    Labels are numbers <float>[batch], or NaN if there is none; logits are <float>[batch, 1].
     """
 
     def __init__(self, *, name: str = "regression_loss"):

@@ -67,19 +67,19 @@ def make_optimizer(
     rate_shares: Mapping[str, float] | None = None,
     scale_loss: bool = False,
 ) -> keras.optimizers.Optimizer:
-    """Makes the optimizer of the published recipe.
+    """Makes AdamW with a learning rate schedule, as in the published recipe.
 
     Args:
-        learning_rate: Its highest value.
-        num_steps: How many steps are taken in all.
-        schedule: How the learning rate falls: `linear`, `cosine`, or not at all (`constant`).
-        warmup_ratio: Share of the steps over which it rises from 0, before it falls.
-        num_warmup_steps: How many steps it rises; that share of them if not given.
-        weight_decay: Decoupled; biases and layer norms are left out.
-        max_grad_norm: Longest gradient, over all weights; None for any length.
-        rate_shares: For names of variables the share of the learning rate that they have, if not the whole; see
+        learning_rate: The peak learning rate.
+        num_steps: The total number of training steps.
+        schedule: How the learning rate decays: `linear`, `cosine`, or not at all (`constant`).
+        warmup_ratio: The share of the steps over which the learning rate rises from 0 before it decays.
+        num_warmup_steps: The number of warmup steps; takes precedence over `warmup_ratio`.
+        weight_decay: Decoupled weight decay, not applied to biases and layer norms.
+        max_grad_norm: The largest global norm of the gradients; None for no clipping.
+        rate_shares: The share of the learning rate by name of variable, where it is not the whole; see
             `tf_ner.models.layers.rate_shares`.
-        scale_loss: Let gradients not vanish in float16: the loss is scaled up, by as much as goes, and they down.
+        scale_loss: Whether to scale the loss dynamically, so that gradients do not vanish in float16.
 
     Source: Loshchilov and Hutter 2019; Devlin et al. 2019, appendix A.2.
     """

@@ -53,18 +53,18 @@ def training_steps(
     num_steps: int | None = None,
     first_step: int = 0,
 ) -> Iterator[Update]:
-    """Trains, a step each time it is asked for the next: whoever asks evaluates, saves, logs, and stops.
+    """Trains one step per iteration, so that the loop around it can evaluate, save, log and stop.
 
     Args:
-        model: Is changed.
+        model: The model, which is trained in place.
         dataset: Batches of (inputs, labels), one epoch after the other.
-        train_step: What `compile_step` makes of a step.
-        optimizer: That of the step.
-        num_steps: How many steps the whole training has; as many as there are batches if not given.
-        first_step: How many of them were taken before; the data begins behind these.
+        train_step: The compiled step, from `compile_step`.
+        optimizer: The optimizer of the step.
+        num_steps: The number of steps of the whole training; the number of batches if not given.
+        first_step: The number of steps taken before; the data set starts after them.
 
     Raises:
-        DataError: There are fewer batches than steps; those that there are have been learnt from.
+        DataError: There are fewer batches than steps; those that there are have been trained on.
     """
     num_steps = num_steps or first_step + len(dataset)
     batches = iter(_distributed(dataset, model.distribute_strategy))
@@ -73,7 +73,7 @@ def training_steps(
             inputs, labels = next(batches)
         except StopIteration:
             raise DataError(
-                f"Received {step - 1 - first_step} batches for the steps {first_step + 1} to {num_steps}; expected "
+                f"Received {step - 1 - first_step} batches for steps {first_step + 1} to {num_steps}; expected "
                 f"{num_steps - first_step}. Give the data set more epochs, or lower num_steps."
             ) from None
         loss = train_step(inputs, labels)
@@ -81,7 +81,7 @@ def training_steps(
 
 
 def compile_step(model: TFPreTrainedModel, train_step: TrainStep, dataset: AnyDataset) -> Any:
-    """Makes one TensorFlow function, traced once, of a step that each replica of the model's strategy takes."""
+    """Compiles a step into one TensorFlow function, traced once, that runs on each replica of the model's strategy."""
     strategy = model.distribute_strategy
 
     @tf.function(input_signature=_distributed(dataset, strategy).element_spec)
@@ -109,23 +109,23 @@ def make_train_step(
     seed: int | None = None,
     jit_compile: bool = False,
 ) -> TrainStep:
-    """Makes the step of a training, as each replica takes it.
+    """Makes the training step that each replica runs.
 
     Args:
-        model: Of transformers, or of Keras with the logits as its output.
-        loss: Says what is added up, and what the sum is divided by.
-        optimizer: Need not clip; that is done here.
-        variables: What is trained; all that is trainable in the model if not given.
-        max_grad_norm: Longest gradient, over all weights; a longer one is scaled down.
-        piece_size: In rows. A larger batch is worked through in pieces, so that only one need fit into memory; but for
-            dropout the step is the same. All rows at once if not given.
-        seed: From it and the number of the step follows what is dropped; if not given, from Keras's random numbers,
-            which no checkpoint saves.
-        jit_compile: Make the step one program of XLA, compiled anew for each shape of a batch.
+        model: A transformers model, or a Keras model whose output is the logits.
+        loss: The loss, as a sum and what it is divided by.
+        optimizer: The optimizer; it need not clip gradients, since the step does.
+        variables: The variables to train; all trainable variables of the model if not given.
+        max_grad_norm: The largest global norm of the gradients; larger ones are scaled down.
+        piece_size: The number of rows processed at once (gradient accumulation): a larger batch is split, so that only
+            one piece has to fit in memory; apart from dropout, the step is the same. All rows at once if not given.
+        seed: Together with the number of the step, determines dropout; if not given, dropout uses Keras's random
+            state, which no checkpoint saves.
+        jit_compile: Whether to compile the step with XLA, once for each batch shape.
 
     Returns:
-        A function of a replica's inputs, by name <int>[rows, subwords], and its labels. It changes the variables and
-        gives the loss of the whole batch <float32>[], that of all replicas.
+        A function of a replica's inputs, by name <int>[rows, subwords], and its labels. It updates the variables and
+        returns the loss of the whole batch <float32>[], over all replicas.
     """
     variables = model.trainable_variables if variables is None else list(variables)
     is_scaled = isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)

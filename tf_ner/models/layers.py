@@ -27,8 +27,8 @@ def layer_numbers(names: Sequence[str]) -> list[int]:
     num_layers = max((int(match[1]) + 1 for match in found if match), default=0)
     if not num_layers:
         raise ConfigError(
-            f"Received weights such as {names[0]}, whose names tell no layer; expected an encoder with numbered layers "
-            "such as BERT's. Leave out --layer-decay, --freeze-embeddings and --freeze-layers."
+            f"Received weights such as {names[0]}, whose names do not show their layer; expected an encoder with "
+            "numbered layers, such as BERT. Leave out --layer-decay, --freeze-embeddings and --freeze-layers."
         )
     return [
         int(match[1]) + 1 if match else 0 if _BELOW_ALL_LAYERS.search(name) else num_layers + 1
@@ -39,15 +39,15 @@ def layer_numbers(names: Sequence[str]) -> list[int]:
 def variables_to_train(
     model: TFPreTrainedModel, *, freeze_embeddings: bool = False, freeze_layers: int = 0
 ) -> list[tf.Variable]:
-    """The variables of a model without those that keep their values.
+    """The trainable variables of a model, without the frozen ones.
 
     Args:
-        model: Its weights must be there.
-        freeze_embeddings: Leave out the embeddings.
-        freeze_layers: Leave out the lowest so many layers, and the embeddings below them.
+        model: A model whose weights have been built.
+        freeze_embeddings: Whether to leave out the embeddings.
+        freeze_layers: How many of the lowest layers to leave out, together with the embeddings below them.
 
     Raises:
-        ConfigError: There are fewer layers, or the names of the variables tell none.
+        ConfigError: The encoder has fewer layers, or the names of its variables do not show their layer.
     """
     variables = model.trainable_variables
     if not freeze_embeddings and not freeze_layers:
@@ -63,18 +63,18 @@ def variables_to_train(
 
 
 def rate_shares(model: TFPreTrainedModel, *, layer_decay: float) -> dict[str, float]:
-    """Gives lower layers lower learning rates: they know the language already.
+    """Gives lower layers lower learning rates, since they already know the language.
 
     Args:
-        model: Its weights must be there.
-        layer_decay: Each layer's rate is that of the next one times this.
+        model: A model whose weights have been built.
+        layer_decay: Each layer's learning rate is that of the layer above times this factor.
 
     Returns:
-        For each variable's name its share of the learning rate: 1 for the head, the least for the embeddings. Nothing
-        where all have the whole.
+        The share of the learning rate by name of variable: 1 for the head, the lowest for the embeddings. Empty if
+        `layer_decay` is 1.
 
     Raises:
-        ConfigError: The names of the variables tell no layer.
+        ConfigError: The names of the variables do not show their layer.
 
     Source: Howard and Ruder 2018, section 3.2; Clark et al. 2020, appendix B.
     """

@@ -21,18 +21,19 @@ from tf_ner.tasks.tokenizers import load_config, load_tokenizer, location_of, mo
 def load_untrained(
     model: str, *, tag_names: Sequence[str], task: str = "ner", revision: str | None = None
 ) -> TFPreTrainedModel:
-    """Loads an encoder with a new head, one output a tag.
+    """Loads an encoder with a new head, which has one output per tag.
 
-    A model already fine-tuned for the same tags keeps its head and its order of tags, to be trained further.
+    A model already fine-tuned for the same tags keeps its head and its order of tags, so that it is trained further.
 
     Args:
         model: A name on the Hub, a folder, or `minilm`.
-        tag_names: What the outputs stand for: tags, or labels.
-        task: What is learnt, as in `TASKS`.
-        revision: Which branch, tag or commit on the Hub.
+        tag_names: The names of the outputs: tags, or labels of texts.
+        task: The task to train for, one of `TASKS`.
+        revision: The branch, tag or commit on the Hub.
 
     Raises:
-        ModelError: There is none, it has no TensorFlow class, or it was fine-tuned for other tags or another task.
+        ModelError: There is no such model, it has no TensorFlow class, or it was fine-tuned for other tags or another
+            task.
     """
     kind = task_class(task)
     config = load_config(model, revision=revision)
@@ -41,14 +42,14 @@ def load_untrained(
     if kinds and kind not in kinds:
         raise ModelError(
             f"Received model {model!r}, fine-tuned for {_in_words(kinds[0])}; expected an encoder for "
-            f"{_in_words(kind)}. Begin with a model that is not fine-tuned."
+            f"{_in_words(kind)}. Start from a model that is not fine-tuned."
         )
     if kind in kinds:
         own = kind.output_names_in(config)
         if set(own) != set(tag_names):
             raise ModelError(
-                f"Received model {model!r}, fine-tuned for {_outputs(own)}; expected {_outputs(tag_names)}, as the "
-                "data has. Begin with a model that is not fine-tuned."
+                f"Received model {model!r}, fine-tuned for {_outputs(own)}; expected {_outputs(tag_names)}, as in "
+                "the data. Start from a model that is not fine-tuned."
             )
         tag_names = own
     loaded, missing = _load_weights(kind, model, revision, **kind.model_settings(tag_names))
@@ -58,15 +59,15 @@ def load_untrained(
 
 
 def load_trained(model: str, *, revision: str | None = None, task: str | None = None) -> tuple[TFPreTrainedModel, Task]:
-    """Loads a fine-tuned model, and how it was trained to read its input.
+    """Loads a fine-tuned model and its task, which encodes input as in training.
 
     Args:
         model: A run's output folder, or a name on the Hub.
-        revision: Which branch, tag or commit on the Hub.
-        task: What it was fine-tuned for, as in `TASKS`; as the run says, or else as its head says, if not given.
+        revision: The branch, tag or commit on the Hub.
+        task: What it was fine-tuned for, one of `TASKS`; by default what the run says, or else the model's head.
 
     Raises:
-        ModelError: There is none, or it was not fine-tuned for this task, or for any that tf_ner knows.
+        ModelError: There is no such model, or it was not fine-tuned for this task, or for any that tf_ner knows.
     """
     config = load_config(model, revision=revision)
     run = options_of_run(model, revision=revision)
@@ -79,8 +80,8 @@ def load_trained(model: str, *, revision: str | None = None, task: str | None = 
         )
     if task is not None and task_class(task) not in kinds:
         raise ModelError(
-            f"Received --task {task} and model {model!r}, fine-tuned for {_in_words(kinds[0])}; expected two that fit. "
-            "Change --task or the model."
+            f"Received --task {task} and model {model!r}, fine-tuned for {_in_words(kinds[0])}; expected the two to "
+            "match. Change --task or the model."
         )
     # Of several tasks with such a head, the one that is named, or that the run was for.
     named = task or (run.task if run is not None else None)
@@ -113,8 +114,8 @@ def _load_weights(
 
 def _foreign_weights(model: str, missing: Sequence[str]) -> ModelError:
     return ModelError(
-        f"Received model {model!r}, whose weights are not those of its config.json: {len(missing)} are missing, such "
-        f"as {missing[0]}; expected all that it was saved with. Copy or save the model there again."
+        f"Received model {model!r}, whose weights do not match its config.json: {len(missing)} are missing, such as "
+        f"{missing[0]}; expected all that it was saved with. Copy or save the model there again."
     )
 
 
@@ -180,8 +181,8 @@ def _outputs(names: Sequence[str]) -> str:
 def _model_class(kind: type[Task]) -> Any:
     if not is_tf_available():
         raise ModelError(
-            "Received a transformers that has found no TensorFlow, though it is running; expected one that has. Import "
-            "tf_ner before transformers, and set neither USE_TF=0 nor USE_TORCH=1."
+            "Received a transformers that did not find TensorFlow, although it is running; expected one that did. "
+            "Import tf_ner before transformers, and do not set USE_TF=0 or USE_TORCH=1."
         )
     return getattr(transformers, kind.model_class)
 

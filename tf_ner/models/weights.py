@@ -41,9 +41,9 @@ TOKENIZER_FILES = frozenset(
 
 
 def save_model(model: TFPreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, folder: str | Path) -> None:
-    """Writes weights, config and tokenizer as transformers reads them, with TensorFlow and with PyTorch.
+    """Saves weights, config and tokenizer so that transformers can load them with TensorFlow and with PyTorch.
 
-    The folder is made if it is not there, and each file is replaced whole.
+    The folder is created if needed, and each file is replaced atomically.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ def write_tensors(tensors: Mapping[str, NDArray[Any]], path: Path) -> None:
             save_file(in_order, temporary, metadata={"format": "pt"})
     except SafetensorError as error:
         raise OutputError(
-            f"Received {path}, which cannot be written ({error}); expected room for the weights. Check the disk."
+            f"Received {path}, which cannot be written ({error}); expected space for the weights. Check the disk."
         ) from error
 
 
@@ -125,7 +125,7 @@ def load_weights(model: TFPreTrainedModel, path: Path) -> None:
         for variable, name, _ in wanted:
             if math.prod(found[name]) != math.prod(variable.shape):
                 raise ModelError(
-                    f"Received {path}, whose {name} has the shape {found[name]}; expected as many numbers as "
+                    f"Received {path}, whose {name} has the shape {found[name]}; expected as many values as "
                     f"{variable.shape.as_list()} holds. Use the weights of the same kind of model."
                 )
         for variable, name, transpose in wanted:
@@ -139,7 +139,7 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except (OSError, SafetensorError) as error:
         raise ModelError(
-            f"Received {path} ({error}); expected whole safetensors. Check the path and the file."
+            f"Received {path} ({error}); expected a complete safetensors file. Check the path and the file."
         ) from None
 
 
@@ -188,7 +188,7 @@ def load_optimizer(optimizer: keras.optimizers.Optimizer, path: Path) -> None:
     if {name: value.shape for name, value in values.items()} != expected:
         raise ModelError(
             f"Received {path}, written by another optimizer or for other weights; expected {len(expected)} variables "
-            "of the shapes this one has. Train the same weights of the same encoder as then."
+            "of the shapes this one has. Train the same weights of the same encoder as before."
         )
     for name, variable in variables.items():
         variable.assign(values[name])

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 _HOW_ENTITIES_ARE_SCORED = (
-    "An entity counts as found where all its words and its label are right. Scores are on words, sentence by "
-    "sentence, as seqeval computes them by default: lenient, an `I-` may begin an entity. Accuracy is that of all "
-    "words' tags."
+    "An entity counts as found if all its words and its label are right. Scores are on words, sentence by sentence, as "
+    "seqeval computes them by default: lenient, an `I-` may begin an entity. Accuracy is over the tags of all words."
 )
-_HOW_TAGS_ARE_SCORED = "Scores are on words; accuracy is that of all words' tags."
+_HOW_TAGS_ARE_SCORED = "Scores are on words; accuracy is over the tags of all words."
 
 _PIPELINE_FOR_ENTITIES = """\
 # {framework}
@@ -73,7 +72,7 @@ class TokenWords:
 
     def what_it_knows(self, labels: str) -> str:
         where_it_ends = ", and where an entity ends," if self.has_entities else ""
-        return f"It knows {labels} and nothing else. What is annotated{where_it_ends} is as in the training data."
+        return f"It knows {labels} and nothing else. What is annotated{where_it_ends} follows the training data."
 
     def counts(self, scores: Mapping[str, Any]) -> dict[str, str]:
         return {
@@ -91,10 +90,10 @@ class TokenWords:
             return [how, f"{meaning}; {missing} could not be reached and count as `O`."]
         note = (
             f"{meaning}: all of them, also in sentences of more than {self.max_length} subwords. Of these, a word that "
-            "the tokenizer makes nothing of counts as `O`."
+            "the tokenizer turns into nothing counts as `O`."
         )
         if limit is not None:
-            note += f" Of each split no more than the first {limit} sentences were taken."
+            note += f" At most the first {limit} sentences of each split were used."
         return [how, note]
 
     def codes(self, model: str, text: str, text_pair: str) -> list[str]:
@@ -110,12 +109,12 @@ class TokenWords:
 
 
 _HOW_LABELS_ARE_SCORED = (
-    "Accuracy is the share of examples with the right label. Of two labels, precision, recall and F1 are those of the "
-    "second one named above. MCC is the Matthews correlation, 0 for a model that always says the same."
+    "Accuracy is the share of examples with the right label. With two labels, precision, recall and F1 are those of "
+    "the second one named above. MCC is the Matthews correlation, 0 for a model that always gives the same answer."
 )
 _HOW_NUMBERS_ARE_SCORED = (
-    "Pearson and Spearman say how well the numbers, and their ranks, go with the right ones; the mean squared error "
-    "how far they are from them."
+    "Pearson and Spearman say how well the numbers, and their ranks, correlate with the right ones; the mean squared "
+    "error how far off they are."
 )
 
 _PIPELINE = """\
@@ -164,7 +163,7 @@ class TextWords:
 
     def what_it_knows(self, labels: str) -> str:
         if self.has_labels:
-            return f"It knows {labels} and nothing else. Which label is right is as in the training data."
+            return f"It knows {labels} and nothing else. Which label is right follows the training data."
         return "Its numbers are on the scale of the training data, and may go beyond it."
 
     def counts(self, scores: Mapping[str, Any]) -> dict[str, str]:
@@ -173,10 +172,10 @@ class TextWords:
     def how_it_was_scored(self, splits: Sequence[Mapping[str, Any]], limit: int | None) -> list[str]:
         """Says what the scores mean, and of which examples."""
         note = (
-            f"*Scored* are the examples whose label is told; *cut* are those of more than {self.max_length} subwords."
+            f"*Scored* are the examples whose label is known; *cut* are those of more than {self.max_length} subwords."
         )
         if limit is not None:
-            note += f" Of each split no more than the first {limit} examples were taken."
+            note += f" At most the first {limit} examples of each split were used."
         return [_HOW_LABELS_ARE_SCORED if self.has_labels else _HOW_NUMBERS_ARE_SCORED, note]
 
     def codes(self, model: str, text: str, text_pair: str) -> list[str]:

@@ -27,16 +27,16 @@ def faults_of(folder: Path, part: Part) -> Iterator[str]:
     if not (folder / "config.json").is_file():
         yield "no config.json"
     if part == "tokenizer" and not _has_any(folder, _TOKENIZERS):
-        yield "no tokenizer.json, nor another tokenizer"
+        yield "no tokenizer.json or other tokenizer"
     if part == "weights" and not _has_any(folder, _WEIGHTS):
-        yield "no model.safetensors, nor other weights for TensorFlow"
+        yield "no model.safetensors or other weights for TensorFlow"
     for name in dict.fromkeys((*_OBJECTS, *_TOKENIZERS, *_WEIGHTS)):
         if not (folder / name).is_file():
             continue
         if _begins_with(folder / name, _POINTER):
-            yield f"in place of {name} what git-lfs keeps for it: run `git lfs pull` there"
+            yield f"{name} is only a git-lfs pointer: run `git lfs pull` there"
         elif name in _OBJECTS and not _is_object(folder / name):
-            yield f"a {name} that is no JSON object"
+            yield f"{name} is not a JSON object"
 
 
 def _has_any(folder: Path, names: tuple[str, ...]) -> bool:

@@ -37,8 +37,8 @@ def logits_of(model: keras.Model, inputs: dict[str, tf.Tensor], *, training: boo
     if tf.is_tensor(outputs):
         return outputs
     raise ModelError(
-        f"Received a model whose output is {type(outputs).__name__}; expected logits, alone or by that name. Let the "
-        "model give the logits of its last layer."
+        f"Received a model whose output is {type(outputs).__name__}; expected logits, alone or under that name. "
+        "Make the model return the logits of its last layer."
     )
 
 

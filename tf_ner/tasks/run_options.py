@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def options_of_run(model: str, *, revision: str | None = None) -> TrainConfig | None:
-    """How a model was trained; None where that is not known. What another version wrote is read as far as it is known.
+    """How a model was trained; None if that is not known. Options that another version wrote are read if known here.
 
     Args:
         model: A run's output folder, or a name on the Hub.
@@ -48,7 +48,7 @@ def _read(path: Path) -> TrainConfig | None:
 
 def _warn(model: str, reason: str) -> None:
     logger.warning(
-        "Received model %r, of which it is not known how it was trained (%s): it reads as much as the encoder can",
+        "Received model %r, but how it was trained could not be read (%s): inputs may be as long as the encoder allows",
         model,
         reason,
     )

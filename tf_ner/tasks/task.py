@@ -238,7 +238,9 @@ class Task(ABC):
         unknown = [name for name in of_data if name not in self.output_names]
         if bool(of_data) != bool(self.output_names):
             received, expected = ("labels", "numbers") if of_data else ("numbers", "labels")
-            raise DataError(f"Received data with {received}; expected {expected}, as the model gives. Use other data.")
+            raise DataError(
+                f"Received data with {received}; expected {expected}, as the model predicts. Use other data."
+            )
         if of_data and not set(of_data) - self.says_nothing - set(unknown):
             raise DataError(
                 f"Received data with the {self.outputs_word} {', '.join(of_data)}; expected some of the model's "

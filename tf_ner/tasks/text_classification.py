@@ -79,8 +79,8 @@ class TextEncoder:
         num_special = self.tokenizer.num_special_tokens_to_add(pair=self.num_texts == 2)
         if self.max_length < num_special + (self.num_texts or 1):
             raise ConfigError(
-                f"Received --max-length {self.max_length}; expected more than the {num_special} special subwords and "
-                "one of each text. Raise --max-length."
+                f"Received --max-length {self.max_length}; expected room for the {num_special} special subwords "
+                "and at least one of each text. Raise --max-length."
             )
 
     def encode_split(self, rows: Dataset) -> EncodedTexts:
@@ -120,8 +120,8 @@ class TextEncoder:
         """
         kinds = {1 if isinstance(texts, str) else len(texts) for texts in inputs}
         if len(kinds | ({self.num_texts} - {None})) > 1 or not kinds <= _KINDS.keys():
-            received = " and ".join(_KINDS.get(kind, f"{kind} texts in one") for kind in sorted(kinds))
-            expected = f"{_KINDS[self.num_texts]}, as the model was trained on" if self.num_texts else "all alike"
+            received = " and ".join(_KINDS.get(kind, f"{kind} texts per example") for kind in sorted(kinds))
+            expected = f"{_KINDS[self.num_texts]}, as the model was trained on" if self.num_texts else "all of one kind"
             raise DataError(f"Received {received}; expected {expected}. Change the input, or its columns.")
         parts: list[list[Any]] = [list(part) for part in zip(*inputs, strict=True)] if 2 in kinds else [list(inputs)]
         encodings = self.tokenizer(*parts, verbose=False) if inputs else {}
@@ -175,16 +175,16 @@ class ClassifiedText:
 
 @dataclass(frozen=True)
 class TextClassification(TextEncoder, Task):
-    """How texts, or pairs of texts, become subwords, and what is made of their labels.
+    """Tokenizes texts, or pairs of texts, for classification or regression, and reads labels and scores off outputs.
 
-    What is longer than `max_length` is cut: of pairs the longer text first.
+    Inputs longer than `max_length` are cut; in a pair, the longer text first.
 
     Attributes:
         tokenizer: A fast tokenizer.
-        label_names: The labels by id; none where numbers are learnt (regression).
-        max_length: In subwords, special ones included.
-        num_texts: 1 for texts, 2 for pairs; None if either may come.
-        metric: Which says what epoch is the best; `accuracy`, or `pearson` of numbers, if not given.
+        label_names: The labels by id; empty for regression.
+        max_length: The longest input in subwords, special ones included.
+        num_texts: 1 for single texts, 2 for pairs; None to accept either.
+        metric: The metric that selects the best epoch; by default `accuracy`, or `pearson` for regression.
     """
 
     metric: str | None = None
@@ -218,7 +218,7 @@ class TextClassification(TextEncoder, Task):
             return {"num_labels": 1, "problem_type": "regression"}
         if len(output_names) == 1:
             raise DataError(
-                f"Received data whose only label is {output_names[0]!r}; expected two labels at least. Choose another "
+                f"Received data whose only label is {output_names[0]!r}; expected at least two labels. Choose another "
                 "column with --label-column."
             )
         return {**super().model_settings(output_names), "problem_type": "single_label_classification"}
@@ -334,7 +334,7 @@ class TextClassification(TextEncoder, Task):
             if problem := self._what_is_wrong(texts):
                 # What stands before is answered first.
                 yield from answer(read)
-                raise DataError(f"line {number}: received {line[:60]!r}, {problem}. Mend the line.")
+                raise DataError(f"line {number}: received {line[:60]!r}, {problem}. Fix the line.")
             read.append(texts[0] if len(texts) == 1 else (texts[0], texts[1]))
         yield from answer(read)
 
@@ -350,15 +350,15 @@ class TextClassification(TextEncoder, Task):
 
     def _what_is_wrong(self, texts: Sequence[Any]) -> str | None:
         if texts[0] is None:
-            return "an object without a text; expected it under the key text"
+            return "an object without a text; expected one under the key text"
         allowed = (self.num_texts,) if self.num_texts else (1, 2)
         if len(texts) not in allowed:
-            expected = " or ".join(("one text", "two with a tab between")[number - 1] for number in allowed)
-            return f"whose number of texts is {len(texts)}; expected {expected}"
+            expected = " or ".join(("one text", "two separated by a tab")[number - 1] for number in allowed)
+            return f"which holds {len(texts)} texts; expected {expected}"
         if not all(isinstance(text, str) for text in texts):
-            return "whose texts are no strings; expected strings"
+            return "whose texts are not strings; expected strings"
         if what_is_no_text(*texts):
-            return "which has a character that is none; expected text"
+            return "which contains half a character; expected text"
         return None
 
     def examples(self, rows: Dataset) -> list[Example]:

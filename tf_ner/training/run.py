@@ -39,14 +39,14 @@ _SECONDS_TO_PUSH = 20.0
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a run came to.
+    """The result of a run.
 
     Attributes:
         output_dir: The run's folder.
-        metrics: What `metrics.json` holds.
-        history: A row an evaluation, what `history.csv` holds.
+        metrics: The contents of `metrics.json`.
+        history: The contents of `history.csv`, one row per evaluation.
         commit_url: The commit on the Hub that holds the finished run; None if it was not pushed.
-        is_kept: Whether the folder was written here; of several machines only by the first.
+        is_kept: Whether this machine wrote the folder; with several machines, only the first one does.
     """
 
     output_dir: Path
@@ -60,14 +60,14 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
     """Fine-tunes an encoder and leaves a finished run in its folder.
 
     Args:
-        config: What to do.
-        callbacks: Further Keras callbacks; they see the scores of each epoch in their logs.
-        verbose: 1 shows the progress bar of Keras, 2 a line an epoch, 0 nothing.
+        config: The options of the run.
+        callbacks: Additional Keras callbacks; they see the scores of each epoch in their logs.
+        verbose: 1 for the Keras progress bar, 2 for one line per epoch, 0 for nothing.
 
     Raises:
-        TrainingInterruptedError: A signal asked to stop; the state is saved.
-        TfNerError: An option, the data, the model or the folder cannot be used, and nothing has been written then; or
-            the training cannot go on.
+        TrainingInterruptedError: A signal stopped the training; its state is saved.
+        TfNerError: An option, the data, the model or the folder cannot be used, in which case nothing has been
+            written; or the training cannot continue.
     """
     # Before anything else asks TensorFlow for a device.
     strategy = choose_strategy(

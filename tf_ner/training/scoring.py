@@ -155,13 +155,13 @@ logger = logging.getLogger(__name__)
 
 
 def evaluate(config: EvaluateConfig) -> dict[str, Any]:
-    """Scores a fine-tuned model on the splits of a data set, each row as it was read in training.
+    """Evaluates a fine-tuned model on the splits of a data set, encoding each row as in training.
 
     Returns:
-        For each split what `metrics.json` holds of it.
+        For each split its scores, as in `metrics.json`.
 
     Raises:
-        TfNerError: The model or the data cannot be used, a split is not there, or the two share no label.
+        TfNerError: The model or the data cannot be used, a split does not exist, or the two share no label.
     """
     if config.output is not None:
         require_file(config.output)

@@ -26,10 +26,10 @@ _ASKED = "revisions.json"
 def train_seeds(config: TrainConfig, seeds: Sequence[int], *, verbose: int = 1) -> dict[str, Any]:
     """Trains once for each seed, each in a folder of its own (`seed-1` and so on), and writes `seeds.json`.
 
-    A finished run with the same options is kept, and one that was cut short goes on; `overwrite` repeats all.
+    A finished run with the same options is kept, and an interrupted one is resumed; `overwrite` repeats all of them.
 
     Args:
-        config: What to do; its own seed plays no part.
+        config: The options of the runs; its own seed is ignored.
         seeds: The seeds, in this order.
         verbose: As for `train`.
 
@@ -38,7 +38,7 @@ def train_seeds(config: TrainConfig, seeds: Sequence[int], *, verbose: int = 1) 
         deviation `std` (None for a single seed) and the `values`, in the order of the seeds.
 
     Raises:
-        TfNerError: A run cannot begin, or the folder holds something else.
+        TfNerError: A run cannot start, or the folder holds something else.
     """
     if (config.run_dir / RUN_CONFIG).exists():
         raise OutputError(

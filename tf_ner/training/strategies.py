@@ -23,9 +23,9 @@ logger = logging.getLogger(__name__)
 _LOCAL_TPU = "local"
 
 _HOW_TO_GET_A_TPU = (
-    "On Colab choose Runtime, Change runtime type, a TPU; on Kaggle Settings, Accelerator, a TPU; on Google Cloud run "
+    "On Colab choose Runtime > Change runtime type > TPU; on Kaggle Settings > Accelerator > TPU; on Google Cloud run "
     "this on the TPU VM itself, or name another one with --tpu-name. There, install tensorflow-tpu in place of "
-    "tensorflow. Without a TPU leave out --tpu"
+    "tensorflow. Without a TPU, leave out --tpu"
 )
 
 
@@ -36,19 +36,19 @@ def choose_strategy(
     tpu_name: str | None = None,
     logical_devices: int | None = None,
 ) -> tf.distribute.Strategy:
-    """Finds the devices of a training; must come before all else that TensorFlow does in this process.
+    """Chooses the devices to train on; must be called before TensorFlow is otherwise used in this process.
 
     Args:
         name: `single` (TensorFlow's default device), `mirrored` (all GPUs of this machine, or the logical devices),
-            `multiworker` (the machines that TF_CONFIG names), `tpu`; `auto` is `multiworker` where TF_CONFIG names
-            several, `mirrored` where there are several devices, and `single` otherwise.
+            `multiworker` (the machines that TF_CONFIG names), `tpu`; `auto` is `multiworker` if TF_CONFIG names
+            several, `mirrored` if there are several devices, and `single` otherwise.
         tpu: The same as the name `tpu`.
-        tpu_name: `local` for a TPU of this machine, otherwise its name on Google Cloud; that in TPU_NAME, or `local`,
-            if not given.
-        logical_devices: Into how many devices to divide the CPU, to try what several do.
+        tpu_name: `local` for a TPU of this machine, otherwise its name on Google Cloud; defaults to TPU_NAME, or to
+            `local`.
+        logical_devices: How many logical devices to split the CPU into, to try out training on several devices.
 
     Raises:
-        ConfigError: There are no such devices, or TF_CONFIG is wrong.
+        ConfigError: There are no such devices, or TF_CONFIG is invalid.
     """
     for gpu in tf.config.list_physical_devices("GPU"):
         _configure(functools.partial(tf.config.experimental.set_memory_growth, gpu, True))
@@ -82,7 +82,7 @@ def _configure(change: Callable[[], None]) -> None:
     try:
         change()
     except RuntimeError:
-        logger.debug("TensorFlow has begun: its devices stay as they are")
+        logger.debug("TensorFlow is already initialized: its devices stay as they are")
 
 
 def _divide_cpu(num_devices: int) -> None:
@@ -92,8 +92,8 @@ def _divide_cpu(num_devices: int) -> None:
     found = len(tf.config.list_logical_devices("CPU"))
     if found < num_devices:
         raise ConfigError(
-            f"Received --logical-devices {num_devices} in a process whose CPU is {found} already; expected it before "
-            "anything else of TensorFlow. Start a new process."
+            f"Received --logical-devices {num_devices} in a process that already has {found}; expected it before "
+            "TensorFlow is first used. Start a new process."
         )
 
 
@@ -119,19 +119,19 @@ def _mirrored(logical_devices: int | None) -> tf.distribute.Strategy:
 def _multiworker(tf_config: str) -> tf.distribute.Strategy:
     """Joins the other machines; can be done once in a process."""
     workers = _workers_of(tf_config)
-    logger.info("waiting for the %d machines of TF_CONFIG: %s", len(workers), ", ".join(workers))
+    logger.info("waiting for the %d machines in TF_CONFIG: %s", len(workers), ", ".join(workers))
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
         raise ConfigError(
-            f"Received several machines in a process where TensorFlow has begun ({error}); expected them before "
-            "anything else of TensorFlow. Start a new process."
+            f"Received several machines in a process where TensorFlow is already initialized ({error}); expected them "
+            "before TensorFlow is first used. Start a new process."
         ) from None
     except tf.errors.OpError as error:
         raise ConfigError(
             f"Received TF_CONFIG, whose machines cannot be joined ({_in_one_line(error)}); expected "
-            "that this one's port is free and that all others answer. Check the addresses, and that each machine has "
-            "an index of its own and one process."
+            "this machine's port to be free and all others to respond. Check the addresses, and that each machine has "
+            "its own index and runs one process."
         ) from None
 
 
@@ -146,7 +146,7 @@ def _workers_of(tf_config: str) -> list[str]:
             raise ValueError(f"the task {task['type']}")
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise ConfigError(
-            f"Received TF_CONFIG {tf_config[:200]!r} ({type(error).__name__}: {error}); expected such as "
+            f"Received TF_CONFIG {tf_config[:200]!r} ({type(error).__name__}: {error}); expected something like "
             '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}. Set '
             "TF_CONFIG on each machine, with its own index."
         ) from None
@@ -161,11 +161,11 @@ def _tpu(name: str) -> tf.distribute.Strategy:
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
         if not tf.config.list_logical_devices("TPU"):
-            raise ValueError("TensorFlow found no device of it")
+            raise ValueError("TensorFlow found no TPU device")
         return tf.distribute.TPUStrategy(resolver)
     except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
         raise ConfigError(
-            f"Received --tpu and no TPU {name!r} ({_in_one_line(error)}); expected one. {_HOW_TO_GET_A_TPU}."
+            f"Received --tpu, but found no TPU {name!r} ({_in_one_line(error)}); expected one. {_HOW_TO_GET_A_TPU}."
         ) from None
 
 
@@ -198,23 +198,23 @@ def check_devices(
         )
     if jit_compile and num_replicas > 1 and not isinstance(strategy, tf.distribute.TPUStrategy):
         raise ConfigError(
-            f"Received --jit-compile with {num_replicas} devices; expected one, since XLA cannot compile what they "
-            "tell each other within a step. Leave out --jit-compile, or use --strategy single."
+            f"Received --jit-compile with {num_replicas} devices; expected one, since XLA cannot compile the "
+            "communication between them within a step. Leave out --jit-compile, or use --strategy single."
         )
     if not gpus and not isinstance(strategy, tf.distribute.TPUStrategy) and (warning := unseen_gpu_warning()):
         logger.warning("%s", warning)
     kind = type(strategy).__name__.removeprefix("_").removesuffix("Strategy").replace("DefaultDistribution", "Single")
     logger.info(
-        "%s, %d %s (%s): batches of %d a replica, %d in all%s; %s",
+        "%s, %d %s (%s): batches of %d per replica, %d in total%s; %s",
         kind, num_replicas, "replica" if num_replicas == 1 else "replicas", _devices_of(strategy, has_gpu=bool(gpus)),
-        batch_size, batch_size * num_replicas, f", {accumulate} of them a step" if accumulate > 1 else "", precision,
+        batch_size, batch_size * num_replicas, f", {accumulate} of them per step" if accumulate > 1 else "", precision,
     )  # fmt: skip
 
 
 # By which files Linux reaches a GPU, whether or not TensorFlow can; which variable hides it; and what can use it.
 _GPUS = (
     ("NVIDIA", ("dev/nvidia[0-9]*", "usr/lib/wsl/lib/libcuda.so*"), "CUDA_VISIBLE_DEVICES",
-     f'`pip install "tensorflow[and-cuda]=={tf.__version__}"`, and a driver that is new enough'),
+     f'`pip install "tensorflow[and-cuda]=={tf.__version__}"`, and a recent enough driver'),
     ("AMD", ("dev/kfd",), "HIP_VISIBLE_DEVICES", "AMD's build of it, `pip install tensorflow-rocm`"),
 )  # fmt: skip
 
@@ -230,8 +230,8 @@ def unseen_gpu_warning(*, root: Path = Path("/"), variables: Mapping[str, str] =
         found = next((file for pattern in patterns for file in sorted(root.glob(pattern))), None)
         if found is not None and variables.get(hides) not in ("", "-1"):
             return (
-                f"Received a machine with a GPU of {maker} ({found}) that TensorFlow {tf.__version__} cannot use: this "
-                f"runs on the CPU. Install {how}; or set {hides}=-1 to go without."
+                f"Found an {maker} GPU ({found}) that TensorFlow {tf.__version__} cannot use: running on the CPU. "
+                f"Install {how}; or set {hides}=-1 to do without it."
             )
     return None
 
@@ -307,6 +307,6 @@ def lost_workers_named(strategy: tf.distribute.Strategy) -> Iterator[None]:
         if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
             raise
         raise TrainingError(
-            f"Received no answer from another machine of TF_CONFIG ({_in_one_line(error)}); expected all to "
-            "work to the end. Start all of them again, with the same command and --resume."
+            f"Received no response from another machine in TF_CONFIG ({_in_one_line(error)}); expected all to "
+            "keep running to the end. Restart all of them with the same command and --resume."
         ) from None

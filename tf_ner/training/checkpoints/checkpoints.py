@@ -88,12 +88,12 @@ class TrainingState:
                 return cls(**json.loads((checkpoint / _STATE).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise OutputError(
-                f"Received {checkpoint}, which is no whole checkpoint ({' '.join(str(error).split())}); expected a "
-                f"folder as a run writes it in {CHECKPOINTS}. Resume from another one."
+                f"Received {checkpoint}, which is not a complete checkpoint ({' '.join(str(error).split())}); expected "
+                f"a folder that a run wrote in {CHECKPOINTS}. Resume from another one."
             ) from None
         raise OutputError(
-            f"Received {checkpoint}, whose {', '.join(broken)} is not what was written; expected a whole checkpoint. "
-            "Resume from another one."
+            f"Received {checkpoint}, whose {', '.join(broken)} is not what was written; expected a complete "
+            "checkpoint. Resume from another one."
         )
 
 
@@ -114,7 +114,7 @@ def newest_checkpoint(run_dir: Path) -> tuple[Path, TrainingState] | None:
             logger.warning("%s", error)
     if found:
         raise OutputError(
-            f"Received {run_dir / CHECKPOINTS} with no whole checkpoint; expected one. Begin anew with --overwrite."
+            f"Received {run_dir / CHECKPOINTS} with no complete checkpoint; expected one. Start over with --overwrite."
         )
     return None
 
@@ -192,8 +192,8 @@ class CheckpointWriter:
 
     def _unwritable(self, error: OSError) -> OutputError:
         return OutputError(
-            f"Received {self._folder}, where a checkpoint cannot be written ({error.strerror or error}); expected room "
-            "and the right to write. Make room, then go on from the last one with --resume."
+            f"Received {self._folder}, where a checkpoint cannot be written ({error.strerror or error}); expected free "
+            "space and write permission. Make room, then continue from the last one with --resume."
         )
 
     def close(self) -> None:

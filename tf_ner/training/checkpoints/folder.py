@@ -51,8 +51,8 @@ def locked_folder(folder: Path) -> Iterator[None]:
                     folder.rmdir()
     except Timeout:
         raise OutputError(
-            f"Received --output-dir {folder}, to which another run is writing now; expected one run a folder. Wait for "
-            "it, or choose another one."
+            f"Received --output-dir {folder}, to which another run is writing now; expected one run per folder. Wait "
+            "for it, or choose another one."
         ) from None
 
 
@@ -66,7 +66,7 @@ def check_folder(folder: Path, config: TrainConfig) -> None:
         return
     if not (folder / RUN_CONFIG).exists():
         raise OutputError(
-            f"Received --output-dir {folder}, which holds files that are no run; expected a new folder. "
+            f"Received --output-dir {folder}, which holds files that are not a run; expected a new folder. "
             "Choose another one."
         )
     if config.resume:
@@ -74,7 +74,7 @@ def check_folder(folder: Path, config: TrainConfig) -> None:
     if not config.overwrite:
         raise OutputError(
             f"Received --output-dir {folder}, which is not empty; expected a new folder. "
-            "Choose another one, go on with the run it holds with --resume, or replace it with --overwrite."
+            "Choose another one, continue the run it holds with --resume, or replace it with --overwrite."
         )
     if folder.resolve() in (Path(config.model).resolve(), *Path(config.model).resolve().parents):
         raise OutputError(
@@ -128,8 +128,8 @@ def _keep_aside(folder: Path) -> None:
                 shutil.copytree(folder / CHECKPOINTS, copy / CHECKPOINTS, copy_function=link_or_copy)
     except OSError as error:
         raise OutputError(
-            f"Received --output-dir {folder}, whose run cannot be kept while a new one takes its place ({error}); "
-            "expected room for it. Make room, remove the folder, or choose another one."
+            f"Received --output-dir {folder}, whose run cannot be kept while a new one replaces it ({error}); "
+            "expected enough space for it. Make room, remove the folder, or choose another one."
         ) from error
     logger.info("the run that %s held is kept in %s until this one is finished", folder, folder / REPLACED)
 

@@ -46,14 +46,14 @@ class ResumePoint:
         if saved != own:
             names = sorted(name for name in saved.keys() | own.keys() if saved.get(name) != own.get(name))
             raise OutputError(
-                f"Received {self.checkpoint}, written by a training of another encoder ({', '.join(names)} differ); "
+                f"Received {self.checkpoint}, written while training another encoder ({', '.join(names)} differ); "
                 "expected that of --model. Change --model, or resume from another one."
             )
         if self.state.plan != plan.digest:
             raise OutputError(
-                f"Received {self.checkpoint}, written by a training on other sentences or with other batches; expected "
-                "the same data, encoder, --max-length, --group-by-length, and --batch-size times --accumulate times "
-                "devices. Change them, or resume from another one."
+                f"Received {self.checkpoint}, written while training on other sentences or with other batches; "
+                "expected the same data, encoder, --max-length, --group-by-length, and --batch-size times --accumulate "
+                "times devices. Change them, or resume from another one."
             )
 
     def bring_best(self, run_dir: Path) -> None:
@@ -82,7 +82,7 @@ def find_resume_point(config: TrainConfig) -> ResumePoint | None:
         newest = newest_checkpoint(config.run_dir)
         points += [ResumePoint(*newest)] if newest else []
         if newest is None and config.resume_from is None:
-            logger.info("%s has no checkpoint yet: the training begins", config.run_dir)
+            logger.info("%s has no checkpoint yet: training starts from the beginning", config.run_dir)
     if config.resume_from is not None:
         try:
             is_on_hub = config.resume_from == HUB
@@ -91,12 +91,12 @@ def find_resume_point(config: TrainConfig) -> ResumePoint | None:
         except (HubError, OutputError) as error:
             if not points:
                 raise
-            logger.warning("%s The run's own checkpoint is used.", error)
+            logger.warning("%s Using the run's own checkpoint.", error)
     if not points:
         return None
     point = max(points, key=lambda point: point.state.step)
     _require_agreement(config, point.checkpoint / RUN_CONFIG, options_of(TrainConfig, Kind.STEPS))
-    logger.info("going on after step %d (%s)", point.state.step, point.checkpoint)
+    logger.info("resuming after step %d (%s)", point.state.step, point.checkpoint)
     return point
 
 
@@ -122,13 +122,13 @@ def finished_metrics(config: TrainConfig) -> dict[str, Any] | None:
         return None
     options = [name for name, kind in kinds_of(TrainConfig).items() if not kind & Kind.NO_RESULT]
     _require_agreement(config, config.run_dir / RUN_CONFIG, options, may_move=False)
-    logger.info("%s holds its finished run: there is nothing to resume", config.run_dir)
+    logger.info("the run in %s has already finished: there is nothing to resume", config.run_dir)
     try:
         metrics: dict[str, Any] = json.loads((config.run_dir / METRICS).read_text(encoding="utf-8"))
     except ValueError as error:
         raise OutputError(
-            f"Received {config.run_dir / METRICS}, which is no JSON ({error}); expected the scores of a finished run. "
-            "Remove that file to have the run finished again."
+            f"Received {config.run_dir / METRICS}, which is not JSON ({error}); expected the scores of a finished run. "
+            "Remove that file to finish the run again."
         ) from None
     return metrics
 
@@ -162,7 +162,7 @@ def _require_agreement(config: TrainConfig, saved: Path, names: Sequence[str], *
         if is_other and before != now:
             received, begun = as_typed(name, now), as_typed(name, before)
             raise ConfigError(
-                f"Received {received} to go on with {saved.parent}, which was begun with {begun}; expected the same. "
-                f"Give the options of then, such as with --config {saved}.",
+                f"Received {received} to resume {saved.parent}, which was started with {begun}; expected the same. "
+                f"Use the original options, for example with --config {saved}.",
                 option=name,
             )
