@@ -68,7 +68,8 @@ def test_finds_by_kind_and_line(tmp_path, text, expected, is_first):
 MESSAGES = {
     "an orphan": (
         "Rome I-LOC\n",
-        "received I-LOC at the start; expected B-LOC. Correct the tag; --fix spells it as it is read, in column files.",
+        "received I-LOC at the start; expected B-LOC. Correct the tag; in column files, --fix rewrites it as it is "
+        "read.",
     ),
     "a space": (
         "New\u00a0York O\n",
@@ -77,28 +78,28 @@ MESSAGES = {
     ),
     "a soft hyphen": (
         "Ro\u00adme O\n",
-        "received 'Ro\\xadme' with U+00AD SOFT HYPHEN; expected only characters that are seen. Remove it; --fix does "
+        "received 'Ro\\xadme' with U+00AD SOFT HYPHEN; expected only visible characters. Remove it; --fix does "
         "so in column files.",
     ),
     "a copy": (
         "a O\nb O\n\na O\nb O\n",
-        "received the 2 words of line 1 again; expected each sentence once. Remove one.",
+        "received the same 2 words as on line 1; expected each sentence once. Remove one.",
     ),
     "a copy with other tags": (
         "a O\nb O\n\na O\nb B-LOC\n",
-        "received the 2 words of line 1 with other tags ('b' is B-LOC here and O there); expected the same for the "
-        "same words. Correct one of the two.",
+        "received the same 2 words as on line 1 with other tags ('b' is B-LOC here and O there); expected the same "
+        "tags for the same words. Correct one of the two.",
     ),
     "a rare label": (
         "Acme B-ORG\n",
-        "received ORG, whose number in train is 1; expected at least 10 to learn from. Tag more, or rename the label "
+        "received ORG with a count of 1 in train; expected at least 10 to learn from. Tag more, or rename the label "
         "with --map-label or drop it with --ignore-label.",
     ),
 }
 
 
 @pytest.mark.parametrize(("text", "message"), MESSAGES.values(), ids=MESSAGES)
-def test_says_what_was_received_and_how_to_mend_it(tmp_path, text, message):
+def test_says_what_was_received_and_how_to_fix_it(tmp_path, text, message):
     [finding] = check(tmp_path, train=f"{text}\n{ENOUGH}").findings
     assert finding.message == message
     assert not finding.is_error
@@ -113,8 +114,10 @@ def test_what_stands_in_train_must_not_stand_in_validation(tmp_path):
     ]
     train = tmp_path / "train.conll"
     leak, _, other = (finding.message for finding in report.findings)
-    assert leak.startswith(f"received the 2 words of {train}:1; expected none of train in validation")
-    assert other.startswith(f"received the 2 words of {train}:1 with other tags ('b' is B-LOC here and O there)")
+    assert leak.startswith(f"received the same 2 words as in {train}:1; expected no sentence of train in validation")
+    assert other.startswith(
+        f"received the same 2 words as in {train}:1 with other tags ('b' is B-LOC here and O there)"
+    )
     summary = report.splits["validation"]
     assert (summary.leaks, summary.leak_share, summary.duplicates) == (2, 2 / 3, 1)
     assert report.splits["train"].leaks == 0
@@ -124,7 +127,7 @@ def test_what_stands_in_validation_must_not_stand_in_test(tmp_path):
     (tmp_path / "test.conll").write_text("a O\nb O\n", encoding="utf-8")
     report = check(tmp_path, validation="a O\nb O\n")
     assert places(report) == [("leak", "test.conll", 1)]
-    assert "expected none of validation in test" in report.findings[0].message
+    assert "expected no sentence of validation in test" in report.findings[0].message
 
 
 def test_a_test_split_can_be_checked_alone(tmp_path):
@@ -136,7 +139,7 @@ def test_a_test_split_can_be_checked_alone(tmp_path):
 def test_labels_that_train_lacks_cannot_be_learnt(tmp_path):
     report = check(tmp_path, validation="x O\nAcme B-ORG\n\nAjax B-ORG\n")
     assert places(report) == [("unseen-label", "validation.conll", 2)]
-    assert "received ORG, whose number in validation is 2 and in train 0" in report.findings[0].message
+    assert "received ORG with a count of 2 in validation and 0 in train" in report.findings[0].message
 
 
 def test_labels_are_counted_by_their_new_names(tmp_path):
@@ -149,8 +152,8 @@ def test_labels_are_counted_by_their_new_names(tmp_path):
 def test_a_misspelt_label_is_told(tmp_path, caplog):
     check(tmp_path, train=f"Acme X-ORG\n\n{ENOUGH}", map_label=("PRE=LOC",), ignore_label=("ORG",))
     assert [message.partition(";")[0] for message in caplog.messages] == [
-        "Received 'ORG' to be renamed or dropped, which is no label of this data",
-        "Received 'PRE' to be renamed or dropped, which is no label of this data",
+        "Received 'ORG' to be renamed or dropped, which is not a label of this data",
+        "Received 'PRE' to be renamed or dropped, which is not a label of this data",
     ]
 
 

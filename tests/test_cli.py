@@ -62,9 +62,9 @@ def fails(arguments, capsys):
         ("train --language en English", "Received --language en English; expected ISO 639 codes"),
         ("train --license MIT", "Received --license MIT; expected the Hub's name"),
         ("train --bootstrap 99", "Received --bootstrap 99; expected 0 or at least 100"),
-        ("train --learning-rate -1", "Received --learning-rate -1.0; expected more than 0"),
+        ("train --learning-rate -1", "Received --learning-rate -1.0; expected a finite number above 0"),
         ("train --output-dir /dev/null", "which is a file"),
-        ("train --dataset /no/such/folder", "no folder and no name on the Hub"),
+        ("train --dataset /no/such/folder", "neither a folder nor a name on the Hub"),
         ("train --task fly", "Received --task fly; expected one of ner, pos, chunk, text-classification"),
         (
             "train --text-columns a --dataset DATA",
@@ -88,7 +88,10 @@ def fails(arguments, capsys):
             "train --model MODEL --dataset DATA --output-dir OUT --ignore-label PER LOC ORG MISC",
             "Received data whose only tag is 'O'; expected two tags at least",
         ),
-        ("check-data --dataset my_corpus", "Received data set 'my_corpus', no folder here and none that the Hub gives"),
+        (
+            "check-data --dataset my_corpus",
+            "Received data set 'my_corpus', which is neither a folder here nor available from",
+        ),
         ("check-data --dataset DATA --limit -1", "Received --limit -1; expected at least 0"),
         ("check-data --train-file /no/file", "/no/file, which does not exist"),
         ("check-data --dataset DATA --fix DATA", "which is not empty; expected a new folder"),

@@ -72,7 +72,7 @@ def test_columns_of_a_header(names, layout, expected):
         (["a"], {"task": "pos"}, "'a'", "words or", "pos_tags or upos or pos or tags or", ""),
         (["a", "b"], {"word_column": "x", "tag_column": 7}, "'a', 'b'", "'x'", "number 7", ""),
         (["a"], {"word_column": 0, "tag_column": "y"}, "'a'", "number 0", "'y'", ""),
-        (["a"], {"sentence_column": "s"}, "'a'", "words or", "ner_tags or", ", and 's' of sentences"),
+        (["a"], {"sentence_column": "s"}, "'a'", "words or", "ner_tags or", ", and one of sentences ('s')"),
         ([*"abcdefghijkl"], {}, "'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'", "words", "ner_tags", ""),
     ],
 )

@@ -65,13 +65,13 @@ def test_the_conclusion_follows_the_numbers(tmp_path):
 
     assert conclusion("a", "a") == conclusion("a", "other_half") == "A and B have the same F1."
     assert conclusion("b", "all") == (
-        "B's F1 is 0.1000 higher than A's, and chance alone may well give as much (p = 1): "
+        "B's F1 is 0.1000 higher than A's, and chance alone may well account for it (p = 1): "
         "these sentences do not show which is better."
     )
     higher, lower = conclusion("none", "all"), conclusion("all", "none")
-    assert higher.startswith("B's F1 is 1.0000 higher than A's, and chance alone rarely gives as much (p = 0.00")
+    assert higher.startswith("B's F1 is 1.0000 higher than A's, and chance alone rarely produces as much (p = 0.00")
     assert higher.endswith(": B is better on such sentences.")
-    assert lower.startswith("B's F1 is 1.0000 lower than A's, and chance alone rarely gives as much (p = 0.00")
+    assert lower.startswith("B's F1 is 1.0000 lower than A's, and chance alone rarely produces as much (p = 0.00")
     assert lower.endswith(": A is better on such sentences.")
 
 
@@ -116,11 +116,11 @@ def test_folders_of_runs_and_a_file_for_the_numbers(files, tmp_path, capsys):
         ("x\tO\tO\n\ny\tO\tO\n", "x\tO\tO\n\n", "B:2: received the end of the file; expected 'y'"),
         ("x\tO\tO\n\ny\tO\tO\n", "x\tO\tO\n", "B:2: received the end of the file; expected 'y' with the gold tag 'O', "
          "as in A:3. Compare predictions"),
-        ("x\tO\tO\n", "x O O\n", "B:1: received 'x O O'; expected a word, its gold tag and its predicted tag with"),
+        ("x\tO\tO\n", "x O O\n", "B:1: received 'x O O'; expected a word, its gold tag and its predicted tag separ"),
         ("x\tO\tO\n", "x\t\tO\n", "B:1: received 'x\\t\\tO'; expected a word"),
         ("x\tO\n", "x\tO\tO\n", "A:1: received 'x\\tO'; expected a word"),
         ("x\tO\tO\n", "x\tO\tO\n\n\xff", "B:3: received bytes that are not UTF-8"),
-        ("\n", "x\tO\tO\n", "Received A, which holds no word; expected the predictions.test.conll of a run"),
+        ("\n", "x\tO\tO\n", "Received A, which contains no words; expected the predictions.test.conll of a run"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_named_by_line(tmp_path, monkeypatch, a, b, message):

@@ -122,7 +122,7 @@ def test_an_entity_called_o_does_not_vanish_among_plain_tags(tmp_path):
 
 
 def test_a_label_is_dropped_by_name_and_not_by_o(tmp_path):
-    with pytest.raises(ConfigError, match="Received --map-label PER=O; expected another NEW than O"):
+    with pytest.raises(ConfigError, match="Received --map-label PER=O; expected a NEW other than O"):
         ConvertConfig(source="a", output=tmp_path / "b", map_label=("PER=O",))
     assert ConvertConfig(source="a", output=tmp_path / "b", task="pos", map_label=("X=O",)).new_labels == {"X": "O"}
 
@@ -130,7 +130,7 @@ def test_a_label_is_dropped_by_name_and_not_by_o(tmp_path):
 def test_a_misspelt_label_is_told(tmp_path, caplog):
     run(write(tmp_path, "a B-GPE\nb O\n"), tmp_path / "out.conll", map_label=("B-GPE=B-LOC",))
     assert caplog.messages == [
-        "Received 'B-GPE' to be renamed or dropped, which is no label of this data; expected one of GPE. Correct "
+        "Received 'B-GPE' to be renamed or dropped, which is not a label of this data; expected one of GPE. Correct "
         "--map-label or --ignore-label."
     ]
 
@@ -162,7 +162,7 @@ REFUSED = {
         '{"words": ["a", "b"], "tags": ["B-X", "B-X"]}',
         "out.jsonl",
         {"to_scheme": "io"},
-        "in.jsonl:1: received two entities X",
+        "in.jsonl:1: received two X entities",
     ),
     "an inside that begins": (
         '{"words": ["a", "b", "c"], "tags": ["B-X", "O", "I-X"]}',
@@ -196,7 +196,7 @@ def test_one_bad_split_stops_them_all(tmp_path):
 
 def test_what_is_there_stays_unless_told(tmp_path):
     source, there = write(tmp_path, "a O\n"), write(tmp_path, "before", "out.csv")
-    with pytest.raises(OutputError, match=r"out.csv, which is there already; .*--overwrite"):
+    with pytest.raises(OutputError, match=r"out.csv, which already exists; .*--overwrite"):
         run(source, there)
     assert there.read_text() == "before"
     run(source, there, overwrite=True)
@@ -234,14 +234,14 @@ main(["convert", {str(source)!r}, {str(tmp_path / output)!r}, "--format", "csv",
 @pytest.mark.parametrize(
     ("source", "output", "options", "error", "message"),
     [
-        ("in.conll", "out.xml", {}, ConfigError, r"expected a name that ends in \.bio, .*--format"),
+        ("in.conll", "out.xml", {}, ConfigError, r"expected a name that ends in one of \.bio, .*--format"),
         ("in.conll", "out", {}, ConfigError, "expected a name that ends in"),
         ("in.conll", "no/out.csv", {}, OutputError, "whose folder does not exist"),
         ("in.conll", ".", {"format": "csv"}, OutputError, "which is a folder; expected a file"),
         ("in.conll", "pipe.csv", {"overwrite": True}, OutputError, "which is a device or a pipe; expected a file"),
         (".", "in.conll", {}, OutputError, "which is a file; expected a folder"),
         ("in.conll", "out.conllu", {}, ConfigError, "--task pos"),
-        ("nothing/here/at/all", "out", {}, DataError, "no folder and no name on the Hub"),
+        ("nothing/here/at/all", "out", {}, DataError, "neither a folder nor a name on the Hub"),
         ("none.conll", "out.jsonl", {}, DataError, "Received none.conll, which does not exist"),
     ],
 )
@@ -278,7 +278,7 @@ def test_the_scheme_is_said_and_what_breaks_it(tmp_path, caplog):
     caplog.set_level("INFO")
     run(write(tmp_path, "in O\nRome I-LOC\n\n"), tmp_path / "out.conll", to_scheme="bioes", scheme="iob2")
     assert "in.conll:2: " in caplog.text
-    assert "Places that break IOB2: 1." in caplog.text
+    assert "Violations of IOB2: 1." in caplog.text
     run(write(tmp_path, "in O\nRome I-LOC\n\n"), tmp_path / "out.conll", overwrite=True)
     assert "The tags are IO." in caplog.text
 
@@ -290,7 +290,7 @@ def test_from_the_shell(tmp_path, capsys):
         f"{tmp_path / 'out.parquet'}: 8 sentences, 48 words, 14 entities (LOC 4, MISC 2, ORG 3, PER 5)\n"
     )
     line = fails(["convert", tmp_path / "in.conll", tmp_path / "out.parquet"], capsys)
-    assert "which is there already" in line
+    assert "which already exists" in line
 
 
 def test_no_heavy_library_is_needed(tmp_path):

@@ -187,7 +187,7 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMI
     ("error", "what"),
     [
         (OSError(errno.EMFILE, "Too many open files", "/a"), "ulimit -n"),
-        (OSError(errno.ENOSPC, "No space left on device"), "Make room"),
+        (OSError(errno.ENOSPC, "No space left on device"), "Free up space"),
         (OSError(errno.EROFS, "Read-only file system", "/a"), "/a"),
         (FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"), "TMPDIR"),
     ],

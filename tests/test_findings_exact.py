@@ -16,7 +16,7 @@ from tf_ner.errors import DataError
 
 LONG = "a" * 45
 FORTY = "a" * 40
-NO_NUMBER = "what is no number of characters"
+NO_NUMBER = "something that is not a number of characters"
 NINES = 10**20 - 1
 
 
@@ -31,7 +31,7 @@ def tokens(text, /, *places, **others):
 RECORDS = {
     "a place that is text": (
         spans("Ada", ("0", 3, "PER")),
-        [("bad-span", f"received a span from {NO_NUMBER} to 3; expected whole numbers of characters. Mend the span.")],
+        [("bad-span", f"received a span from {NO_NUMBER} to 3; expected whole numbers of characters. Fix the span.")],
     ),
     "the other one": (spans("Ada", (0, True, "PER")), [("bad-span", f"received a span from 0 to {NO_NUMBER};")]),
     "the largest number that is shown": (
@@ -66,11 +66,11 @@ RECORDS = {
     ),
     "another text than the token's": (
         tokens(LONG, (0, 45), text="b"),
-        [("bad-token", f"received a token with another text than '{FORTY}', which stands from 0 to 45; expected the")],
+        [("bad-token", f"received a token whose text differs from '{FORTY}', the text from 0 to 45; expected the")],
     ),
     "text in no token": (
         tokens(f"Ada {LONG}", (0, 3)),
-        [("bad-token", f"received '{FORTY}' (in 3 to 49) in no token; expected tokens for all words.")],
+        [("bad-token", f"received '{FORTY}' (in 3 to 49) outside all tokens; expected tokens for all words.")],
     ),
     "a span that begins inside a token": (
         tokens("AdaBob", (0, 6)) | {"spans": [[3, 6, "PER"]]},
@@ -95,14 +95,14 @@ RECORDS = {
         [
             (
                 "span-with-spaces",
-                "received the span 'a ' (0 to 2, PER), with white space at its ends; it is read without,",
+                "received the span 'a ' (0 to 2, PER), with white space at its ends; it is read without that,",
             ),
             ("span-inside-word", "received the span 'a' (0 to 1, PER), which ends inside the token 'a bcd' (0 to 5);"),
         ],
     ),
     "spans under two names": (
         spans("Ada", (0, 3, "A"), label=[[0, 3, "B"]]),
-        [("bad-record", "received spans and label beside the text; expected one list of spans. ")],
+        [("bad-record", "received spans and label next to the text; expected one list of spans. ")],
     ),
     "text of spaces": (spans(" "), [("no-word", NO_WORD)]),
     "no words": ({"words": [], "tags": []}, [("no-word", NO_WORD)]),
@@ -163,7 +163,7 @@ TEXTS = {
     "no JSON": ("a.jsonl", b'{"a" 1}\n', 0, [("bad-record", 1, "Expecting ':' delimiter")]),
     "a number that is too long": ("a.jsonl", b'{"a": %s}\n' % (b"1" * 5000), 0, [("bad-record", 1, "5000 digits")]),
     "nested": ("a.jsonl", b"[" * 200_000 + b"\n", 0, [("bad-record", 1, "nested too deeply")]),
-    "no number of JSON": ("a.jsonl", b'{"a": NaN}\n', 0, [("bad-record", 1, "NaN is no number of JSON")]),
+    "no number of JSON": ("a.jsonl", b'{"a": NaN}\n', 0, [("bad-record", 1, "NaN is not a JSON number")]),
     "no UTF-8": ("a.jsonl", b"\xff\n%s\n" % ROW.encode(), 1, [("encoding", 1, "")]),
     "an empty list": ("a.json", b"[]\n", 0, []),
     "an empty list and more": ("a.json", b"[] x\n", 0, [("bad-list", 1, "")]),
@@ -184,9 +184,14 @@ TEXTS = {
         "a.csv",
         f"word,tag\n{LONG},\nd,O\n".encode(),
         1,
-        [("empty-tag", 2, f"received an empty tag beside '{FORTY}'; expected")],
+        [("empty-tag", 2, f"received an empty tag next to '{FORTY}'; expected")],
     ),
-    "an empty word": ("a.csv", b"word,tag\n,B-X\n", 0, [("empty-word", 2, "received an empty word beside 'B-X'; exp")]),
+    "an empty word": (
+        "a.csv",
+        b"word,tag\n,B-X\n",
+        0,
+        [("empty-word", 2, "received an empty word next to 'B-X'; exp")],
+    ),
     "several in a cell": (
         "a.csv",
         f"word,tag\nb {LONG},O B-{LONG}\nd,O\n".encode(),
@@ -324,7 +329,7 @@ def test_rows_of_parquet_that_are_wrong(tmp_path):
     path = saved(tmp_path / "b.parquet", {"word": ["a", "b", "c"], "tag": ["O", "", "B-X"]})
     sentences, [(kind, row, _, message)] = read(path)
     assert (len(sentences), kind, row) == (1, "empty-tag", 2)
-    assert "beside 'b'" in message
+    assert "next to 'b'" in message
 
 
 def test_numbers_of_parquet_without_a_name(tmp_path):
@@ -374,6 +379,6 @@ def test_a_changed_byte_of_parquet_is_seen(tmp_path):
     place = len(whole) // 3
     path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
     with pytest.raises(
-        DataError, match=rf"Received {path}, which cannot be read \(.*\); expected a whole Parquet file"
+        DataError, match=rf"Received {path}, which cannot be read \(.*\); expected a complete Parquet file"
     ):
         read(path)

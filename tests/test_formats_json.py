@@ -250,7 +250,7 @@ def test_a_bad_record_is_left_out_and_told(tmp_path, line):
 
 def test_numbers_for_tags_need_names(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"tokens": ["EU"], "ner_tags": [3]}\n')
-    with pytest.raises(DataError, match=r"received the tag 3; expected the tags' names, such as 'B-PER'"):
+    with pytest.raises(DataError, match=r"received the tag 3; expected tag names, such as 'B-PER'"):
         list(read_corpus_file(tmp_path / "a.jsonl"))
 
 
@@ -290,5 +290,5 @@ def test_a_file_that_is_one_list(tmp_path, text, lines, findings):
 
 def test_an_object_over_many_lines_is_told_to_stand_on_one(tmp_path):
     (tmp_path / "train.json").write_text('{\n "words": ["a"],\n "tags": ["O"]\n}')
-    with pytest.raises(DataError, match=r"train.json:1: .*Write one record a line"):
+    with pytest.raises(DataError, match=r"train.json:1: .*Write one record per line"):
         list(read_corpus_file(tmp_path / "train.json"))

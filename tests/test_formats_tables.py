@@ -161,7 +161,7 @@ def test_a_long_table_says_where_sentences_begin(tmp_path, header, blank, option
 
 
 def test_a_column_of_sentences_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(DataError, match="and 'n' of sentences, each once"):
+    with pytest.raises(DataError, match=r"and one of sentences .'n'., each once"):
         list(read_corpus_file(write(tmp_path, "word,tag\na,O\n"), Layout(sentence_column="n")))
 
 
@@ -312,7 +312,9 @@ def test_numbers_in_parquet_have_the_names_that_datasets_gave_them(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1PAR1", b"word,tag\nEU,O\n", b"PAR1" + b"\xff" * 99 + b"PAR1"])
 def test_a_file_that_is_no_parquet(tmp_path, content):
-    with pytest.raises(DataError, match=r"train.parquet, which cannot be read \(.*\); expected a whole Parquet file"):
+    with pytest.raises(
+        DataError, match=r"train.parquet, which cannot be read \(.*\); expected a complete Parquet file"
+    ):
         read(write(tmp_path, content, "train.parquet"))
 
 

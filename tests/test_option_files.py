@@ -102,10 +102,10 @@ def test_a_file_wins_over_the_demo(tmp_path):
         ("schedule: step", "a.yaml: Received --schedule step; expected one of linear"),
         ("- epochs", "a.yaml: received no options; expected names with values"),
         ("", "a.yaml: received no options"),
-        ("epochs: 3\nepochs: 5", r"a.yaml \(epochs stands there twice\)"),
+        ("epochs: 3\nepochs: 5", r"a.yaml \(epochs is given twice\)"),
         ("learning-rate: 1\nlearning_rate: 1", "a.yaml:2: received the option learning_rate twice; expected it once"),
-        ("epochs: " + "[" * 3000, r"a.yaml \(.*\); expected a run_config.json"),
-        ("a: b: c", r"a.yaml \(mapping values are not allowed here.*line 1.*\); expected a run_config.json"),
+        ("epochs: " + "[" * 3000, r"a.yaml \(.*\); expected the run_config.json"),
+        ("a: b: c", r"a.yaml \(mapping values are not allowed here.*line 1.*\); expected the run_config.json"),
         ("epochs: !!python/object/apply:os.system [false]", "could not determine a constructor"),
     ],
 )  # fmt: skip
@@ -124,9 +124,9 @@ def test_a_file_that_cannot_be_used(tmp_path, text, message, capsys):
     [
         ('{"epochs": 1,\n "modle": "x"}', r"a.json:2: received the option modle; expected .* mean model\?"),
         ('{"epochs": "1"}', 'a.json:1: received epochs: "1"; expected a whole number'),
-        ('{"epochs": 1, "epochs": 2}', r"a.json \(epochs stands there twice\)"),
-        ("[" * 200_000, r"a.json \(.*\); expected a run_config.json"),
-        ("{", r"a.json \(.*\); expected a run_config.json"),
+        ('{"epochs": 1, "epochs": 2}', r"a.json \(epochs is given twice\)"),
+        ("[" * 200_000, r"a.json \(.*\); expected the run_config.json"),
+        ("{", r"a.json \(.*\); expected the run_config.json"),
     ],
 )
 def test_a_saved_run_that_was_changed_by_hand(tmp_path, text, message):

@@ -45,7 +45,7 @@ CASES = {
         [(1, "'B-X\\xa0'", "'B-X'"), (2, "'I-X\\u200b'", "'I-X'")],
     ),
     "no space inside": ("a\u200bb O\n1\u00a0000 O\n", "a\u200bb O\n1\u00a0000 O\n", []),
-    "line ends": ("a O\r\n\r\nb O\rc O\n", "a O\n\nb O\nc O\n", [(1, "3 line ends CR LF or CR", "LF")]),
+    "line ends": ("a O\r\n\r\nb O\rc O\n", "a O\n\nb O\nc O\n", [(1, "3 line ends (CR LF or CR)", "LF")]),
     "no line end": ("a\u00ad O", "a O", [(1, "'a\\xad'", "'a'")]),
     "a byte order mark": ("\ufeffa O\n", "a O\n", [(1, "a byte order mark", "nothing")]),
     "two byte order marks": (
@@ -109,7 +109,7 @@ def test_what_cannot_be_repaired_is_refused(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "x.conll").write_text("a O\n")
     files = {"train_file": tmp_path / "a" / "x.conll", "test_file": tmp_path / "b" / "x.conll"}
-    with pytest.raises(DataError, match="expected files of different names"):
+    with pytest.raises(DataError, match="expected files with different names"):
         check_data(CheckConfig(**files, fix=tmp_path / "out"))
     with pytest.raises(OutputError, match="a, which is not empty; expected a new folder"):
         check_data(CheckConfig(train_file=files["train_file"], fix=tmp_path / "a"))
@@ -120,14 +120,14 @@ def test_other_formats_are_to_be_converted_first(tmp_path):
     pytest.importorskip("tf_ner.corpus.formats.json_lines")
     path = tmp_path / "train.jsonl"
     path.write_text('{"words": ["a\\u00ad"], "tags": ["O"]}\n')
-    with pytest.raises(DataError, match=r"train.jsonl to repair; expected columns .* `tf-ner convert`"):
+    with pytest.raises(DataError, match=r"train.jsonl to repair; expected CoNLL or CoNLL-U columns.* `tf-ner convert`"):
         check_data(CheckConfig(train_file=path, fix=tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
 def test_a_data_set_on_the_hub_is_to_be_converted_first(tmp_path):
     splits = {"train": Split("set[train]", [])}
-    with pytest.raises(DataError, match=r"Received set\[train\] to repair; expected columns"):
+    with pytest.raises(DataError, match=r"Received set\[train\] to repair; expected CoNLL or CoNLL-U columns"):
         write_repaired(splits, scheme="iob2", layout=Layout(), folder=tmp_path / "out")
 
 

@@ -67,7 +67,7 @@ def test_an_option_of_a_file_is_refused_with_the_file_s_name(tmp_path, typed, na
         (TrainConfig, {"push_checkpoints": True}, "--push-checkpoints without --push-to-hub", "Add --push-to-hub"),
         (
             TrainConfig, {"task": "pos", "ignore_label": ("X",)},
-            "--ignore-label X, which means nothing with --task pos", "Leave out --ignore-label, or change --task",
+            "--ignore-label X, which does not apply with --task pos", "Leave out --ignore-label, or change --task",
         ),
         (
             PushConfig, {"run": "a", "hub_public": True, "hub_private": True},
@@ -75,7 +75,7 @@ def test_an_option_of_a_file_is_refused_with_the_file_s_name(tmp_path, typed, na
         ),
         (
             ConvertConfig, {"source": "a", "output": "b", "task": "pos", "to_scheme": "iob2"},
-            "--to-scheme iob2, which means nothing with --task pos", "Leave out --to-scheme",
+            "--to-scheme iob2, which does not apply with --task pos", "Leave out --to-scheme",
         ),
     ],
     ids=lambda value: "" if isinstance(value, type) else None,
@@ -185,7 +185,7 @@ def test_evaluate_begins_with_the_options_of_the_run(model_dir, tmp_path):
         ({"task": "pos"}, "--map-label SYM=O --dataset a", {"task": "pos", "map_label": ("SYM=O",)}),
         ({"ignore_label": ("X",)}, "--ignore-label --map-label X=Y", {"ignore_label": (), "map_label": ("X=Y",)}),
         ({"ignore_label": ("X",)}, "--map-label X=Y", "--ignore-label X"),
-        ({"task": "pos"}, "--ignore-label X", "--ignore-label X, which means nothing with --task pos"),
+        ({"task": "pos"}, "--ignore-label X", "--ignore-label X, which does not apply with --task pos"),
     ],
 )
 def test_what_is_typed_and_what_the_run_says_are_judged_together(model_dir, run, typed, expected):

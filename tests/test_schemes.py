@@ -100,7 +100,7 @@ def test_from_iob2_without_labels():
 @pytest.mark.parametrize(("scheme", "tags"), [("io", "I-X I-X I-Y O I-Y"), ("plain", "X X Y O Y")])
 def test_from_iob2_where_touching_entities_cannot_be_spelt(scheme, tags):
     assert from_iob2(["B-X", "I-X", "B-Y", "O", "B-Y"], scheme) == tags.split()
-    with pytest.raises(TouchingEntitiesError, match=f"received two entities X .* {scheme}") as error:
+    with pytest.raises(TouchingEntitiesError, match=f"received two X entities .* {scheme}") as error:
         from_iob2(["O", "B-X", "I-X", "B-X"], scheme)
     assert error.value.position == 3
 
@@ -212,7 +212,7 @@ def test_no_word_is_reported_twice(scheme):
         (
             "iob2",
             "S-PER",
-            "received tag 'S-PER'; expected O, B-LABEL or I-LABEL. Correct the tag, or say with --scheme",
+            "received tag 'S-PER'; expected O, B-LABEL or I-LABEL. Correct the tag, or name the tagging scheme",
         ),
         ("iob1", "PER", "received tag 'PER'; expected O, B-LABEL or I-LABEL."),
         ("bioes", "L-PER", "received tag 'L-PER'; expected O, B-LABEL, I-LABEL, E-LABEL or S-LABEL."),

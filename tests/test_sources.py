@@ -56,7 +56,7 @@ def write(folder, text, name="train.conll"):
     [
         ("", "train.conll:1: received no sentence"),
         ("-DOCSTART- O\n\n", "received no sentence"),
-        ("EU NNP\n", r"train.conll:1: received tags such as NNP, and nowhere O; expected tags of entities"),
+        ("EU NNP\n", r"train.conll:1: received tags such as NNP, and no O; expected entity tags"),
         ("EU B-ORG\nEU B-ORG\nb NNP\nc X-PER\n", r"train.conll:3: received tag 'NNP'; .*1 more line like this"),
     ],
 )
@@ -73,7 +73,7 @@ def test_files_that_are_passed_over_are_told(tmp_path, caplog):
     assert len(told) == 2
     assert "testing.conll, which is not read; expected a name such as test.conll for the test split" in caplog.text
     assert "emerging.dev.annotated, which is not read" in caplog.text
-    assert "--validation-file if it is that." in caplog.text
+    assert "--validation-file, if it is that split." in caplog.text
 
 
 def test_a_tag_that_looks_like_another_is_told(tmp_path, caplog):
@@ -96,7 +96,7 @@ def test_a_folder_without_splits_lists_what_it_holds(tmp_path):
 
 @pytest.mark.parametrize("name", ["/no/such/folder", "./none", "a/b/c"])
 def test_a_path_that_is_not_there(name):
-    with pytest.raises(DataError, match="no folder and no name on the Hub"):
+    with pytest.raises(DataError, match="neither a folder nor a name on the Hub"):
         load_corpus(name)
 
 
@@ -157,7 +157,7 @@ def test_columns_must_tell_word_and_tag(tmp_path, columns, message):
 
 @pytest.mark.parametrize("dataset", ["sample", "conll2003"])
 def test_columns_are_for_files_only(dataset):
-    with pytest.raises(DataError, match=f"Received columns .word pos. for {dataset}, which knows its own"):
+    with pytest.raises(DataError, match=f"Received columns .word pos. for {dataset}, which has its own"):
         load_corpus(dataset, task="pos", columns=("word", "pos"))
 
 
@@ -170,7 +170,7 @@ def test_an_unknown_task_or_scheme_is_refused(dataset):
 
 
 def test_chunks_must_be_iob(tmp_path):
-    with pytest.raises(DataError, match=r"train.conll:1: received tags such as NNP, VBZ, and nowhere O"):
+    with pytest.raises(DataError, match=r"train.conll:1: received tags such as NNP, VBZ, and no O"):
         load_corpus(write(tmp_path, FOUR_COLUMNS), task="chunk", columns=("word", "chunk", "pos", "ner"))
 
 
@@ -301,7 +301,7 @@ def test_hub_sets_that_do_not_fit(columns, features, message):
         ("S-X O B-X E-X", "B-X O B-X I-X", "The tags are BIOES; they are converted to IOB2."),
         ("X X O Y", "B-X I-X O B-Y", "The tags are PLAIN; they are converted to IOB2."),
         ("I-X B-X O I-X", "B-X B-X O B-X", "The tags are IOB1; they are converted to IOB2."),
-        ("B-X O I-X O", "B-X O I-X O", "train.conll:3: I-X after O; expected B-X. Places that break IOB2: 1."),
+        ("B-X O I-X O", "B-X O I-X O", "train.conll:3: I-X after O; expected B-X. Violations of IOB2: 1."),
     ],
 )
 def test_the_scheme_is_found_and_said(tmp_path, caplog, tags, names, said):
@@ -352,7 +352,7 @@ def test_a_misspelt_label_is_told(tmp_path, caplog, text, task, known):
     write(tmp_path, text)
     load_corpus(tmp_path, task=task, tag_column=1, new_labels={"LOK": "X", known.partition(",")[0]: "Y"})
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
-        f"Received 'LOK' to be renamed or dropped, which is no label of this data; expected one of {known}. Correct "
+        f"Received 'LOK' to be renamed or dropped, which is not a label of this data; expected one of {known}. Correct "
         "--map-label or --ignore-label."
     ]
 

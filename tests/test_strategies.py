@@ -299,7 +299,7 @@ def test_devices_that_cannot_be(config, tmp_path, options, message):
     ("options", "message"),
     [
         ({"tpu": True, "strategy": "mirrored"}, "--tpu and --strategy mirrored; expected one of the two"),
-        ({"tpu_name": "mine"}, "--tpu-name mine without --tpu; expected both or none"),
+        ({"tpu_name": "mine"}, "--tpu-name mine without --tpu; expected both or neither"),
         ({"tpu": True, "logical_devices": 2}, "--logical-devices 2 and --tpu; expected one of the two"),
         ({"tpu": True, "precision": "float16"}, "--precision float16; expected bfloat16 on a TPU"),
         ({"strategy": "horovod"}, "--strategy horovod; expected one of auto, single, mirrored, multiworker, tpu"),

@@ -136,12 +136,12 @@ BAD = {
     ),
     "no key": ("a.jsonl", '{"text": "c", "label": 1}\n{"text": "a"}\n', 2, "received 'text'; expected 'label' too"),
     "no object": ("a.jsonl", '{"text": "c", "label": 1}\n[1]\n', 2, "received no object; expected 'text', 'label'"),
-    "no JSON": ("a.jsonl", '{"text": "c", "label": 1}\n{"text"\n', 2, "received what is no JSON"),
+    "no JSON": ("a.jsonl", '{"text": "c", "label": 1}\n{"text"\n', 2, "received invalid JSON"),
     "half": (
         "a.jsonl",
         '{"text": "\\ud800", "label": 1}\n{"text": "c", "label": 1}',
         1,
-        r"received '.*', half a character",
+        r"received '.*', half of a surrogate pair",
     ),
     "no UTF-8": ("a.tsv", b"text\tlabel\n\xff\t1\nc\t1\n", 2, "received bytes that are not UTF-8"),
     "quotes": ("a.csv", 'text,label\nc,1\n"a,1\n', 3, "received a quote that is not closed"),
@@ -210,7 +210,7 @@ def test_two_bad_rows_are_counted(tmp_path):
         ({"train.tsv": "a\tb\n"}, "train.tsv:1: received the columns 'a', 'b'"),
         ({"train.tsv": "text\tlabel\na\t1\n", "train.csv": "x"}, r"2 files for the train split"),
         ({"train.tsv": "text\tlabel\na\t-1\n"}, "train, whose labels are all hidden|labels are all hidden"),
-        ({"train.parquet": "x"}, "expected a whole Parquet file"),
+        ({"train.parquet": "x"}, "expected a complete Parquet file"),
         (
             {"train.tsv": "text\tlabel\na\t1\n", "test.tsv": "sentence1\tsentence2\na\tb\n"},
             "texts in train, pairs in test; expected the same in all splits",
@@ -233,7 +233,7 @@ def test_columns_of_texts_are_one_or_two(tmp_path):
     write(tmp_path / "train.tsv", "first\tb\tc\tlabel\na\tb\tc\t0\nd\te\tf\t1\n")
     assert load_texts(tmp_path, text_columns="first")["train"]["text"][:] == ["a", "d"]
     for columns in (("first", "b", "c"), ()):
-        with pytest.raises(DataError, match=r"Received the columns of text .*; expected one, or two of pairs"):
+        with pytest.raises(DataError, match=r"Received the text columns .*; expected one, or two for pairs"):
             load_texts(tmp_path, text_columns=columns)
 
 
@@ -301,7 +301,7 @@ def test_a_label_that_is_no_number_is_no_label(tmp_path):
     ],
 )
 def test_numbers_that_are_none_make_neither_names_nor_losses_without_a_value(tmp_path, labels, wrong):
-    message = rf"Received the label '{wrong}' \(row {len(labels)} of train\); expected numbers that float32 holds"
+    message = rf"Received the label '{wrong}' \(row {len(labels)} of train\); expected numbers that float32 can hold"
     with pytest.raises(DataError, match=message):
         labels_of(tmp_path, *labels)
     if isinstance(labels[-1], str):
@@ -314,7 +314,7 @@ def test_names_may_be_numbers_of_any_length(tmp_path):
 
 def test_a_new_name_for_a_number_is_told(tmp_path, caplog):
     labels_of(tmp_path, 0.5, 1, new_labels={"1": "one"})
-    assert "Received '1' to be renamed, and labels that are numbers; expected names." in caplog.text
+    assert "Received '1' to be renamed, but labels that are numbers; expected names." in caplog.text
 
 
 def test_labels_that_train_does_not_have_are_told(tmp_path, caplog):
@@ -332,7 +332,7 @@ def test_labels_are_renamed_and_may_fall_together(tmp_path, caplog):
     assert labels_of(tmp_path, 0, 1, 2, 3, new_labels=new) == (["different", "equal", "3"], [0, 1, 1, 2])
     assert not caplog.messages
     labels_of(tmp_path, 0, 1, new_labels={"yes": "1"})
-    assert "Received 'yes' to be renamed, which is no label of this data; expected one of 0, 1." in caplog.text
+    assert "Received 'yes' to be renamed, which is not a label of this data; expected one of 0, 1." in caplog.text
 
 
 @pytest.mark.parametrize("test", ["text\na\nb\n", "text\tlabel\na\t-1\nb\t-1\n", "text\tlabel\na\t-1.0\nb\t-1.0\n"])
@@ -392,7 +392,7 @@ def test_numbers_of_a_hub_set_stay_numbers_even_if_whole():
         ({"a": ["x"], "label": ["y"]}, {}, "data set 'lab/set': received the columns 'a', 'label'"),
         ({"text": [3], "label": ["y"]}, {"text": Value("int32")}, "'text' of type int32; expected text"),
         ({"text": [None], "label": ["y"]}, {}, r"lab/set\[train\]:1: received no text"),
-        ({"text": ["a"], "label": [["y"]]}, {"label": [Value("string")]}, "expected one label a row"),
+        ({"text": ["a"], "label": [["y"]]}, {"label": [Value("string")]}, "expected one label per row"),
         ({"text": [], "label": []}, {}, r"lab/set\[train\]:1: received an empty split"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What tf_ner raises when it cannot go on.
+"""What tf_ner raises when it cannot continue.
 
 Each message is one line: what was received, what was expected, how to fix it. The command line prints it after
 `error: ` and exits with code 2, or with that of a signal; anything that is not a `TfNerError` is a bug and keeps its
@@ -11,27 +11,25 @@ import signal
 
 
 def printable(text: str) -> str:
-    """Text in one line: characters that are not seen, or steer a terminal, are written as escapes."""
+    """Text on one line: characters that are invisible, or control a terminal, are written as escapes."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )
 
 
 def what_the_system_refused(error: OSError) -> str:
-    """One line with what helps: which path, and what to do of it."""
+    """One line that helps: which path is concerned, and what to do about it."""
     if error.errno in _TOO_MANY_FILES:
-        return f"{error.strerror}: the limit is too low. Raise it, such as with `ulimit -n 4096`, and try again."
+        return f"{error.strerror}: the limit is too low. Raise it, for example with `ulimit -n 4096`, and try again."
     if error.filename is None and error.errno == errno.ENOENT:
-        # No path that was given, which would be named: the folder that others are relative to, or one to pass files.
+        # Not a path that was given, which would be named: the current folder, or the one for temporary files.
         if _is_here_gone():
-            return "Received a current folder that was removed; expected one that is there. Change to another with cd."
-        return (
-            f"{error.strerror}; expected a folder for passing files. Name one that can be written with TMPDIR=FOLDER."
-        )
+            return "Received a current folder that was removed; expected one that exists. Change to another with cd."
+        return f"{error.strerror}; expected a folder for temporary files. Name a writable one with TMPDIR=FOLDER."
     advice = {
-        errno.ENOSPC: "Make room on the disk, or choose another path",
-        errno.EDQUOT: "Make room, or choose a path of another disk",
-        errno.EROFS: "Choose another path: this one can only be read",
+        errno.ENOSPC: "Free up space on the disk, or choose another path",
+        errno.EDQUOT: "Free up space, or choose a path on another disk",
+        errno.EROFS: "Choose another path: this one is read-only",
     }.get(error.errno or 0, "Check the path, its permissions and the disk")
     return f"{error.strerror}: {error.filename or 'the output'}. {advice}."
 
@@ -50,22 +48,22 @@ _NO_FOLDER = frozenset({errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EACCES, 
 
 
 def why_not_kept(error: BaseException) -> str | None:
-    """Why this machine could not keep what the Hub gave, if that is what an error comes from.
+    """Why this machine could not store what it downloaded from the Hub, if that is the cause of an error.
 
     Raises:
-        OSError: It comes from too many open files, of which `what_the_system_refused` knows the way out.
+        OSError: The cause is too many open files, for which `what_the_system_refused` has advice.
     """
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError):
             if cause.errno in _TOO_MANY_FILES:
                 raise cause
-            # Of a line that fails there is no path; `datasets` looks for room itself, and gives no number.
+            # A network error has no path; `datasets` checks for space itself, and gives no error number.
             is_of_path = cause.errno in _NO_FOLDER and cause.filename is not None
             if is_of_path or cause.errno in _NO_ROOM or "Not enough disk space" in str(cause):
                 return (
-                    f"from the Hub, which cannot be kept here ({' '.join(str(cause).split())}); expected a cache with "
-                    "room that can be written. Make room in it, or name another folder in HF_HOME"
+                    f"from the Hub, which cannot be stored here ({' '.join(str(cause).split())}); expected a writable "
+                    "cache with enough space. Free up space in it, or name another folder in HF_HOME"
                 )
         cause = cause.__cause__ or cause.__context__
     return None
@@ -113,24 +111,24 @@ class OutputError(TfNerError):
 
 
 class HubError(TfNerError):
-    """The Hub does not let us do what was asked, and will not by waiting."""
+    """The Hub refuses what was asked, and waiting will not help."""
 
 
 class TrainingError(TfNerError):
-    """A training cannot go on: its loss is no number, or a machine it needs is gone."""
+    """Training cannot continue: its loss is not a number, or a machine it needs is gone."""
 
 
 class TrainingInterruptedError(TfNerError):
-    """A signal has ended a training, after a checkpoint was written.
+    """A signal has ended training, after a checkpoint was written.
 
     Args:
-        received: SIGTERM or SIGINT; the exit code is 128 and its number, 143 or 130, as a shell has it.
-        step: The steps that were taken.
+        received: SIGTERM or SIGINT; the exit code is 128 plus its number, 143 or 130, as in a shell.
+        step: The number of steps that were taken.
     """
 
     def __init__(self, received: signal.Signals, step: int):
         super().__init__(
-            f"Interrupted by {received.name} after step {step}; everything up to there is saved (of several machines, "
-            "by the first). Run the command again with --resume, instead of --overwrite if that was given."
+            f"Interrupted by {received.name} after step {step}; everything up to there is saved (with several "
+            "machines, by the first). Run the command again with --resume, instead of --overwrite if that was given."
         )
         self.exit_code = 128 + received

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are written completely or not at all."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from tf_ner.errors import OutputError
 
 
 def require_folder_of(path: Path) -> None:
-    """Says before the work that its result could not be written.
+    """Reports before the work starts that its result could not be written.
 
     Raises:
         OutputError: The folder of `path` does not exist.
@@ -26,11 +26,11 @@ def require_folder_of(path: Path) -> None:
 
 
 def require_file(path: Path) -> None:
-    """Says before the work that its result could not be written to a file of this name.
+    """Reports before the work starts that its result could not be written to a file of this name.
 
     Raises:
-        OutputError: The folder of `path` does not exist; or it is there and no file, such as a folder or `/dev/null`,
-            which a file would take the place of.
+        OutputError: The folder of `path` does not exist; or it exists and is not a file, such as a folder or
+            `/dev/null`, which a file would replace.
     """
     require_folder_of(path)
     if path.exists() and not path.is_file():
@@ -40,10 +40,10 @@ def require_file(path: Path) -> None:
 
 @contextmanager
 def replaced_whole(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside `path`; what was written there takes the place of `path` on success.
+    """Gives a temporary path next to `path`; what was written there replaces `path` on success.
 
     Raises:
-        OutputError: The folder of `path` does not exist, or `path` is no file.
+        OutputError: The folder of `path` does not exist, or `path` is not a file.
 
     On any error `path` keeps what it held before and the temporary file is removed.
     """
@@ -74,7 +74,7 @@ def folder_filled_whole(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def folder_replaced_whole(folder: Path) -> Iterator[Path]:
-    """Gives a temporary folder beside `folder`, which takes its place on success."""
+    """Gives a temporary folder next to `folder`, which replaces it on success."""
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial."))
     aside = temporary.with_name(f"{temporary.name}.before")
     try:

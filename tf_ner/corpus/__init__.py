@@ -1,1 +1,1 @@
-"""Words and tags, from any source, in one shape. Needs neither TensorFlow nor transformers."""
+"""Words and tags, from any source, in one form. Needs neither TensorFlow nor transformers."""

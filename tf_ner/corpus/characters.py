@@ -1,4 +1,4 @@
-"""Characters that do not belong in a word: white space, control characters, and marks that nobody sees."""
+"""Characters that do not belong in a word: white space, control characters, and invisible marks."""
 
 import re
 import unicodedata
@@ -7,7 +7,7 @@ from itertools import chain
 
 _SPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 
-# Controls, the soft hyphen, zero-width characters, marks of direction, byte order marks, language tags.
+# Controls, the soft hyphen, zero-width characters, directional marks, byte order marks, language tags.
 _CONTROL = (
     r"\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     r"\U000e0001\U000e0020-\U000e007f"
@@ -21,7 +21,7 @@ _JOINED = (
 _EMOJI = r"\u2190-\u2bff\U0001f000-\U0001faff"
 
 _FAULT = re.compile(
-    # What belongs is taken first, so that only the rest can be a fault: joiners inside words and emoji, flags.
+    # What belongs is matched first, so that only the rest can be a fault: joiners inside words and emoji, flags.
     rf"(?<=[{_JOINED}])[\u200c\u200d]"
     rf"|(?<=[{_EMOJI}\ufe0f])\u200d(?=[{_EMOJI}])"
     r"|\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f"

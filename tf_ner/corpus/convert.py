@@ -94,37 +94,39 @@ def _format(config: ConvertConfig, *, is_file: bool) -> FormatName:
     name = config.format or (format_of_name(config.output) if is_file else "conll")
     if name is None:
         known = ", ".join(sorted(EXTENSIONS))
-        raise ConfigError(f"Received the output {config.output}; expected a name that ends in {known}. Name --format.")
+        raise ConfigError(
+            f"Received the output {config.output}; expected a name that ends in one of {known}. Pass --format."
+        )
     if name == "conllu" and config.task != "pos":
         raise ConfigError(
-            f"Received the format conllu for the task {config.task!r}; expected another, for CoNLL-U has no column for "
-            "entities. Use --task pos, or write conll."
+            f"Received the format conllu for the task {config.task!r}; expected another, because CoNLL-U has no column "
+            "for entities. Use --task pos, or write conll."
         )
     return name
 
 
 def _require_free(config: ConvertConfig, *, is_file: bool) -> None:
-    """Says before the work that its result could not be written."""
+    """Reports before the work starts that its result could not be written."""
     output, kind = config.output, "file" if is_file else "folder"
     require_folder_of(output)
     if output.exists() and output.is_dir() == is_file:
         raise OutputError(
-            f"Received {output}, which is a {'folder' if is_file else 'file'}; expected a {kind}, as {config.source} "
-            "is one or has several splits. Change the path."
+            f"Received {output}, which is a {'folder' if is_file else 'file'}; expected a {kind}, because "
+            f"{config.source} {'is one' if is_file else 'is one or has several splits'}. Change the path."
         )
     if not is_file and output.suffix.lower() in EXTENSIONS:
         raise OutputError(
-            f"Received {output} for the splits of {config.source}; expected a folder, whose name has no extension of a "
-            "file. Choose another name, and the format with --format."
+            f"Received {output} for the splits of {config.source}; expected a folder, whose name has no file "
+            "extension. Choose another name, and the format with --format."
         )
     if is_file:
         require_file(output)
     if output.exists() and not config.overwrite and (is_file or any(output.iterdir())):
-        raise OutputError(f"Received {output}, which is there already; expected a new {kind}. Pass --overwrite.")
+        raise OutputError(f"Received {output}, which already exists; expected a new {kind}. Pass --overwrite.")
 
 
 def _read(config: ConvertConfig, *, is_file: bool) -> dict[str, Split]:
-    """Reads each split, and tells the warnings."""
+    """Reads each split, and logs the warnings."""
     layout = Layout.configured(config)
     found = find_corpus_files(config.source, layout, {"file": config.source} if is_file else None)
     findings: list[Finding] = []
@@ -143,7 +145,7 @@ def _read(config: ConvertConfig, *, is_file: bool) -> dict[str, Split]:
 
 
 def _checked(splits: Mapping[str, Split], scheme: SchemeName | None) -> dict[str, Split]:
-    """The splits without sentences that have no word, of which no format tells.
+    """The splits without sentences that have no word, which no format can hold.
 
     Raises:
         DataError: A tag is not of the scheme.

@@ -1,4 +1,4 @@
-"""Entities of a whole corpus, of any scheme: each run of tags is read once, however often it occurs."""
+"""Entities of a whole corpus, in any scheme: each run of tags is read once, however often it occurs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby

@@ -30,7 +30,7 @@ class Finding:
 
 
 Report = Callable[[Finding], None]
-"""What a reader does with a finding; where this returns, the reader leaves the line out and goes on."""
+"""What a reader does with a finding; where this returns, the reader skips the line and continues."""
 
 
 def raise_error(finding: Finding) -> None:
@@ -44,7 +44,7 @@ def raise_error(finding: Finding) -> None:
 
 
 def raise_errors(findings: Sequence[Finding], *, advice: str = ": `tf-ner check-data` lists them.") -> None:
-    """Tells the first of the lines that cannot be read, and how many there are; `advice` says where to find them.
+    """Reports the first of the lines that cannot be read, and how many there are; `advice` says where to find them.
 
     Raises:
         DataError: There is one.

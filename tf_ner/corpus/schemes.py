@@ -45,17 +45,17 @@ _SCHEMES: dict[SchemeName, _Scheme] = {
     "plain": _Scheme({"": "inside"}, ["", "", "", ""], None),
 }
 
-# The entity goes on from one word to the next where their roles are in these and their label is the same.
+# An entity continues from one word to the next where their roles are in these and their label is the same.
 _OPEN: tuple[Role, ...] = ("begin", "inside")
 _CONTINUES: tuple[Role, ...] = ("inside", "end")
 
 _PREFIXES = frozenset(chain.from_iterable(scheme.roles for scheme in _SCHEMES.values())) - {""}
 
-# Up to this share of the tags with a prefix, the prefixes that only BIOES or BILOU has are slips of the pen.
+# Up to this share of the tags with a prefix, the prefixes that only BIOES or BILOU has are taken for slips.
 _SLIPS = 0.01
 
 _NO_PLAIN_O = (
-    "received an entity with the label O; expected another label, for plain tags write O where there is no entity. "
+    "received an entity with the label O; expected another label, because in plain tags O means no entity. "
     "Choose another scheme, such as iob2, or rename the label with --map-label."
 )
 
@@ -78,8 +78,8 @@ class TouchingEntitiesError(UnspeakableEntityError):
     def __init__(self, span: Span, scheme: SchemeName) -> None:
         super().__init__(
             span,
-            f"received two entities {span.label} without a word between them; expected one, for {scheme} tags cannot "
-            "keep two apart. Choose another scheme, such as iob2.",
+            f"received two {span.label} entities without a word between them; expected one, because {scheme} tags "
+            "cannot keep two apart. Choose another scheme, such as iob2.",
         )
 
 
@@ -131,7 +131,7 @@ def what_is_wrong(tag: str, scheme: SchemeName) -> str | None:
     if prefix.upper() in roles and label:
         fix = f"Prefixes are capital letters: write {prefix.upper()}-{label}."
     else:
-        fix = "Correct the tag, or say with --scheme how the entities are spelt."
+        fix = "Correct the tag, or name the tagging scheme with --scheme."
     return f"received tag {tag!r}; expected {', '.join(others)} or {last}. {fix}"
 
 
@@ -149,7 +149,7 @@ def illegal_positions(tags: Sequence[str], scheme: SchemeName) -> Iterator[tuple
 
     A word whose tag may not stand after the one before it is reported itself. An entity of BIOES or BILOU without an
     end is reported at its last word, unless the next word is reported as one that may not follow it. Each word is
-    reported once at most. Tags that are not of the scheme, and the words beside them, are left to `what_is_wrong`.
+    reported once at most. Tags that are not of the scheme, and the words next to them, are left to `what_is_wrong`.
 
     Args:
         tags: One a word.
@@ -231,7 +231,9 @@ def spans_to_tags(spans: Iterable[Span], num_words: int, *, scheme: SchemeName =
     before = Span(0, 0, "")
     for span in spans:
         if not before.end <= span.start < span.end <= num_words:
-            raise ValueError(f"received {span} after {before} in {num_words} words; expected spans in order, apart")
+            raise ValueError(
+                f"received {span} after {before} in {num_words} words; expected spans in order, without overlap"
+            )
         if scheme == "plain" and span.label == OUTSIDE:
             raise UnspeakableEntityError(span, _NO_PLAIN_O)
         touches = span.start == before.end and span.label == before.label

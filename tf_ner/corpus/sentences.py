@@ -38,7 +38,7 @@ class Unwritable(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Where words and tags stand in a file.
+    """Where words and tags are in a file.
 
     Attributes:
         task: Which tags are wanted, where a file has several kinds.
@@ -46,8 +46,8 @@ class Layout:
         word_column: The column, or the key of a record, that holds words; a name, or a number from 0, negative from
             the right. Found by its usual names, or by its place, if not given.
         tag_column: The same for the tags.
-        sentence_column: In a table of a word a row, the column whose next value begins a sentence; the same.
-        word_prefix: What stands before every word and is no part of it, such as `en:`.
+        sentence_column: In a table with one word per row, the column whose next value begins a sentence; the same.
+        word_prefix: What precedes every word and is not part of it, such as `en:`.
         comments: Lines that begin with `#` are comments.
     """
 
@@ -116,7 +116,7 @@ class Layout:
         return word[len(self.word_prefix) :] if word.startswith(self.word_prefix) else ""
 
 
-# The first that is there counts. Small letters; a header may have any.
+# The first that is present counts. In lowercase; the header may use any case.
 WORD_NAMES = ("words", "tokens", "word", "token")
 ANY_TAG_NAMES = ("tags", "tag", "labels", "label")
 TAG_NAMES: dict[TaggingTask, tuple[str, ...]] = {
@@ -164,7 +164,7 @@ def require_columns(names: Sequence[str], layout: Layout, path: Path) -> Columns
     columns = find_columns(names, layout)
     if columns is None:
         received = ", ".join(map(repr, names[:10])) or "no columns"
-        sentences = f", and {layout.sentence_column!r} of sentences" if layout.sentence_column is not None else ""
+        sentences = f", and one of sentences ({layout.sentence_column!r})" if layout.sentence_column is not None else ""
         raise DataError(
             f"{path}:1: received the header {received}; expected a column of words ({_wanted(layout, 'word')}) and one "
             f"of tags ({_wanted(layout, 'tag')}){sentences}, each once. Name them with --word-column and --tag-column."
@@ -202,18 +202,16 @@ def what_is_wrong(words: Any, tags: Any) -> str | None:
     """Says why two values are not the words and the tags of a sentence; None if they are."""
     for values, name in ((words, "words"), (tags, "tags")):
         if not isinstance(values, list):
-            return f"received {_short(values)} as {name}; expected a list of them. Mend the record."
+            return f"received {_short(values)} as {name}; expected a list of {name}. Fix the record."
         wrong = next((value for value in values if not isinstance(value, str)), "")
         if isinstance(wrong, int | float) and name == "tags":
-            return (
-                f"received the tag {_short(wrong)}; expected the tags' names, such as 'B-PER'. Put names for numbers."
-            )
+            return f"received the tag {_short(wrong)}; expected tag names, such as 'B-PER'. Replace numbers with names."
         if wrong != "":
-            return f"received {_short(wrong)} among the {name}; expected text. Mend the record."
+            return f"received {_short(wrong)} among the {name}; expected text. Fix the record."
         if "" in values:
-            return f"received an empty {name[:-1]}; expected none. Mend the record."
+            return f"received an empty {name[:-1]}; expected none. Fix the record."
     if len(words) != len(tags):
-        return f"received {len(words)} words and {len(tags)} tags; expected a tag for each word. Mend the record."
+        return f"received {len(words)} words and {len(tags)} tags; expected a tag for each word. Fix the record."
     return what_is_no_text(*words, *tags)
 
 
@@ -232,7 +230,7 @@ def what_is_no_text(*texts: str) -> str | None:
     try:
         "".join(texts).encode()
     except UnicodeEncodeError as error:
-        return f"received {error.object[error.start]!r}, half a character; expected text. Mend the escape."
+        return f"received {error.object[error.start]!r}, half of a surrogate pair; expected text. Fix the escape."
     return None
 
 

@@ -18,7 +18,7 @@ _CHUNK = re.compile(r"\S+")
 _ABBREVIATION = re.compile(
     r"([^\W\d_]\.)+|(Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|Gen|Col|Capt|Rev|Inc|Corp|Co|Ltd|Bros|No|vs)\.", re.IGNORECASE
 )
-# In characters. Longer ones are none, and looking at all that is left, mark after mark, would take for ever.
+# In characters. Longer ones do not exist, and checking all the rest after each mark would take forever.
 _LONGEST_ABBREVIATION = 40
 _LONGEST_CLITIC = 2
 _CLITIC = re.compile(r"(?<=\w)(n['’]t|['’](s|re|ve|ll|d|m))$", re.IGNORECASE)

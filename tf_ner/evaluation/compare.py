@@ -32,8 +32,8 @@ def compare(config: CompareConfig) -> dict[str, Any]:
         what `paired_test` finds; `conclusion`, one sentence; and `sentences`, `words` and `seed`.
 
     Raises:
-        DataError: A file is missing, or is no such file, or the two do not hold the same words and gold tags.
-        OutputError: The folder of `output` does not exist, or it is no file.
+        DataError: A file is missing, or is of another kind, or the two do not hold the same words and gold tags.
+        OutputError: The folder of `output` does not exist, or it is not a file.
     """
     if config.output is not None:
         require_file(config.output)
@@ -74,9 +74,11 @@ def _conclude(difference: dict[str, Any]) -> str:
         return f"A and B have the same {measure}."
     by, p = f"{abs(value):.4f} {'lower' if value < 0 else 'higher'}", f"p = {difference['p']:.2g}"
     if difference["p"] >= 1 - LEVEL:
-        meaning = f"chance alone may well give as much ({p}): these sentences do not show which is better."
+        meaning = f"chance alone may well account for it ({p}): these sentences do not show which is better."
     else:
-        meaning = f"chance alone rarely gives as much ({p}): {'A' if value < 0 else 'B'} is better on such sentences."
+        meaning = (
+            f"chance alone rarely produces as much ({p}): {'A' if value < 0 else 'B'} is better on such sentences."
+        )
     return f"B's {measure} is {by} than A's, and {meaning}"
 
 
@@ -92,7 +94,7 @@ def _sentences(rows: Sequence[_Row], column: str) -> list[list[str]]:
 
 
 def _read(path: Path) -> list[_Row]:
-    """Reads a file as runs write it; a row a word and one after each sentence."""
+    """Reads a file as runs write it; one row per word and one after each sentence."""
     rows: list[_Row] = []
     try:
         with path.open("rb") as file:
@@ -113,7 +115,9 @@ def _read(path: Path) -> list[_Row]:
             "Convert the file, for example with iconv."
         ) from None
     if not rows:
-        raise DataError(f"Received {path}, which holds no word; expected the {PREDICTIONS} of a run. Check the path.")
+        raise DataError(
+            f"Received {path}, which contains no words; expected the {PREDICTIONS} of a run. Check the path."
+        )
     return rows if rows[-1].word is None else [*rows, _Row(rows[-1].line + 1)]
 
 
@@ -121,8 +125,8 @@ def _cells(path: Path, number: int, text: str) -> list[str]:
     cells = text.split("\t")
     if len(cells) != 3 or not all(cells[1:]):
         raise DataError(
-            f"{path}:{number}: received {text!r}; expected a word, its gold tag and its predicted tag with tabs "
-            f"between, as in the {PREDICTIONS} of a run. Correct the line or name another file."
+            f"{path}:{number}: received {text!r}; expected a word, its gold tag and its predicted tag "
+            f"separated by tabs, as in the {PREDICTIONS} of a run. Correct the line or name another file."
         )
     return cells
 

@@ -30,8 +30,8 @@ class Seqeval(evaluate.Metric):
     `mode="strict"` only B- begins an entity; seqeval's then needs `scheme="IOB2"` too, the one scheme taken here.
 
     Raises:
-        ValueError: In `compute`: nothing was added, the two differ in shape, a tag is none of IOB, or an option is one
-            that is not taken here.
+        ValueError: In `compute`: nothing was added, the two differ in shape, a tag is not IOB, or an option is
+            not accepted here.
     """
 
     def __init__(self) -> None:
@@ -68,13 +68,15 @@ class Seqeval(evaluate.Metric):
         if mode not in (None, "strict") or scheme not in (None, "IOB2") or zero_division not in (0, "warn"):
             raise ValueError(
                 f"Received mode={mode!r}, scheme={scheme!r} and zero_division={zero_division!r}; expected "
-                "mode='strict' or none, scheme='IOB2' or none, and zero_division=0. Turn other tags into IOB2."
+                "mode='strict' or none, scheme='IOB2' or none, and zero_division=0. Convert other tags to IOB2."
             )
         if given := [name for name, value in others.items() if value is not None and value is not False]:
             raise ValueError(f"Received {', '.join(given)}; expected mode, scheme and zero_division. Leave it out.")
         tags = set(chain.from_iterable(chain(predictions, references)))
         if other := next((tag for tag in sorted(tags) if not is_iob(tag)), None):
-            raise ValueError(f"Received the tag {other!r}; expected O, B-LABEL and I-LABEL. Turn other tags into IOB2.")
+            raise ValueError(
+                f"Received the tag {other!r}; expected O, B-LABEL and I-LABEL. Convert other tags to IOB2."
+            )
         num_right, num_words = count_right_words(references, predictions)
         is_strict = mode == "strict"
         counts = count_entities(

@@ -32,7 +32,7 @@ def with_own_names(arguments: Sequence[str], options: Collection[str]) -> list[s
 
     Args:
         arguments: As they were typed; `-` and `_` are the same in a name.
-        options: Those that the command has. Other names stay, to be told.
+        options: Those that the command has. Other names stay, to be reported.
     """
     own: list[str] = []
     for argument in arguments:

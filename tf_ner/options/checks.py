@@ -1,4 +1,4 @@
-"""What the options of every command are held against, and what is said where they do not fit."""
+"""How the options of every command are checked, and what is reported where they are wrong."""
 
 import typing
 from pathlib import Path
@@ -27,7 +27,7 @@ def option_name(name: str) -> str:
 
 
 def as_typed(name: str, value: Any) -> str:
-    """An option as it is typed; `no` stands before one that is not given, or is a switch that is off."""
+    """An option as it is typed; with `no` before one that is not given, or is a switch that is off."""
     if value is None or value is False:
         return f"no {option_name(name)}"
     if value is True:
@@ -64,7 +64,7 @@ def require_beside(config: Any, name: str, other: str, fulfilled: bool) -> None:
     if not fulfilled:
         received, needed = _typed(config, name), option_name(other)
         raise ConfigError(
-            f"Received {received} without {needed}; expected both or none. Add {needed}, or leave out "
+            f"Received {received} without {needed}; expected both or neither. Add {needed}, or leave out "
             f"{option_name(name)}.",
             option=name,
         )
@@ -82,11 +82,11 @@ def refuse_together(config: Any, name: str, other: str, are_together: bool) -> N
 
 
 def refuse_for(config: Any, name: str, other: str, is_out_of_place: bool) -> None:
-    """Refuses an option that means nothing with what another one says."""
+    """Refuses an option that does not apply with the value of another one."""
     if is_out_of_place:
         first, second = _typed(config, name), _typed(config, other)
         raise ConfigError(
-            f"Received {first}, which means nothing with {second}; expected it with another {option_name(other)}. "
+            f"Received {first}, which does not apply with {second}; expected it with another {option_name(other)}. "
             f"Leave out {option_name(name)}, or change {option_name(other)}.",
             option=name,
         )

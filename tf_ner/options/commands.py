@@ -1,4 +1,4 @@
-"""What each command is asked: its options beside those that say what a run is."""
+"""The options of each command, apart from those that define a run."""
 
 import dataclasses
 import typing
@@ -76,18 +76,16 @@ class TrainCommand:
         make_tuple(self, "seeds")
         seeds = self.seeds or ()
         are_seeds = all(0 <= seed < 2**32 for seed in seeds) and len(set(seeds)) == len(seeds)
-        require(
-            self, "seeds", self.seeds is None or (bool(seeds) and are_seeds), "seeds, each from 0 to 4294967295, once"
-        )
+        require(self, "seeds", self.seeds is None or (bool(seeds) and are_seeds), "distinct seeds from 0 to 4294967295")
 
     @classmethod
     def unchecked(cls, path: Path | None = None, *, demo: bool = False) -> Self:
-        """What stands in the place of the defaults: the demo's options, and over them those of a file.
+        """What replaces the defaults: the demo's options, and over them those of a file.
 
-        They are not held against each other yet, for the command line may overrule any of them.
+        They are not checked against each other yet, since the command line may override any of them.
 
         Raises:
-            ConfigError: The file cannot be read, or is none of options.
+            ConfigError: The file cannot be read, or does not hold options.
         """
         own = {name: kind for name, kind in types_of(cls).items() if name in ("demo", "seeds")}
         options = read_options(path, types_of(TrainConfig) | own) if path is not None else {}
@@ -139,7 +137,7 @@ class EvaluateConfig(TaskConfig):
 
     @classmethod
     def unchecked(cls, run: TrainConfig, *, given: Mapping[str, Any]) -> Self:
-        """What stands in the place of the defaults where these options are given, which may overrule any of it."""
+        """What replaces the defaults where these options are given, which may override any of it."""
         defaults = {field.name: field.default for field in dataclasses.fields(cls)}
         return _unchecked(cls, **defaults | cls._reading_of(run, given) | {"model": given["model"]})
 

@@ -1,4 +1,4 @@
-"""Options in a file: a saved run, or YAML that people write."""
+"""Options in a file: those of a saved run, or YAML written by hand."""
 
 import dataclasses
 import difflib
@@ -30,7 +30,7 @@ def read_options(path: Path, option_types: Mapping[str, Any]) -> dict[str, Any]:
         option_types: The options that there are, each with the type of its values.
 
     Raises:
-        ConfigError: The file cannot be read, names an option that there is not, or has a value of another kind.
+        ConfigError: The file cannot be read, names an unknown option, or has a value of another type.
     """
 
     def refuse(error: ConfigError) -> NoReturn:
@@ -47,7 +47,7 @@ def known_options(path: Path, option_types: Mapping[str, Any]) -> dict[str, Any]
     """
 
     def warn(error: ConfigError) -> None:
-        logger.warning("%s It is read without this option.", error)
+        logger.warning("%s This option is ignored.", error)
 
     return dict(_options_in(path, option_types, warn))
 
@@ -62,7 +62,7 @@ def _options_in(
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise ConfigError(
-            f"Received {path} ({reason}); expected a run_config.json as a run writes it, or options in YAML. "
+            f"Received {path} ({reason}); expected the run_config.json of a run, or options in YAML. "
             "Check the path and the file."
         ) from error
     if not isinstance(values, dict):
@@ -88,7 +88,7 @@ def _read_yaml(text: str) -> Any:
     import yaml
 
     class Loader(yaml.SafeLoader):
-        """Refuses what YAML says and its library does not: the same key twice."""
+        """Refuses what YAML forbids and its library does not: the same key twice."""
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
             mapping = super().construct_mapping(node, deep)
@@ -104,7 +104,7 @@ def _each_once(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     options = dict(pairs)
     if len(options) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise ValueError(f"{next(key for key in keys if keys.count(key) > 1)} stands there twice")
+        raise ValueError(f"{next(key for key in keys if keys.count(key) > 1)} is given twice")
     return options
 
 
@@ -155,7 +155,7 @@ def _as(kind: Any, value: Any) -> Any:
         return float(value)
     if kind in (bool, int) and isinstance(value, int):
         return value
-    # What a number was typed for, such as a column's.
+    # Text for which a number was typed, such as that of a column.
     if kind not in (bool, int, float) and isinstance(value, int | str):
         return str(value)
     raise TypeError

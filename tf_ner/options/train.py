@@ -41,7 +41,7 @@ METRICS = "metrics.json"
 PREDICTIONS = "predictions.test.conll"
 """What a run's word, gold tag and predicted tag of each word of the test split are called in its folder."""
 
-# With fewer an interval at 95 % rests on one or two of them.
+# With fewer, a 95 % interval rests on one or two of them.
 LEAST_RESAMPLES = 100
 
 LabelAlignment = Literal["all", "first", "repeat"]
@@ -82,7 +82,7 @@ BALANCED = ("balanced",)
 
 _NAMED_WEIGHT = re.compile(r".+=(\d{1,9}(\.\d*)?|\.\d+)(e-\d{1,2}|e\d)?")
 
-# What the Hub takes for `language` and for `license`; its list of licences grows, so only their form is known here.
+# What the Hub accepts as `language` and as `license`; its list of licences grows, so only their form is known here.
 _LANGUAGE = re.compile("[a-z]{2,3}|code|multilingual")
 _LICENSE = re.compile("[a-z0-9]+([.-][a-z0-9]+)*")
 
@@ -128,7 +128,7 @@ class ReadingConfig:
         are_pairs = all(old and new for old, new in self._renamed)
         require(self, "map_label", are_pairs and len(set(renamed)) == len(renamed), "OLD=NEW, each OLD once")
         are_labels = self.task == "pos" or all(new != "O" for _, new in self._renamed)
-        require(self, "map_label", are_labels, "another NEW than O, or the label under --ignore-label")
+        require(self, "map_label", are_labels, "a NEW other than O, or the label under --ignore-label")
         require(self, "ignore_label", not set(renamed) & set(self.ignore_label or ()), "labels not in --map-label")
         refuse_for(self, "ignore_label", "task", bool(self.ignore_label) and self.task == "pos")
 
@@ -191,7 +191,7 @@ class TaskConfig(DataConfig):
 
     _tasks: ClassVar[Collection[str]] = TASKS.keys()
 
-    # Wider than where only words and tags are read.
+    # More values than where only words and tags are read.
     task: Annotated[str, arg(metavar="{" + ",".join(TASKS) + "}"), Kind.STEPS | Kind.CARD, Group.MAIN] = "ner"  # type: ignore[assignment]
     """What to learn: tags of entities, parts of speech or chunks; or one label per text or pair of texts."""
     text_columns: Annotated[tuple[str, ...] | None, Kind.READING | Kind.OF_TEXTS, Group.TEXTS] = None
@@ -337,11 +337,11 @@ class TrainConfig(TaskConfig):
         require_at_least(1, self, "keep_checkpoints", "logical_devices")
         require_at_least(0, self, "weight_decay", "stride", "freeze_layers", "warmup_steps")
         require_at_least(3, self, "max_length", "pad_to_length")
-        require(self, "learning_rate", 0 < self.learning_rate < math.inf, "more than 0, and a number")
-        require(self, "weight_decay", self.weight_decay < math.inf, "0 or more, and a number")
+        require(self, "learning_rate", 0 < self.learning_rate < math.inf, "a finite number above 0")
+        require(self, "weight_decay", self.weight_decay < math.inf, "a finite number of at least 0")
         require(self, "layer_decay", 0 < self.layer_decay <= 1, "more than 0 and at most 1")
         require(self, "warmup_ratio", 0 <= self.warmup_ratio <= 1, "0 to 1")
-        require(self, "max_grad_norm", 0 < self.max_grad_norm < math.inf, "more than 0, and a number")
+        require(self, "max_grad_norm", 0 < self.max_grad_norm < math.inf, "a finite number above 0")
         require(self, "seed", 0 <= self.seed < 2**32, "0 to 4294967295")
         require_one_of(self, "label_alignment", LabelAlignment)
         require_one_of(self, "schedule", ScheduleName)
@@ -376,9 +376,9 @@ class TrainConfig(TaskConfig):
     def _check_card(self) -> None:
         """Finds before the training what the Hub would refuse after it."""
         codes = self.language or ()
-        expected = "ISO 639 codes of two or three small letters, such as en or bn"
+        expected = "ISO 639 codes of two or three lowercase letters, such as en or bn"
         require(self, "language", all(map(_LANGUAGE.fullmatch, codes)), expected)
-        expected = "the Hub's name of a licence, in small letters, such as apache-2.0, cc-by-4.0 or other"
+        expected = "the Hub's name for a licence, in lowercase, such as apache-2.0, cc-by-4.0 or other"
         require(self, "license", self.license is None or bool(_LICENSE.fullmatch(self.license)), expected)
         texts = [text for _, text in self.widget_examples]
         # A shell would take a text with a dash in front for an option, and the card's command could not be run.
@@ -462,5 +462,5 @@ class TrainConfig(TaskConfig):
             except ConfigError as error:
                 if error.option not in options:
                     raise ConfigError(f"{path}: {error}") from None
-                logger.warning("%s: %s It is read without this option.", path, error)
+                logger.warning("%s: %s This option is ignored.", path, error)
                 del options[error.option]

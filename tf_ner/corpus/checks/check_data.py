@@ -37,9 +37,9 @@ class SplitSummary:
         longest: The longest sentence, in words.
         labels: How many entities have each label, the most frequent first; of parts of speech, how many words.
         imbalance: How many times the most frequent label outnumbers the rarest; None without labels.
-        duplicates: How many sentences stand in the split before.
+        duplicates: How many sentences occur earlier in the split.
         duplicate_share: Their share of the sentences, 0 to 1.
-        leaks: How many sentences stand in a split before this one: train, or validation for test.
+        leaks: How many sentences occur in a split before this one: train, or validation for test.
         leak_share: Their share.
     """
 
@@ -155,7 +155,7 @@ _CHARACTERS = {
     ),
     "control": (
         "control-character",
-        "received {word} with {names}; expected only characters that are seen. {fix}",
+        "received {word} with {names}; expected only visible characters. {fix}",
     ),
 }
 _SUPERFLUOUS = "Remove it; --fix does so in column files."
@@ -165,7 +165,7 @@ _MAY_BE_MEANT = "Split the word, or remove the character."
 def _transition_findings(split: Split, reader: EntityReader) -> Iterator[Finding]:
     for sentence in split.sentences:
         for place, reason in reader.illegal(sentence.tags):
-            message = f"received {reason}. Correct the tag; --fix spells it as it is read, in column files."
+            message = f"received {reason}. Correct the tag; in column files, --fix rewrites it as it is read."
             yield Finding("illegal-transition", split.path, sentence.lines[place], message, is_error=False)
 
 
@@ -194,18 +194,18 @@ def _label_findings(
 
 _RARE_LABEL = (
     "rare-label",
-    f"received {{label}}, whose number in {{split}} is {{count}}; expected at least {RARE} to learn from. Tag more, or "
+    f"received {{label}} with a count of {{count}} in {{split}}; expected at least {RARE} to learn from. Tag more, or "
     "rename the label with --map-label or drop it with --ignore-label.",
 )
 _UNSEEN_LABEL = (
     "unseen-label",
-    "received {label}, whose number in {split} is {count} and in train 0; expected labels that can be learnt. "
+    "received {label} with a count of {count} in {split} and 0 in train; expected labels that can be learnt. "
     "Correct the tag, or rename the label with --map-label or drop it with --ignore-label.",
 )
 
 
 def _first_places(sentences: Sequence[ReadSentence]) -> dict[str, tuple[Path | str, int]]:
-    """Where each label stands first."""
+    """Where each label occurs first."""
     places: dict[str, tuple[Path | str, int]] = {}
     for sentence in sentences:
         for span in sentence.spans:
@@ -247,7 +247,7 @@ class CheckedData:
     Attributes:
         splits: As read.
         report: What was found.
-        changes: What was repaired in the copy, of which the rest then tells.
+        changes: What was repaired in the copy, which the rest then describes.
     """
 
     splits: dict[str, Split]

@@ -27,8 +27,8 @@ class Change:
     Attributes:
         path: The file as it was read.
         line: Its line, from 1.
-        old: What stood there.
-        new: What stands in the copy.
+        old: What was there.
+        new: What is in the copy.
     """
 
     path: Path
@@ -43,7 +43,7 @@ class Change:
 def write_repaired(
     splits: Mapping[str, Split], *, scheme: SchemeName | None, layout: Layout, folder: Path
 ) -> list[Change]:
-    """Writes a copy of each file, with the same name and lines, and tells what was changed.
+    """Writes a copy of each file, with the same name and lines, and reports what was changed.
 
     Changed are: tags that do not follow each other as the scheme says, into the spelling of the entities they are read
     as (not beside a tag that is not of the scheme); words and tags, as `characters.repaired` says; line ends that are
@@ -63,8 +63,8 @@ def write_repaired(
     places = {path: _places(path, layout) for path in paths}
     if len({Path(path).name for path in paths}) < len(paths):
         raise DataError(
-            f"Received {', '.join(map(str, paths))}; expected files of different names, for the copies go into one "
-            "folder. Rename them."
+            f"Received {', '.join(map(str, paths))}; expected files with different names, because the copies go into "
+            "one folder. Rename them."
         )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise OutputError(f"Received --fix {folder}, which is not empty; expected a new folder. Choose another.")
@@ -86,7 +86,7 @@ def _places(path: Path | str, layout: Layout) -> tuple[int, int]:
     if name == "conll":
         return layout.place_of_word(), layout.place_of_tag()
     raise DataError(
-        f"Received {path} to repair; expected columns of CoNLL or CoNLL-U. Convert it first with `tf-ner convert`."
+        f"Received {path} to repair; expected CoNLL or CoNLL-U columns. Convert it first with `tf-ner convert`."
     )
 
 
@@ -127,7 +127,7 @@ def _rewritten(
             new, made = _repaired_line(text.removeprefix(mark).decode(), repairs[number], places, layout)
             text = mark + new.encode()
             changes += [Change(path, number, old, new) for old, new in made]
-        # A second mark would become the first, and be read as no part of the word.
+        # A second mark would become the first, and would no longer be read as part of the word.
         if number == 1 and text.startswith(codecs.BOM_UTF8) and not text.startswith(codecs.BOM_UTF8 * 2):
             text = text.removeprefix(codecs.BOM_UTF8)
             changes.append(Change(path, 1, "a byte order mark", "nothing"))
@@ -135,7 +135,7 @@ def _rewritten(
             other_ends.append(number)
         yield text + (b"\n" if end else b"")
     if other_ends:
-        changes.append(Change(path, other_ends[0], f"{len(other_ends)} line ends CR LF or CR", "LF"))
+        changes.append(Change(path, other_ends[0], f"{len(other_ends)} line ends (CR LF or CR)", "LF"))
 
 
 def _repaired_line(

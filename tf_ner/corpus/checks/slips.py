@@ -11,7 +11,8 @@ from tf_ner.corpus.entities import ReadSentence
 from tf_ner.corpus.findings import Finding
 from tf_ner.corpus.tags import OUTSIDE
 
-# The usual reading: in so many sentences, and in this share of all that hold the words; the odd one: at most so many.
+# The usual reading: in at least this many sentences, and in this share of all that contain the words; the odd one: in
+# at most this many.
 _USUAL_TIMES = 10
 _USUAL_SHARE = 0.95
 _ODD_TIMES = 2
@@ -21,13 +22,13 @@ class Slip(NamedTuple):
     """Words whose label differs from the usual one; `O` stands for no entity.
 
     Attributes:
-        sentence: Where they stand.
+        sentence: Where they are.
         start: The first of the words, from 0.
         end: After the last.
         label: Theirs.
         usual: What the same words usually are.
         num_usual: In how many sentences.
-        num_all: In how many sentences they stand.
+        num_all: In how many sentences they occur.
     """
 
     sentence: ReadSentence
@@ -101,7 +102,7 @@ def _readings(
 
 def _label(sentence: ReadSentence, start: int, end: int) -> str | None:
     """The label of these words as an entity of their own, `O` outside of all entities, None for a part of one."""
-    # Of the spans, which follow one another, the last that begins before the end.
+    # The spans are in order: the last one that begins before the end.
     before = bisect_left(sentence.spans, end, key=attrgetter("start"))
     span = sentence.spans[before - 1] if before else None
     if span is None or span.end <= start:
@@ -114,9 +115,9 @@ class Repeats(NamedTuple):
 
     Attributes:
         findings: Of kind `duplicate`, `conflicting-duplicate` and `leak`.
-        duplicates: For each split, how many of its sentences stand in it before.
-        leaks: For each split, how many of its sentences stand in a split before it.
-        distinct: All sentences but those whose words stand before in any split.
+        duplicates: For each split, how many of its sentences occur earlier in it.
+        leaks: For each split, how many of its sentences occur in a split before it.
+        distinct: All sentences but those whose words occur earlier in any split.
     """
 
     findings: list[Finding]
@@ -126,7 +127,7 @@ class Repeats(NamedTuple):
 
 
 def find_repeats(splits: Mapping[str, Sequence[ReadSentence]]) -> Repeats:
-    """Finds sentences whose words stand in the same split before, or in a split before it.
+    """Finds sentences whose words occur earlier in the same split, or in a split before it.
 
     Args:
         splits: In the order train, validation, test.
@@ -154,11 +155,11 @@ def find_repeats(splits: Mapping[str, Sequence[ReadSentence]]) -> Repeats:
 def _duplicate(sentence: ReadSentence, first: ReadSentence) -> Finding:
     place = f"line {first.lines[0]}"
     if sentence.spans == first.spans:
-        message = f"received the {_size(sentence)} of {place} again; expected each sentence once. Remove one."
+        message = f"received the same {_size(sentence)} as on {place}; expected each sentence once. Remove one."
         return Finding("duplicate", sentence.path, sentence.lines[0], message, is_error=False)
     message = (
-        f"received the {_size(sentence)} of {place} with other tags ({_difference(sentence, first)}); expected the "
-        "same for the same words. Correct one of the two."
+        f"received the same {_size(sentence)} as on {place} with other tags ({_difference(sentence, first)}); expected "
+        "the same tags for the same words. Correct one of the two."
     )
     return Finding("conflicting-duplicate", sentence.path, sentence.lines[0], message, is_error=False)
 
@@ -166,8 +167,8 @@ def _duplicate(sentence: ReadSentence, first: ReadSentence) -> Finding:
 def _leak(sentence: ReadSentence, split: str, earlier: str, first: ReadSentence) -> Finding:
     tags = "" if sentence.spans == first.spans else f" with other tags ({_difference(sentence, first)})"
     message = (
-        f"received the {_size(sentence)} of {first.path}:{first.lines[0]}{tags}; expected none of {earlier} in "
-        f"{split}, whose scores would tell memory. Remove one of the two."
+        f"received the same {_size(sentence)} as in {first.path}:{first.lines[0]}{tags}; expected no sentence of "
+        f"{earlier} in {split}, which would measure memorization, not generalization. Remove one of the two."
     )
     return Finding("leak", sentence.path, sentence.lines[0], message, is_error=False)
 

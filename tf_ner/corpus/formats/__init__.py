@@ -46,7 +46,7 @@ class Format(NamedTuple):
 def _write_conll_file(path: Path, sentences: Iterable[Sentence]) -> None:
     remaining = iter(sentences)
     first = next(remaining, None)
-    # Readers take a byte order mark at the beginning for no part of a word.
+    # Readers do not take a byte order mark at the beginning as part of a word.
     has_mark = first is not None and first.words[0].startswith("\ufeff")
     with path.open("w", encoding="utf-8-sig" if has_mark else "utf-8", newline="\n") as file:
         write_conll(file, ((sentence.words, sentence.tags) for sentence in chain([first] if first else [], remaining)))
@@ -106,7 +106,7 @@ def read_corpus_file(path: Path, layout: Layout | None = None, *, report: Report
     }
     if name != "conll" and any(given.values()):
         option = next(option for option, is_given in given.items() if is_given)
-        raise DataError(f"Received {option} for {path}; expected it for CoNLL columns only. Leave it out.")
+        raise DataError(f"Received {option} for {path}; expected it only for CoNLL columns. Leave it out.")
     return FORMATS[name].read(path, layout, report=report)
 
 
@@ -115,7 +115,7 @@ def what_cannot_be_written(sentence: Sentence, name: FormatName) -> Unwritable |
     target = FORMATS[name]
     for position, (word, tag) in enumerate(zip(sentence.words, sentence.tags, strict=True)):
         if problem := _cell_problem(target, word, tag):
-            return Unwritable(position, f"{problem}. Change it, or choose another format than {name}.")
+            return Unwritable(position, f"{problem}. Change it, or choose a format other than {name}.")
     return target.sentence_problem(sentence)
 
 
@@ -124,5 +124,5 @@ def _cell_problem(target: Format, word: str, tag: str) -> str | None:
         if not cell:
             return f"received an empty {kind}; expected none"
         if found := target.forbidden.search(cell):
-            return f"received the {kind} {cell!r}; expected none with {found.group()!r}"
+            return f"received the {kind} {cell!r}; expected one without {found.group()!r}"
     return target.cell_problem(word, tag)

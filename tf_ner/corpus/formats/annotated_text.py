@@ -1,4 +1,4 @@
-"""Raw text with entities marked by character: which words they cover."""
+"""Raw text with entities marked by character offsets: which words they cover."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ def tag_text(text: str, spans: Any, tokens: Any, warn: Warn) -> tuple[list[str],
     """Splits text into words and tags those that a span covers.
 
     Where a span begins or ends inside a word, the word is split there, unless the words are given. White space at the
-    ends of a span is no part of it. Both are told to `warn`; nothing else about a span is changed.
+    ends of a span is not part of it. Both are reported to `warn`; nothing else about a span is changed.
 
     Args:
         text: A sentence, or more.
@@ -57,14 +57,14 @@ def tag_text(text: str, spans: Any, tokens: Any, warn: Warn) -> tuple[list[str],
         raise SpanError("bad-record", problem)
     words = split_words(text) if tokens is None else _given_words(text, tokens)
     if not isinstance(spans, list):
-        raise SpanError("bad-span", "received spans that are no list; expected a list of them. Mend the record.")
+        raise SpanError("bad-span", "received spans that are not a list; expected a list of spans. Fix the record.")
     read = sorted(_read_span(text, span) for span in spans)
     fitted = [_without_spaces(text, span, words, warn) for span in read]
     for before, span in pairwise(fitted):
         if span.start < before.end:
             raise SpanError(
                 "overlapping-spans",
-                f"received {_show(text, span)} and {_show(text, before)}; expected spans that share no character, for "
+                f"received {_show(text, span)} and {_show(text, before)}; expected spans that do not overlap, because "
                 "a word has one tag. Remove one.",
             )
     words = _split_at(text, words, fitted, may_split=tokens is None, warn=warn)
@@ -93,13 +93,13 @@ def _read_token(text: str, token: dict[str, Any], *, least: int) -> Word:
         raise SpanError(
             "bad-token",
             f"received a token from {_number(start)} to {_number(end)}, after {least} characters of {len(text)}; "
-            "expected whole numbers of characters, in order. Mend the tokens, or leave them out.",
+            "expected whole numbers of characters, in order. Fix the tokens, or leave them out.",
         )
     word = Word(text[start:end], start, end)
     if token.get("text", word.text) != word.text:
         raise SpanError(
             "bad-token",
-            f"received a token with another text than {word.text[:40]!r}, which stands from {start} to {end}; expected "
+            f"received a token whose text differs from {word.text[:40]!r}, the text from {start} to {end}; expected "
             "the same. Count in characters, not in bytes.",
         )
     return word
@@ -109,8 +109,8 @@ def _refuse_gap(text: str, start: int, end: int) -> None:
     if lost := text[start:end].strip():
         raise SpanError(
             "bad-token",
-            f"received {lost[:40]!r} (in {start} to {end}) in no token; expected tokens for all words. Mend the "
-            "tokens, or leave them out.",
+            f"received {lost[:40]!r} (in {start} to {end}) outside all tokens; expected tokens for all words. Fix "
+            "the tokens, or leave them out.",
         )
 
 
@@ -118,7 +118,7 @@ def _objects(tokens: Any) -> list[dict[str, Any]]:
     if not isinstance(tokens, list) or not all(isinstance(token, dict) for token in tokens):
         raise SpanError(
             "bad-token",
-            "received tokens that have no start and end; expected objects with both. Leave them out, and the text is "
+            "received tokens without a start and an end; expected objects with both. Leave them out to have the text "
             "split into words.",
         )
     return tokens
@@ -135,18 +135,18 @@ def _read_span(text: str, span: Any) -> TextSpan:
         start, end, label = span
     else:
         raise SpanError(
-            "bad-span", "received a span that is no [start, end, label] and no object; expected one of both."
+            "bad-span", "received a span that is neither [start, end, label] nor an object; expected one of the two."
         )
     if not _is_place(start) or not _is_place(end):
         raise SpanError(
             "bad-span",
             f"received a span from {_number(start)} to {_number(end)}; expected whole numbers of characters. "
-            "Mend the span.",
+            "Fix the span.",
         )
     if not isinstance(label, str) or not label or what_is_no_text(label):
         raise SpanError(
             "bad-span",
-            f"received a span from {start} to {end} without a label; expected one name under {_KEYS}. Mend the span.",
+            f"received a span from {start} to {end} without a label; expected one name under {_KEYS}. Fix the span.",
         )
     if not 0 <= start < end <= len(text):
         raise SpanError(
@@ -166,12 +166,15 @@ def _without_spaces(text: str, span: TextSpan, words: Sequence[Word], warn: Warn
     if at_end is None or (at_end.end > end and text[end - 1].isspace()):
         end -= len(text[start:end]) - len(text[start:end].rstrip())
     if start == end:
-        raise SpanError("bad-span", f"received {_show(text, span)}, white space; expected words. Remove it.")
+        raise SpanError(
+            "bad-span", f"received {_show(text, span)}, which is only white space; expected words. Remove it."
+        )
     trimmed = TextSpan(start, end, label)
     if trimmed != span:
         warn(
             "span-with-spaces",
-            f"received {_show(text, span)}, with white space at its ends; it is read without, from {start} to {end}.",
+            f"received {_show(text, span)}, with white space at its ends; it is read without that, from {start} to "
+            f"{end}.",
         )
     return trimmed
 
@@ -189,7 +192,7 @@ def _split_at(text: str, words: list[Word], spans: Sequence[TextSpan], *, may_sp
                 raise SpanError(
                     "span-inside-word",
                     f"{received} token {word.text[:40]!r} ({word.start} to {word.end}); expected whole tokens. "
-                    "Mend the span, or leave the tokens out.",
+                    "Fix the span, or leave the tokens out.",
                 )
             warn(
                 "span-inside-word",
@@ -220,4 +223,4 @@ def _is_place(value: Any) -> TypeGuard[int]:
 
 
 def _number(value: Any) -> str:
-    return str(value) if _is_place(value) and abs(value) < 10**20 else "what is no number of characters"
+    return str(value) if _is_place(value) and abs(value) < 10**20 else "something that is not a number of characters"

@@ -1,4 +1,4 @@
-"""CoNLL column files: one word a line, a blank line after each sentence."""
+"""CoNLL column files: one word per line, a blank line after each sentence."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ def read_conll(path: Path, layout: Layout | None = None, *, report: Report = rai
     """Reads a CoNLL column file.
 
     Columns are divided by tabs where a line has one, otherwise by spaces; every line must have as many as the first,
-    or as `layout` names. Lines of white space end a sentence, and so do `-DOCSTART-` lines, which are no words. UTF-8,
+    or as `layout` names. Lines of white space end a sentence, and so do `-DOCSTART-` lines, which are not words. UTF-8,
     with or without a byte order mark; any line ending.
 
     Args:
@@ -68,7 +68,7 @@ def read_conll(path: Path, layout: Layout | None = None, *, report: Report = rai
 
 
 def write_conll(file: TextIO, sentences: Iterable[Sequence[Sequence[str]]]) -> None:
-    """Writes sentences given as columns (words, tags, …): one word a line, tabs between, a blank line after each.
+    """Writes sentences given as columns (words, tags, …): one word per line, tabs between, a blank line after each.
 
     Line breaks and tabs inside a word, which would break the columns, are written as spaces.
     """
@@ -81,24 +81,24 @@ def write_conll(file: TextIO, sentences: Iterable[Sequence[Sequence[str]]]) -> N
 def what_conll_cannot_hold(word: str, tag: str) -> str | None:
     """Says why a word with its tag cannot be written as a line, beyond tabs and line breaks; None if it can."""
     if word == _DOCUMENT_START:
-        return f"received the word {word}; expected another, for this begins a document"
+        return f"received the word {word}; expected another, because this begins a document"
     if tag.endswith(" ") or f"{word}{tag}".isspace():
         return f"received {word!r} with the tag {tag!r}; expected a tag that does not end in white space"
     if is_header((word, tag)):
-        return f"received the word {word!r} with the tag {tag!r}; expected others, for these are the names of columns"
+        return f"received the word {word!r} with the tag {tag!r}; expected others, because these are column names"
     return None
 
 
 _HEADER = (
-    "received the names of columns ({row!r}); expected words. Remove the line; a .tsv or .csv file that begins with "
-    "such a line is read by its names, without --columns."
+    "received column names ({row!r}); expected words. Remove the line; a .tsv or .csv file that begins with such a "
+    "line is read by these names, without --columns."
 )
 _CELL_BREAK = re.compile(r"[\t\r\n]")
 _SPACES = re.compile(" +")
 
 
 def _split_row(line: str) -> list[str]:
-    """Only tabs and plain spaces divide columns: other Unicode spaces may be words."""
+    """Only tabs and plain spaces separate columns: other Unicode spaces may be words."""
     if "\t" in line:
         return line.rstrip("\t ").split("\t")
     return _SPACES.split(line.strip(" "))
@@ -116,11 +116,11 @@ def _columns_needed(column: int) -> int:
 def _ragged_row(line: str, row: list[str], num_columns: int) -> str:
     columns = f"{len(row)} column{'s' if len(row) != 1 else ''}"
     if len(row) > num_columns:
-        fix = "Remove what is too much; use tabs between columns if words hold spaces."
+        fix = "Remove the extra ones; use tabs between columns if words contain spaces."
     elif "\t" in line and len(line.split()) >= num_columns:
-        fix = "Put tabs between all columns, or no tab in the line: where there is one, spaces do not divide."
+        fix = "Put tabs between all columns, or none in the line: where there is a tab, spaces do not separate columns."
     else:
-        fix = "Add what is missing, or a blank line between sentences."
+        fix = "Add the missing ones, or a blank line between sentences."
     return f"received {columns} ({' '.join(row)!r}); expected {num_columns}. {fix}"
 
 

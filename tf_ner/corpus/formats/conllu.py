@@ -1,4 +1,4 @@
-"""CoNLL-U, the format of Universal Dependencies: ten columns, a word each line."""
+"""CoNLL-U, the format of Universal Dependencies: ten columns, one word per line."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ _COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "d
 _MISSING = "_"
 
 _WORD_ID = re.compile("[0-9]{1,9}")
-# Ranges of words that are written as one, such as `1-2`, and words that are not written, such as `8.1`.
+# Ranges of words written as one, such as `1-2`, and words that are not written, such as `8.1`.
 _NO_WORD_ID = re.compile(r"[0-9]+[-.][0-9]+")
 
 
@@ -76,7 +76,7 @@ def write_conllu(path: Path, sentences: Iterable[Sentence]) -> None:
 
 def what_conllu_cannot_hold(word: str, tag: str) -> str | None:
     """Says why a word with its tag cannot be written, beyond tabs and line breaks; None if it can."""
-    return f"received {word!r} with the tag _; expected another, for _ stands for no tag" if tag == _MISSING else None
+    return f"received {word!r} with the tag _; expected another, because _ means no tag" if tag == _MISSING else None
 
 
 def places_in_conllu(path: Path, layout: Layout) -> tuple[int, int]:
@@ -87,8 +87,8 @@ def places_in_conllu(path: Path, layout: Layout) -> tuple[int, int]:
     """
     if layout.task != "pos" and layout.tag_column is None:
         raise DataError(
-            f"Received the CoNLL-U file {path} for the task {layout.task!r}; expected the task 'pos', for CoNLL-U has "
-            "no column of its own for entities. Use --task pos, or name the column with --tag-column."
+            f"Received the CoNLL-U file {path} for the task {layout.task!r}; expected the task 'pos', because CoNLL-U "
+            "has no column of its own for entities. Use --task pos, or name the column with --tag-column."
         )
     return _place(path, layout.word_column, "form"), _place(path, layout.tag_column, "upos")
 
@@ -108,8 +108,8 @@ def _place(path: Path, wanted: int | str | None, usual: str) -> int:
 def _what_is_wrong(row: list[str], word_id: int) -> tuple[str, str] | None:
     if len(row) != len(_COLUMNS):
         return "ragged-row", (
-            f"received {len(row)} column{'s' if len(row) != 1 else ''}; expected {len(_COLUMNS)}, with tabs between. "
-            "Mend the line."
+            f"received {len(row)} column{'s' if len(row) != 1 else ''}; expected {len(_COLUMNS)}, separated by tabs. "
+            "Fix the line."
         )
     if not _WORD_ID.fullmatch(row[0]) or int(row[0]) != word_id:
         fix = "Put a blank line between sentences." if row[0] == "1" else "Number the words of a sentence 1, 2, 3, …."

@@ -1,4 +1,4 @@
-"""JSON lines: a sentence each line, as words and tags or as text and spans."""
+"""JSON lines: one sentence per line, as words and tags or as text and spans."""
 
 import json
 import re
@@ -42,7 +42,7 @@ def read_json_lines(path: Path, layout: Layout | None = None, *, report: Report 
     layout = layout or Layout()
     if isinstance(layout.word_column, int) or isinstance(layout.tag_column, int):
         raise DataError(
-            f"Received the number of a column for {path}, whose records have keys; expected names. "
+            f"Received a column number for {path}, whose records have keys; expected names. "
             "Change --word-column or --tag-column."
         )
     for number, record in records_of(path, report):
@@ -77,14 +77,14 @@ def write_json_spans(path: Path, sentences: Iterable[Sentence]) -> None:
 
 
 def what_spans_cannot_hold(sentence: Sentence) -> Unwritable | None:
-    """Says which tag is none of IOB2, at which place, so that spans would not give it back; None if there is none."""
+    """Says which tag is not IOB2, and where, so that spans would not give it back; None if there is none."""
     again = spans_to_tags(tags_to_spans(sentence.tags), len(sentence.tags))
     for place, (tag, read) in enumerate(zip(sentence.tags, again, strict=True)):
         if tag != read:
             return Unwritable(
                 place,
-                f"received the tag {tag!r} where IOB2 has {read!r}; expected IOB2, for spans begin and end. Correct "
-                "the tag, or pass --scheme iob1 if an I- may begin an entity.",
+                f"received the tag {tag!r} where IOB2 has {read!r}; expected IOB2, because spans begin and end. "
+                "Correct the tag, or pass --scheme iob1 if an I- may begin an entity.",
             )
     return None
 
@@ -108,12 +108,12 @@ def _text_and_spans(words: list[str], tags: list[str]) -> Record:
 
 
 def _words_and_tags(record: Record, layout: Layout, tell: _Tell) -> tuple[list[str], list[str]]:
-    """The words and tags of a record; none where they cannot be read, which is told."""
+    """The words and tags of a record; none where they cannot be read, which is reported."""
     word_names = WORD_NAMES if layout.word_column is None else (str(layout.word_column),)
     tag_names = TAG_NAMES[layout.task] if layout.tag_column is None else (str(layout.tag_column),)
     text = record.get(str(layout.word_column or "text"))
     has_text = isinstance(text, str)
-    # Beside a text, tools leave keys empty, and call spans what elsewhere are tags.
+    # Next to a text, tools leave keys empty, and use for spans the names that tags have elsewhere.
     empty = {
         key for key, value in record.items() if has_text and (value is None or (value and _is_list_of_spans(value)))
     }
@@ -131,7 +131,7 @@ def _words_and_tags(record: Record, layout: Layout, tell: _Tell) -> tuple[list[s
         )
         return [], []
     if word_key == tag_key:
-        tell("bad-record", f"received {word_key!r} for words and tags; expected two keys. Change --tag-column.")
+        tell("bad-record", f"received {word_key!r} for both words and tags; expected two keys. Change --tag-column.")
         return [], []
     words, tags = record[word_key], record[tag_key]
     if problem := what_is_wrong(words, tags):
@@ -149,12 +149,12 @@ def _from_text(record: Record, text: str, layout: Layout, tell: _Tell) -> tuple[
     if layout.tag_column is not None:
         spans = record.get(str(layout.tag_column))
     else:
-        # Some tools write an empty list, null or a label of the whole under one name beside the spans under another.
+        # Some tools write an empty list, null or a label of the whole text under one name and the spans under another.
         full = [name for name in _SPAN_NAMES if record.get(name) not in (None, [])]
         found = [name for name in full if _is_list_of_spans(record[name])] or full
         if len(found) > 1 or (found and not isinstance(record[found[0]], list)):
             tell(
-                "bad-record", f"received {' and '.join(found)} beside the text; expected one list of spans. {_NAME_IT}"
+                "bad-record", f"received {' and '.join(found)} next to the text; expected one list of spans. {_NAME_IT}"
             )
             return [], []
         spans = record[found[0]] if found else [] if [] in map(record.get, _SPAN_NAMES) else None
@@ -221,7 +221,7 @@ def _records_of_list(path: Path, lines: Iterable[tuple[int, str]], report: Repor
         place, expected = _SPACES.match(text, place).end(), ","  # type: ignore[union-attr]
     line = numbers[min(bisect_right(ends, place), len(ends) - 1)]
     if text[place : place + 1] != "]":
-        report(Finding("bad-list", path, line, _NO_LIST.format(reason="no comma and no end of the list")))
+        report(Finding("bad-list", path, line, _NO_LIST.format(reason="neither a comma nor the end of the list")))
     elif text[place + 1 :].strip():
         report(Finding("bad-list", path, line, _NO_LIST.format(reason="more after the end of the list")))
 
@@ -235,7 +235,7 @@ def _reason(error: ValueError | RecursionError) -> str:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Record:
@@ -248,7 +248,7 @@ def _object(pairs: list[tuple[str, Any]]) -> Record:
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
 _SPACES = re.compile(r"\s*")
 _NAME_IT = "Name its key with --tag-column."
-_NO_OBJECT = "received JSON that is no object; expected an object for each sentence. Mend the line."
+_NO_OBJECT = "received JSON that is not an object; expected an object for each sentence. Fix the line."
 _A_LIST = "received a list; expected an object for each sentence. A file that is one list of records ends in .json."
-_NO_JSON = "received what is no JSON ({reason}); expected an object on each line. Write one record a line."
-_NO_LIST = "received what is no JSON ({reason}); expected a list of objects. Mend it: the rest of the file is not read."
+_NO_JSON = "received invalid JSON ({reason}); expected an object on each line. Write one record per line."
+_NO_LIST = "received invalid JSON ({reason}); expected a list of objects. Fix it: the rest of the file is not read."

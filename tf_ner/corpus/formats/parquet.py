@@ -1,4 +1,4 @@
-"""Parquet files: lists of words and tags, or a word each row."""
+"""Parquet files: lists of words and tags, or one word per row."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 _ROWS_AT_ONCE = 1024
 
-# In bytes, of what describes the file; a damaged file may ask for any amount.
+# In bytes, for the metadata of a file; a damaged file may ask for any amount.
 _LARGEST_DESCRIPTION = 100_000_000
 
 
 def read_parquet(path: Path, layout: Layout | None = None, *, report: Report = raise_error) -> Iterator[Sentence]:
-    """Reads a Parquet file: a sentence each row, words and tags as lists of strings, or a word each row.
+    """Reads a Parquet file: one sentence per row, words and tags as lists of strings, or one word per row.
 
-    Tags may be numbers where the file names them, as data sets saved by `datasets` do. A word each row is read as
-    `read_csv` does. `Sentence.lines` are rows, from 1.
+    Tags may be numbers where the file names them, as data sets saved by `datasets` do. One word per row is read as
+    in `read_csv`. `Sentence.lines` are rows, from 1.
 
     Args:
         path: The file.
@@ -48,7 +48,7 @@ def read_parquet(path: Path, layout: Layout | None = None, *, report: Report = r
     if shapes not in (("list", "list"), ("text", "text")):
         raise DataError(
             f"Received {path} with {word.name!r} of type {word.type} and {tag.name!r} of type {tag.type}; expected two "
-            "lists of strings, or two strings. Put the tags' names for numbers, or choose other columns with "
+            "lists of strings, or two strings. Replace tag numbers with names, or choose other columns with "
             "--word-column and --tag-column."
         )
     if shapes[0] == "list":
@@ -91,7 +91,7 @@ def parquet_rows(path: Path, choose: Callable[[Sequence[str]], Sequence[str]]) -
 
 
 def write_parquet(path: Path, sentences: Iterable[Sentence]) -> None:
-    """Writes a sentence each row, with the columns `words` and `tags`, both lists of strings."""
+    """Writes one sentence per row, with the columns `words` and `tags`, both lists of strings."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -128,7 +128,8 @@ def _damage_told(path: Path) -> Iterator[None]:
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         reason = str(error).strip().partition("\n")[0][:200]
         raise DataError(
-            f"Received {path}, which cannot be read ({reason}); expected a whole Parquet file. Write or copy it again."
+            f"Received {path}, which cannot be read ({reason}); expected a complete Parquet file. Write or copy it "
+            "again."
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Tables with a header: CSV, and columns divided by tabs."""
+"""Tables with a header: CSV, and columns separated by tabs."""
 
 import ast
 import csv
@@ -30,14 +30,14 @@ HEADER = ("sentence", "word", "tag")
 _LARGEST_CELL = 16_000_000
 _LARGEST_HEADER = 10_000
 
-# In words. A file of one sentence may be meant; one that long hardly is.
+# In words. A file of one sentence may be intended; one that long hardly is.
 _UNLIKELY_LENGTH = 100
 
 
 def read_csv(path: Path, layout: Layout | None = None, *, report: Report = raise_error) -> Iterator[Sentence]:
     """Reads a CSV file with a header.
 
-    It has either a sentence in each row, words and tags as lists in JSON or Python, or a word in each row. Then a new
+    It has either a sentence in each row, words and tags as lists in JSON or Python, or one word per row. Then a new
     value in a column such as `sentence` or `Sentence #` begins a sentence (no value: the same sentence), and without
     such a column a blank row ends one. Cells are divided by commas, or by semicolons or tabs where the header has more
     of them, and quoted as RFC 4180 says.
@@ -59,13 +59,13 @@ def read_tsv(path: Path, layout: Layout | None = None, *, report: Report = raise
 
 
 def write_csv(path: Path, sentences: Iterable[Sentence]) -> None:
-    """Writes a word each row: the number of its sentence, the word and its tag."""
+    """Writes one word per row: the number of its sentence, the word and its tag."""
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(chain([HEADER], _rows(sentences)))
 
 
 def write_tsv(path: Path, sentences: Iterable[Sentence]) -> None:
-    """Writes a word each line as `write_csv` does, with tabs between the cells and without quotes."""
+    """Writes one word per line as `write_csv` does, with tabs between the cells and without quotes."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines("\t".join(row) + "\n" for row in chain([HEADER], _rows(sentences)))
 
@@ -73,7 +73,7 @@ def write_tsv(path: Path, sentences: Iterable[Sentence]) -> None:
 def what_tables_cannot_hold(word: str, tag: str) -> str | None:
     """Says why a word with its tag cannot be written as a row, beyond its characters; None if it can."""
     if _holds_several(word, tag):
-        return f"received {word!r} with the tag {tag!r}; expected cells that cannot be taken for lists of both"
+        return f"received {word!r} with the tag {tag!r}; expected cells that cannot be mistaken for lists of both"
     return None
 
 
@@ -107,7 +107,7 @@ def unquoted_rows(path: Path, report: Report, *, delimiter: str = "\t") -> Itera
 
 
 def csv_rows(path: Path, report: Report) -> Iterator[tuple[int, Row]]:
-    """Each row with the line it begins at. After an error in the quotes nothing can be told from the rest."""
+    """Each row with the line it begins at. After an error in the quotes the rest cannot be read."""
     pulled: list[tuple[int, str]] = []
 
     def lines() -> Iterator[str]:
@@ -183,7 +183,7 @@ def full_rows(
                     path,
                     number,
                     f"received {len(row)} cell{'s' if len(row) != 1 else ''}; expected {num_columns}, as in the "
-                    "header. Mend the row; in CSV, quote cells that hold what divides them.",
+                    "header. Fix the row; in CSV, quote cells that contain the delimiter.",
                 )
             )
 
@@ -205,7 +205,7 @@ def sentences_of_words(
         word, tag = row[columns.word], row[columns.tag]
         if not word or not tag:
             cell = "tag" if word else "word"
-            received = f"received an empty {cell} beside {(word or tag)[:40]!r}"
+            received = f"received an empty {cell} next to {(word or tag)[:40]!r}"
             message = f"{received}; expected a word and a tag. Fill the cell in or remove the row."
             report(Finding(f"empty-{cell}", path, number, message))
             continue
@@ -248,14 +248,14 @@ def parse_list(cell: str) -> Any:
         values = json.loads(cell)
         return values if isinstance(values, list) else cell
     except (ValueError, RecursionError):
-        # Only what stands between commas: Python would join strings without one, as numpy prints arrays.
+        # Only items with commas between: Python would join strings without them, which is how numpy prints arrays.
         return ast.literal_eval(cell.strip()) if _PYTHON_LIST.fullmatch(cell) else cell
 
 
 _TAG = re.compile("O|[BIELSU]-.+")
 _SEVERAL = (
-    "received the word {word!r} with the tag {tag!r}; expected one word and one tag in each row, or in each row lists "
-    "of both in JSON. Mend the row; if all rows are so, write lists."
+    "received the word {word!r} with the tag {tag!r}; expected one word and one tag per row, or JSON lists of both in "
+    "each row. Fix the row; if all rows are like this, write lists."
 )
 _ONE_SENTENCE = (
     "received no column that tells sentences apart, and no blank row: the whole file is read as one sentence. Name the "
@@ -271,5 +271,5 @@ _PYTHON_LIST = re.compile(
 _QUOTED_CELL = re.compile(r'(?<![^,;\t\r\n])"(?:[^"]|"")*+"?')
 _BAD_QUOTES = (
     "received a quote that is not closed, or closed inside a cell ({reason}); expected cells with quotes around them "
-    'and "" for a quote inside. Mend it: the rest of the file is not read.'
+    'and "" for a quote inside. Fix it: the rest of the file is not read.'
 )

@@ -54,11 +54,11 @@ def load_from_hub(name: str, *, config_name: str | None, revision: str | None) -
     try:
         loaded = load_dataset(repository, config_name, revision=revision)
     except (OSError, ValueError, RuntimeError, DatasetsError) as error:
-        # What `datasets` and the Hub client raise for: no network, no such repository, a script, a gate, a bad name.
+        # `datasets` and the Hub client raise these for: no network, no such repository, a script, a gate, a bad name.
         reason = " ".join(str(error).split())
         if (not_kept := why_not_kept(error)) is not None:
             raise DataError(f"Received data set {name!r} {not_kept} or HF_DATASETS_CACHE.") from error
-        # `datasets` keeps only the kind of what it came from.
+        # `datasets` keeps only the kind of the original error.
         if isinstance(error, ConnectionError) and not datasets.config.HF_HUB_OFFLINE:
             raise DataError(
                 f"Cannot reach the Hub for data set {name!r} ({reason}), and there is no folder of that name. Check "
@@ -71,9 +71,9 @@ def load_from_hub(name: str, *, config_name: str | None, revision: str | None) -
                 "one that the data set has. Choose it with --dataset-config."
             ) from error
         raise DataError(
-            f"Received data set {name!r}, no folder here and none that the Hub gives ({reason}); expected a data "
-            "set that can be reached. Check the name and the network, or use local files: --dataset FOLDER, or "
-            "--train-file, --validation-file and --test-file."
+            f"Received data set {name!r}, which is neither a folder here nor available from the Hub ({reason}); "
+            "expected a data set that can be reached. Check the name and the network, or use local files: --dataset "
+            "FOLDER, or --train-file, --validation-file and --test-file."
         ) from error
     return with_usual_names(loaded) if isinstance(loaded, DatasetDict) else DatasetDict({"train": loaded})
 
@@ -92,7 +92,7 @@ def with_usual_names(loaded: DatasetDict) -> DatasetDict:
 def words_and_tags(loaded: DatasetDict, name: str, layout: Layout) -> DatasetDict:
     """Finds the columns of words and of the task's tags, and calls them `words` and `tags`.
 
-    Columns are told by `layout`, by their usual names, or by their type: a list of strings, and a list of `ClassLabel`
+    Columns are found by `layout`, by their usual names, or by their type: a list of strings, and a list of `ClassLabel`
     (or a second one of strings), if there is only one, and its name is not usual for another task. A name that any
     tags may have, such as `labels`, tells less than the type.
 
@@ -166,13 +166,14 @@ def read_hub_splits(loaded: DatasetDict, name: str, *, report: Report) -> dict[s
 
 def _what_is_wrong(words: Sequence[str | None] | None, tags: Sequence[int | str | None] | None) -> str | None:
     if words is None or tags is None:
-        return f"received no {'words' if words is None else 'tags'}; expected a list of them. Mend the row."
+        missing = "words" if words is None else "tags"
+        return f"received no {missing}; expected a list of {missing}. Fix the row."
     if len(words) != len(tags):
-        return f"received {len(words)} words and {len(tags)} tags; expected a tag for each word. Mend the row."
+        return f"received {len(words)} words and {len(tags)} tags; expected a tag for each word. Fix the row."
     if any(tag in (None, -1, "") for tag in tags):
         return "received words without a tag; expected a tag for each. Use splits whose tags are not hidden."
     if not all(words):
-        return "received an empty word; expected none. Mend the row."
+        return "received an empty word; expected none. Fix the row."
     return None
 
 

@@ -16,7 +16,7 @@ from tf_ner.options.train import SchemeName
 
 logger = logging.getLogger(__name__)
 
-# Prefixes that another mark than a hyphen divides from the label, or that stand behind it: B_PER, PER-B.
+# Prefixes that are not separated from the label by a hyphen, or that follow it: B_PER, PER-B.
 _OTHER_SPELLINGS = (
     re.compile(r"(?P<prefix>[BI])[_:/|.](?P<label>.+)"),
     re.compile(r"(?P<label>.+)[-_:/|.](?P<prefix>[BI])"),
@@ -27,7 +27,7 @@ def find_scheme(splits: Mapping[str, Split]) -> SchemeName:
     """Tells the scheme from the tags of all splits.
 
     Raises:
-        DataError: Every word has a label of its own, so these are no tags of entities; or the tags look as if they
+        DataError: Every word has a label of its own, so these are not tags of entities; or the tags look as if they
             had prefixes, but are spelt in a way that no scheme has.
     """
     scheme = detect_scheme(_all_tags(splits))
@@ -38,12 +38,12 @@ def find_scheme(splits: Mapping[str, Split]) -> SchemeName:
         if odd := _other_spelling(used):
             raise DataError(
                 f"{place}: received tags such as {odd[0]!r} and {odd[1]!r}; expected prefixes as in 'B-PER' and "
-                "'I-PER'. Write them so, or pass --scheme plain if these are the names of labels."
+                "'I-PER'. Write them like this, or pass --scheme plain if these are label names."
             )
         if OUTSIDE not in used:
             raise DataError(
-                f"{place}: received tags such as {', '.join(islice(sorted(used), 5))}, and nowhere {OUTSIDE}; expected "
-                "tags of entities. Choose another column with --tag-column, or --task pos."
+                f"{place}: received tags such as {', '.join(islice(sorted(used), 5))}, and no {OUTSIDE}; expected "
+                "entity tags. Choose another column with --tag-column, or --task pos."
             )
     return scheme
 
@@ -78,7 +78,7 @@ def warn_of_unused_names(
         tags = {label_of(tag, scheme) for tag in tags if tag != OUTSIDE and not what_is_wrong(tag, scheme)}
     for name in sorted(new_labels.keys() - tags):
         logger.warning(
-            "Received %r to be renamed or dropped, which is no label of this data; expected one of %s. Correct "
+            "Received %r to be renamed or dropped, which is not a label of this data; expected one of %s. Correct "
             "--map-label or --ignore-label.",
             name,
             ", ".join(sorted(tags)) or "none",
@@ -105,7 +105,7 @@ def check_tags(splits: Mapping[str, Split], scheme: SchemeName, report: Report) 
 
 
 def check_tag_characters(splits: Mapping[str, Split], report: Report) -> None:
-    """Warns of tags with characters that nobody sees: they are other tags than those they look like."""
+    """Warns of tags with invisible characters: they are not the tags that they look like."""
     used = set(chain.from_iterable(_all_tags(splits)))
     odd = {tag: names for tag in suspects(used) if (names := faults_of_tag(tag))}
     if not odd:
@@ -122,8 +122,8 @@ def check_tag_characters(splits: Mapping[str, Split], report: Report) -> None:
 
 
 _ODD_TAG = (
-    "received the tag {tag!r} with {names}; expected only characters that are seen, for it is another tag than the one "
-    "it looks like. Correct the tag{fix}."
+    "received the tag {tag!r} with {names}; expected only visible characters, because it is not the tag that it "
+    "looks like. Correct the tag{fix}."
 )
 
 
@@ -180,7 +180,7 @@ def broken_transitions(splits: Mapping[str, Split], scheme: SchemeName) -> Itera
         if places:
             line, reason = places[0]
             yield (
-                f"{split.path}:{line}: {reason}. Places that break {scheme.upper()}: {len(places)}. An entity begins "
+                f"{split.path}:{line}: {reason}. Violations of {scheme.upper()}: {len(places)}. An entity begins "
                 "where one must, as in conlleval, and strict scores may not count it. `tf-ner check-data` lists them."
             )
 

@@ -54,8 +54,8 @@ def load_corpus(
             word, and for `ner` the last is the tag, if nothing is said.
         word_column: The column or key of the words, by name or by number (from 0, negative from the right).
         tag_column: The same for the tags.
-        sentence_column: In a table of a word a row, the column whose next value begins a sentence; the same.
-        word_prefix: What stands before every word and is no part of it, such as `en:`.
+        sentence_column: In a table with one word per row, the column whose next value begins a sentence; the same.
+        word_prefix: What precedes every word and is not part of it, such as `en:`.
         comments: Lines of CoNLL files that begin with `#` are comments.
         scheme: How the tags spell entities: `iob1`, `iob2`, `bioes`, `bilou`, `io` or `plain`. Told from the tags if
             not given.

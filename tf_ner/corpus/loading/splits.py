@@ -38,7 +38,7 @@ class Split(NamedTuple):
 
 
 class CorpusFiles(NamedTuple):
-    """A file for each split, and what stands where in them."""
+    """A file for each split, and which columns they have."""
 
     files: dict[str, Path]
     layout: Layout
@@ -56,7 +56,7 @@ def find_corpus_files(
 
     Args:
         dataset: A name on the Hub, `sample`, or a folder. Not read if `files` are given.
-        layout: What stands where.
+        layout: Which columns the files have.
         files: The files by split, if they are known.
 
     Raises:
@@ -97,8 +97,8 @@ def find_files(
         )
     if not _HUB_NAME.fullmatch(str(dataset)):
         raise DataError(
-            f"Received {dataset} as a data set, which is no folder and no name on the Hub; expected one of these. "
-            "Check the path."
+            f"Received {dataset} as a data set, which is neither a folder nor a name on the Hub; expected one of "
+            "these. Check the path."
         )
     return None
 
@@ -116,8 +116,8 @@ def validation_split(names: Iterable[str]) -> str | None:
 def _refuse_columns(dataset: str | Path, layout: Layout) -> None:
     if layout.columns is not None:
         raise DataError(
-            f"Received columns ({' '.join(layout.columns)}) for {dataset}, which knows its own; expected them for "
-            "files only. Leave them out."
+            f"Received columns ({' '.join(layout.columns)}) for {dataset}, which has its own; expected them only "
+            "for files. Leave them out."
         )
 
 
@@ -143,28 +143,29 @@ def find_split_files(folder: Path, *, extensions: frozenset[str] = EXTENSIONS) -
     for split, file in found.items():
         if others := [other for other, found_there in found.items() if found_there == file and other != split]:
             raise DataError(
-                f"Received {file}, whose name says {split} and {' and '.join(others)}; expected one of them, or scores "
-                f"would tell memory. Rename it, or name the files with --{split}-file and --{others[0]}-file."
+                f"Received {file}, whose name says {split} and {' and '.join(others)}; expected one of them, or "
+                f"scores would measure memorization, not generalization. Rename it, or name the files with "
+                f"--{split}-file and --{others[0]}-file."
             )
     if not found:
         names = ", ".join(sorted(file.name for file in folder.iterdir())[:10]) or "nothing"
         raise DataError(
             f"Received the folder {folder} with {names}; expected files such as {_examples_of(extensions)}. "
-            "Rename them or name them with --train-file, --validation-file and --test-file."
+            "Rename them, or name them with --train-file, --validation-file and --test-file."
         )
     return found
 
 
 def _warn_of_files_passed_over(folder: Path, found: Mapping[str, Path], extensions: frozenset[str]) -> None:
-    """Says which files are none of the splits, though the beginning of a word in their names says one not found."""
+    """Says which files are not read as splits, though a word in their names begins like a split that is missing."""
     for split in SPLIT_FILE_WORDS.keys() - found.keys():
         begins = tuple(SPLIT_FILE_WORDS[split])
         for file in sorted(folder.iterdir()):
             words = re.findall("[a-z]+", file.name.lower())
             if file.is_file() and file not in found.values() and any(word.startswith(begins) for word in words):
                 logger.warning(
-                    "Received %s, which is not read; expected a name such as %s for the %s split. Rename it or name it "
-                    "with --%s-file if it is that.",
+                    "Received %s, which is not read; expected a name such as %s for the %s split. Rename it, or name "
+                    "it with --%s-file, if it is that split.",
                     file, f"{split}{_extension_of(extensions)}", split, split,
                 )  # fmt: skip
 

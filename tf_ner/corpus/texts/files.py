@@ -1,4 +1,4 @@
-"""Texts, or pairs of texts, with a label each, from files."""
+"""Texts, or pairs of texts, with one label each, from files."""
 
 import operator
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +15,7 @@ from tf_ner.corpus.sentences import what_is_no_text
 from tf_ner.errors import DataError
 from tf_ner.options.train import Quoting
 
-# The first that are all there count. Small letters; a header may have any.
+# The first that are all present count. In lowercase; the header may use any case.
 _USUAL_TEXTS = (
     ("sentence1", "sentence2"),
     ("premise", "hypothesis"),
@@ -52,7 +52,7 @@ class TextColumns(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class TextLayout:
-    """Where texts and labels stand in a table.
+    """Where texts and labels are in a table.
 
     Attributes:
         text_columns: The column of the texts, or the two columns of pairs; found by their usual names if not given.
@@ -69,8 +69,8 @@ class TextLayout:
     def __post_init__(self) -> None:
         if self.text_columns is not None and len(self.text_columns) not in (1, 2):
             raise DataError(
-                f"Received the columns of text {', '.join(map(repr, self.text_columns)) or 'without a name'}; expected "
-                "one, or two of pairs. Choose again."
+                f"Received the text columns {', '.join(map(repr, self.text_columns)) or 'without a name'}; expected "
+                "one, or two for pairs. Choose again."
             )
 
     def choose(self, names: Sequence[str], place: str) -> TextColumns:
@@ -78,7 +78,7 @@ class TextLayout:
 
         Args:
             names: All there are.
-            place: Where they stand, for errors.
+            place: Where they are, for errors.
 
         Raises:
             DataError: One is missing, or is there or was named twice.
@@ -145,12 +145,12 @@ def read_texts(path: Path, layout: TextLayout | None = None, *, report: Report =
 def _what_is_wrong(texts: Sequence[Any], label: Any, *, has_label: bool) -> str | None:
     for text in texts:
         if not isinstance(text, str):
-            return f"received {str(text)[:40]!r} as text; expected a string. Mend the row."
-    # A number that is none differs from itself.
+            return f"received {str(text)[:40]!r} as text; expected a string. Fix the row."
+    # NaN differs from itself.
     if has_label and (label is None or label != label or not str(label).strip()):
         return "received no label; expected one. Fill it in or remove the row."
     if not isinstance(label, str | int | float | None):
-        return f"received {str(label)[:40]!r} as label; expected a string or a number. Mend the row."
+        return f"received {str(label)[:40]!r} as label; expected a string or a number. Fix the row."
     return what_is_no_text(*texts, *([label] if isinstance(label, str) else []))
 
 
@@ -180,13 +180,15 @@ def _read_records(
         missing = [key for key in keys if not isinstance(record, dict) or key not in record]
         if missing:
             received = ", ".join(map(repr, list(record)[:10])) if isinstance(record, dict) else "no object"
-            message = f"received {received}; expected {', '.join(map(repr, missing))} too. Mend the line."
+            message = f"received {received}; expected {', '.join(map(repr, missing))} too. Fix the line."
             report(Finding("bad-record", path, line, message))
             continue
         if (names := tuple(record)) not in read_alike:
             if others := [name for name in layout.choose(names, f"{path}:{line}").all if name not in keys]:
                 listed = " and ".join(map(repr, others))
-                message = f"received {listed} too; expected the keys of the first record. Give all records the same."
+                message = (
+                    f"received {listed} too; expected the keys of the first record. Give all records the same keys."
+                )
                 report(Finding("bad-record", path, line, message))
                 continue
             read_alike.add(names)
@@ -209,4 +211,4 @@ TEXT_EXTENSIONS = frozenset(_READERS)
 """What the names of files of texts end in."""
 
 _NOT_SCORED = "its rows are predicted and not scored. Correct --label-column if they have labels."
-_EMPTY_TEXT = "received an empty text; expected some. It is read as it is: mend the row, or leave it."
+_EMPTY_TEXT = "received an empty text; expected some text. It is read as it is: fix the row, or leave it."

@@ -12,18 +12,18 @@ from tf_ner.errors import DataError
 logger = logging.getLogger(__name__)
 
 Label = str | int | float | bool | None
-"""As it stands in a file; None where it is hidden."""
+"""As it is in a file; None where it is hidden."""
 
 HIDDEN = -1
-"""The id of a label that is not told, as on the Hub."""
+"""The id of a hidden label, as on the Hub."""
 
-# Labels are names that rows share; where so many differ, another column was taken for them.
+# Labels are names that rows share; where this many differ, another column was mistaken for them.
 _MOST_LABELS = 100
 _MOST_LABELS_A_ROW = 0.5
 
 _WHOLE = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-# What programs write for a number that is missing, or none.
+# What programs write for a missing number, or one that is not finite.
 _NO_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _LARGEST_NUMBER = 3.4e38  # Of float32, in which they are learnt.
 
@@ -50,7 +50,7 @@ def read_labels(
     """Tells what kind of labels there are.
 
     If nothing is said, labels are numbers where all are, and not all are whole; otherwise names, in the order of
-    numbers if all are. A split whose labels are all -1 hides them, if -1 stands beside no other label elsewhere.
+    numbers if all are. A split whose labels are all -1 hides them, if -1 does not occur with other labels elsewhere.
 
     Args:
         splits: The labels of each split, row by row.
@@ -59,13 +59,13 @@ def read_labels(
         new_names: New names of labels.
 
     Raises:
-        DataError: There is no label, or nearly every row has one of its own, or it is no number and should be.
+        DataError: There is no label, or nearly every row has one of its own, or it is not a number and should be.
     """
     told = _without_hidden(splits, names)
     used = {_spell(label) for label in chain.from_iterable(told.values()) if label is not None}
     if not used:
         raise DataError(
-            f"Received the splits {', '.join(splits)}, whose labels are all hidden; expected labels in one at least. "
+            f"Received the splits {', '.join(splits)}, whose labels are all hidden; expected labels in at least one. "
             "Use `tf-ner predict` for texts without labels."
         )
     if are_numbers is None:
@@ -73,12 +73,12 @@ def read_labels(
     if are_numbers:
         if others := sorted(label for label in used if not _is_number(label)):
             raise DataError(
-                f"Received the label {_first(told, others[0])}; expected numbers that float32 holds. Mend the row, "
-                "choose another column with --label-column, or --label-type names."
+                f"Received the label {_first(told, others[0])}; expected numbers that float32 can hold. Fix the row, "
+                "choose another column with --label-column, or pass --label-type names."
             )
         if new_names:
             logger.warning(
-                "Received %s to be renamed, and labels that are numbers; expected names. Leave out --map-label.",
+                "Received %s to be renamed, but labels that are numbers; expected names. Leave out --map-label.",
                 ", ".join(map(repr, new_names)),
             )
         numbers = {split: [_number(label) for label in labels] for split, labels in told.items()}
@@ -86,7 +86,7 @@ def read_labels(
     new = {name: (new_names or {}).get(name) or name for name in names or _in_order(used)}
     for name in sorted((new_names or {}).keys() - new.keys()):
         logger.warning(
-            "Received %r to be renamed, which is no label of this data; expected one of %s. Correct --map-label.",
+            "Received %r to be renamed, which is not a label of this data; expected one of %s. Correct --map-label.",
             name,
             ", ".join(new),
         )
@@ -137,7 +137,7 @@ def _is_number(label: str) -> bool:
 
 
 def _first(splits: Mapping[str, Sequence[Label]], wanted: str) -> str:
-    """A label as the data has it, and where it stands for the first time."""
+    """A label as the data has it, and where it occurs first."""
     return next(
         f"{str(label)[:40]!r} (row {row} of {split})"
         for split, labels in splits.items()
@@ -152,7 +152,7 @@ def _number(label: Label) -> float:
 
 def _in_order(labels: set[str]) -> list[str]:
     are_whole = all(map(_WHOLE.fullmatch, labels))
-    # Not as whole numbers: Python reads none of more than 4,300 digits.
+    # Not as whole numbers: Python refuses those of more than 4,300 digits.
     return sorted(labels, key=lambda label: (float(label), label)) if are_whole else sorted(labels)
 
 

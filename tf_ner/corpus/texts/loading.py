@@ -1,4 +1,4 @@
-"""Data sets of texts with a label each: from the Hub, a folder, or files named one by one."""
+"""Data sets of texts with one label each: from the Hub, a folder, or files named one by one."""
 
 import logging
 from collections import Counter
@@ -46,7 +46,7 @@ GLUE = {
 
 
 def glue_task(dataset: str, config_name: str | None) -> GlueTask | None:
-    """The task that a data set on the Hub is; None if it is none of GLUE's."""
+    """The task that a data set on the Hub is; None if it is not one of GLUE's."""
     return GLUE.get(config_name or "") if dataset in ("glue", "nyu-mll/glue") else None
 
 
@@ -142,7 +142,7 @@ def choose_texts(
     label = features[columns.label]
     if not isinstance(label, ClassLabel | Value):
         raise DataError(
-            f"Received data set {name!r} with {columns.label!r} of type {type(label).__name__}; expected one label a "
+            f"Received data set {name!r} with {columns.label!r} of type {type(label).__name__}; expected one label per "
             "row. Choose another column with --label-column."
         )
     names = list(label.names) if isinstance(label, ClassLabel) else None
@@ -181,7 +181,7 @@ def load_configured_texts(config: TaskConfig) -> DatasetDict:
 
 
 def _tell(findings: Sequence[Finding]) -> None:
-    """Raises the first error, or says the first warning."""
+    """Raises the first error, or logs the first warning."""
     raise_errors(findings, advice="")
     if findings:
         logger.warning("%s (%d such rows)", findings[0], len(findings))
@@ -226,7 +226,7 @@ def _read_file(path: Path, split: str, layout: TextLayout, report: Report) -> _S
     layout = replace(layout, may_lack_labels=split == "test")
     found: list[LabelledText] = list(read_texts(path, layout, report=report))
     if not found:
-        report(Finding("no-text", path, 1, "received no row; expected one at least. Check that it is the right file."))
+        report(Finding("no-text", path, 1, "received no row; expected at least one. Check that it is the right file."))
         return _Split(Dataset.from_dict({"text": []}), [])
     columns = dict(zip(_TEXT_COLUMNS, zip(*(row.texts for row in found), strict=True), strict=False))
     features = Features(dict.fromkeys(columns, Value("string")))
@@ -262,8 +262,8 @@ def _without_unlabelled(split: str, rows: Dataset, *, is_needed: bool) -> Datase
         return rows
     if not labelled and is_needed:
         raise DataError(
-            f"Received {split}, whose labels are all hidden; expected labels to learn and to choose the best epoch by. "
-            "Use another data set, or name other files with --train-file and --validation-file."
+            f"Received {split}, whose labels are all hidden; expected labels to learn from and to select the best "
+            "epoch. Use another data set, or name other files with --train-file and --validation-file."
         )
     if split != "train":
         logger.info(
