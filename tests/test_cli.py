@@ -86,7 +86,7 @@ def fails(arguments, capsys):
         ("predict", "Missing from tf-ner predict"),
         (
             "train --model MODEL --dataset DATA --output-dir OUT --ignore-label PER LOC ORG MISC",
-            "Received data whose only tag is 'O'; expected two tags at least",
+            "Received data whose only tag is 'O'; expected at least two tags",
         ),
         (
             "check-data --dataset my_corpus",

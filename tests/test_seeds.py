@@ -134,7 +134,7 @@ def test_the_table_shows_mean_and_deviation(capsys):
 
 @pytest.mark.parametrize("seeds", [(), (1, 1), (-1,), (2**32,)])
 def test_seeds_that_cannot_be(seeds):
-    with pytest.raises(ConfigError, match=r"Received --seeds .*; expected seeds"):
+    with pytest.raises(ConfigError, match=r"Received --seeds .*; expected distinct seeds from 0 to 4294967295"):
         TrainCommand(seeds=seeds)
 
 
