@@ -56,7 +56,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the files that take longest first, so that the workers end together."""
-    longest = {item.path for item in items if "graphs" in item.fixturenames}
+    longest = {
+        item.path for item in items if "graphs" in item.fixturenames or item.get_closest_marker("release") is not None
+    }
     items.sort(key=lambda item: item.path not in longest)
 
 
