@@ -55,7 +55,7 @@ class PushConfig:
 
 
 DEMO = TrainConfig(model="minilm", dataset="sample", epochs=4, learning_rate=3e-4, group_by_length=True)
-"""A run that needs no Hub and is done in two minutes on two CPU cores."""
+"""A run that needs no Hub and takes a few minutes on two CPU cores."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ class TrainCommand:
 
     config: Annotated[TrainConfig, arg(name="")] = dataclasses.field(default_factory=TrainConfig)
     demo: FlagCreatePairsOff[bool] = False
-    """Use demo defaults: the packaged encoder on the sample corpus; takes two minutes and needs no Hub."""
+    """Use demo defaults: the packaged encoder on the sample corpus; takes a few minutes and needs no Hub."""
     options_file: Annotated[Path | None, arg(name="config", metavar="FILE")] = None
     """Read defaults from a file: the run_config.json of another run, or YAML such as `learning-rate: 2e-5`."""
     seeds: tuple[int, ...] | None = None
