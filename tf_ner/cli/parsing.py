@@ -3,7 +3,9 @@
 import argparse
 import contextlib
 import difflib
+import functools
 import io
+import operator
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +30,7 @@ from tf_ner.options.files import types_of
 from tf_ner.options.train import TrainConfig
 
 COMMANDS: dict[str, type] = {
-    "train": TrainConfig,
+    "train": TrainCommand,
     "evaluate": EvaluateConfig,
     "predict": PredictConfig,
     "push": PushConfig,
@@ -36,7 +38,7 @@ COMMANDS: dict[str, type] = {
     "convert": ConvertConfig,
     "check-data": CheckConfig,
 }
-"""Each command with its options; `train` has those of `TrainCommand` too."""
+"""Each command with its options."""
 
 _UNKNOWN_OPTIONS = "Unrecognized options:"
 _WRONG = 2
@@ -71,7 +73,8 @@ def _refuse_command(typed: str) -> NoReturn:
 def _refuse_option(typed: str, command: str) -> NoReturn:
     names = [*types_of(COMMANDS[command])]
     if command == "train":
-        names += ["demo", "config", "seeds", *NAMES]
+        # Its other options are one field, and the file of options has another name.
+        names += ["config", *types_of(TrainConfig), *NAMES]
     likely = difflib.get_close_matches(typed.replace("_", "-"), map(option_name, names), n=1)
     meant = f"did you mean {likely[0]}? See" if likely else "expected a known one. See the list:"
     raise ConfigError(f"Received the option {typed}; {meant} tf-ner {command} --help.")
@@ -158,16 +161,14 @@ def _parse_over(
         train: What takes the place of the defaults of `train`.
         evaluate: What takes the place of the defaults of `evaluate`.
     """
-    over_run = {} if evaluate is None else {"default": evaluate}
-    commands = (
-        Annotated[TrainCommand, tyro.conf.subcommand("train", default=train or TrainCommand())]
-        | Annotated[EvaluateConfig, tyro.conf.subcommand("evaluate", **over_run)]
-        | Annotated[PredictConfig, tyro.conf.subcommand("predict")]
-        | Annotated[PushConfig, tyro.conf.subcommand("push")]
-        | Annotated[CompareConfig, tyro.conf.subcommand("compare")]
-        | Annotated[ConvertConfig, tyro.conf.subcommand("convert")]
-        | Annotated[CheckConfig, tyro.conf.subcommand("check-data")]
-    )
+    defaults: dict[str, Any] = {"train": train or TrainCommand()}
+    if evaluate is not None:
+        defaults["evaluate"] = evaluate
+    described: list[Any] = [
+        Annotated[config_type, tyro.conf.subcommand(name, **({"default": defaults[name]} if name in defaults else {}))]
+        for name, config_type in COMMANDS.items()
+    ]
+    commands = functools.reduce(operator.or_, described)
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed):
