@@ -137,8 +137,9 @@ def test_a_folder_is_filled_only_on_success(tmp_path):
 
 def test_weights_are_named():
     config = TrainConfig(class_weights=["O=0.5", "a=b=2", "PER=1e-05", "X=.25"])
-    assert config.weights_by_name == {"O": 0.5, "a=b": 2.0, "PER": 1e-5, "X": 0.25}
-    assert TrainConfig(class_weights="balanced").weights_by_name == TrainConfig().weights_by_name == {}
+    assert config.loss_weights == {"O": 0.5, "a=b": 2.0, "PER": 1e-5, "X": 0.25}
+    assert TrainConfig(class_weights="balanced").loss_weights == "balanced"
+    assert TrainConfig().loss_weights is None
 
 
 def test_the_published_recipe_is_the_default():

@@ -125,7 +125,8 @@ def test_every_option_is_read(config):
     read = set().union(*(read_of_configs(file) for file in PACKAGE.rglob("*.py")))
     files = dict.fromkeys(("train_file", "validation_file", "test_file"), "files")
     labels = dict.fromkeys(("map_label", "ignore_label"), "new_labels")
-    through_properties = {**files, **labels, "output_dir": "run_dir", "pad_to_length": "fixed_length"}
+    others = {"output_dir": "run_dir", "pad_to_length": "fixed_length", "class_weights": "loss_weights"}
+    through_properties = {**files, **labels, **others}
     for field in dataclasses.fields(config):
         assert through_properties.get(field.name, field.name) in read, field.name
 

@@ -190,7 +190,10 @@ def test_what_the_model_or_the_data_does_not_have_is_found_before_the_training(c
 def test_smoothing_and_weights_are_those_of_the_options(config, corpus, task, option):
     model = load_untrained(config.model, tag_names=task.tag_names)
     encoded = task.encode_split(corpus["train"])
-    recipe = make_recipe(replace(config, **option), model, task, encoded)
+    options = replace(config, **option)
+    recipe = make_recipe(
+        model, task, encoded, label_smoothing=options.label_smoothing, class_weights=options.loss_weights
+    )
     by_option = {
         ("O=0.1",): named_weights({"O": 0.1}, task.tag_names),
         ("balanced",): balanced_weights(encoded.windows["labels"], len(task.tag_names)),

@@ -25,7 +25,7 @@ from tf_ner import TrainConfig, cli, load_trained, train
 from tf_ner.errors import ConfigError, ModelError, OutputError, TrainingError, TrainingInterruptedError
 from tf_ner.training.checkpoints import checkpoints
 from tf_ner.training.checkpoints.checkpoints import TrainingState, newest_checkpoint
-from tf_ner.training.checkpoints.resume import ResumePoint, find_resume_point, with_pinned_revisions
+from tf_ner.training.checkpoints.resume import find_resume_point
 
 ROOT = Path(__file__).parents[1]
 
@@ -230,12 +230,10 @@ def test_a_training_of_another_kind_does_not_go_on(cut_short, options, error, me
 def test_the_commits_of_the_checkpoint_are_gone_on_with(tmp_path):
     """Also in another folder, whatever a branch names now."""
     begun = TrainConfig(model="a/b", dataset="c/d", model_revision="0" * 40, dataset_revision="1" * 40)
-    begun.save(tmp_path / "run_config.json")
     options = TrainConfig(model="a/b", dataset="c/d", model_revision="main", output_dir=tmp_path / "elsewhere")
-    pinned = with_pinned_revisions(options, ResumePoint(tmp_path, None))
+    pinned = options.with_commits_of(begun)
     assert (pinned.model_revision, pinned.dataset_revision) == ("0" * 40, "1" * 40)
-    assert with_pinned_revisions(options, None) == options
-    assert with_pinned_revisions(replace(options, dataset="e/f"), ResumePoint(tmp_path, None)).dataset_revision is None
+    assert replace(options, dataset="e/f").with_commits_of(begun).dataset_revision is None
 
 
 @pytest.mark.parametrize(

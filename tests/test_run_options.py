@@ -12,7 +12,6 @@ from tf_ner.errors import ConfigError, HubError
 from tf_ner.hub.upload import plan_push
 from tf_ner.options.commands import ConvertConfig, PushConfig
 from tf_ner.training.checkpoints.resume import find_resume_point
-from tf_ner.training.several_seeds import _is_run_of
 
 TAGS = ("O", "B-PER", "I-PER")
 
@@ -117,11 +116,11 @@ def test_what_would_change_the_steps_is_refused(begun, changed, received, begun_
 
 def test_seeds_of_a_branch_are_kept_though_the_run_notes_the_commit(begun):
     commit = "a" * 40
-    TrainConfig(**{**vars(begun), "model_revision": commit}).save(begun.run_dir / "run_config.json")
+    noted = TrainConfig(**{**vars(begun), "model_revision": commit})
     for revision, is_it in ((None, True), ("main", False), (commit, True), ("b" * 40, False)):
-        assert _is_run_of(TrainConfig(**{**vars(begun), "model_revision": revision})) == is_it
+        assert TrainConfig(**{**vars(begun), "model_revision": revision}).made(noted) == is_it
     main = TrainConfig(**{**vars(begun), "model_revision": "main", "hub_replace_card": True})
-    assert _is_run_of(main, is_asked_again=True)
+    assert main.made(noted, is_asked_again=True)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 import platform
 import random
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +42,21 @@ def describe_run(
 ) -> CardFacts:
     """Gathers what a model card tells of a finished run; no path, no name of a machine."""
     names = [name for name in options_of(TrainConfig, Kind.CARD) if name not in foreign_options(config.task)]
+    rows = corpus[validation_split(corpus) or "train"]
+    if config.widget is not None:
+        shown = [(title, _example(text)) for title, text in config.widget_examples]
+    else:
+        shown = [("", example) for example in _draw(task.examples(rows), seed=config.seed)]
     options = {name: getattr(config, name) for name in names}
     options = {name: " ".join(value) if isinstance(value, tuple) else value for name, value in options.items()}
     return CardFacts(
         name=config.run_dir.resolve().name,
         hub_id=hub_id,
-        base_model=_origin_of_model(config),
-        data=_origin_of_data(config),
+        base_model=_origin_of_model(config.model, config.model_revision),
+        data=_origin_of_data(config.dataset, config.files, config.dataset_config, config.dataset_revision),
         languages=config.language or (),
         license=config.license,
-        widget=list(_widget(config, task.examples(corpus[validation_split(corpus) or "train"]))),
+        widget=list(_titled(shown)),
         labels=task.labels,
         task=task.words,
         is_uncased=_is_uncased(task.tokenizer),
@@ -98,31 +103,28 @@ def _last_name(path: str | Path) -> str:
     return Path(path).resolve().name
 
 
-def _origin_of_model(config: TrainConfig) -> Origin:
-    if is_packaged(config.model):
-        return Origin(name=config.model, kind="the packaged encoder")
-    if Path(config.model).is_dir():
-        return Origin(name=_last_name(config.model), kind="a local folder")
-    return Origin(name=config.model, revision=config.model_revision)
+def _origin_of_model(model: str, revision: str | None) -> Origin:
+    if is_packaged(model):
+        return Origin(name=model, kind="the packaged encoder")
+    if Path(model).is_dir():
+        return Origin(name=_last_name(model), kind="a local folder")
+    return Origin(name=model, revision=revision)
 
 
-def _origin_of_data(config: TrainConfig) -> Origin:
-    if config.files:
-        return Origin(name=", ".join(file.name for file in config.files.values()), kind="local files")
-    if is_sample(config.dataset):
-        return Origin(name=config.dataset, kind="the corpus that comes with tf_ner")
-    if Path(config.dataset).is_dir():
-        return Origin(name=_last_name(config.dataset), kind="a local folder")
-    repository, revision = hub_repository(config.dataset, config.dataset_revision)
-    return Origin(name=repository, config=config.dataset_config, revision=revision)
+def _origin_of_data(dataset: str, files: Mapping[str, Path], configuration: str | None, revision: str | None) -> Origin:
+    if files:
+        return Origin(name=", ".join(file.name for file in files.values()), kind="local files")
+    if is_sample(dataset):
+        return Origin(name=dataset, kind="the corpus that comes with tf_ner")
+    if Path(dataset).is_dir():
+        return Origin(name=_last_name(dataset), kind="a local folder")
+    repository, revision = hub_repository(dataset, revision)
+    return Origin(name=repository, config=configuration, revision=revision)
 
 
-def _widget(config: TrainConfig, examples: list[Example]) -> Iterator[WidgetExample]:
-    """The texts that were asked for, or some of validation; a number is the title of those without one."""
-    titled = [(title, _example(text)) for title, text in config.widget_examples]
-    if config.widget is None:
-        titled = [("", example) for example in _draw(examples, seed=config.seed)]
-    for number, (title, example) in enumerate(titled, start=1):
+def _titled(examples: Iterable[tuple[str, Example]]) -> Iterator[WidgetExample]:
+    """Titles and texts, with a number as the title of those without one."""
+    for number, (title, example) in enumerate(examples, start=1):
         yield WidgetExample(title=title or f"Example {number}", text=example.text, text_pair=example.text_pair)
 
 

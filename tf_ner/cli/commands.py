@@ -25,7 +25,6 @@ from tf_ner.options.commands import (
     PushConfig,
     TrainCommand,
 )
-from tf_ner.options.train import TrainConfig
 
 _FAILED = 2
 _ERRORS_IN_DATA = 1
@@ -78,7 +77,7 @@ def _train_and_tell(command: TrainCommand) -> None:
 
     verbose = 1 if sys.stdout.isatty() else 2
     if command.seeds is not None:
-        _train_seeds(command.config, command.seeds, verbose=verbose)
+        _train_seeds(command, verbose=verbose)
         return
     result = train(command.config, verbose=verbose)
     if not result.is_kept:
@@ -95,13 +94,14 @@ def _train_and_tell(command: TrainCommand) -> None:
         print(_WHAT_NEXT.format(program=program, run_dir=run_dir))
 
 
-def _train_seeds(config: TrainConfig, seeds: Sequence[int], *, verbose: int) -> None:
+def _train_seeds(command: TrainCommand, *, verbose: int) -> None:
     from tf_ner.cli.terminal import print_spread
     from tf_ner.training.several_seeds import train_seeds
 
-    print_spread(train_seeds(config, seeds, verbose=verbose))
-    if (config.run_dir / "seeds.json").exists():
-        print(f"Saved in {config.run_dir}: a folder for each seed, and seeds.json.")
+    print_spread(train_seeds(command.config, command.seeds or (), verbose=verbose))
+    folder = command.config.run_dir
+    if (folder / "seeds.json").exists():
+        print(f"Saved in {folder}: a folder for each seed, and seeds.json.")
 
 
 def _show_entities(run_dir: Path) -> None:

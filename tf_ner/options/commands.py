@@ -123,7 +123,7 @@ class EvaluateConfig(TaskConfig):
         make_tuple(self, "splits")
 
     @classmethod
-    def of_run(cls, run: TrainConfig, **options: Any) -> Self:
+    def of_run(cls, run: TaskConfig, **options: Any) -> Self:
         """Scores a model on the data of the run that made it, read as the run read them, but for what is given.
 
         Args:
@@ -136,13 +136,13 @@ class EvaluateConfig(TaskConfig):
         return cls(**cls._reading_of(run, options) | options)
 
     @classmethod
-    def unchecked(cls, run: TrainConfig, *, given: Mapping[str, Any]) -> Self:
+    def unchecked(cls, run: TaskConfig, *, given: Mapping[str, Any]) -> Self:
         """What replaces the defaults where these options are given, which may override any of it."""
         defaults = {field.name: field.default for field in dataclasses.fields(cls)}
         return _unchecked(cls, **defaults | cls._reading_of(run, given) | {"model": given["model"]})
 
     @staticmethod
-    def _reading_of(run: TrainConfig, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _reading_of(run: TaskConfig, given: Mapping[str, Any]) -> dict[str, Any]:
         """How a run read its data, and where it found them unless these options name others."""
         others = Kind.SCORING
         if not given.keys().isdisjoint(options_of(TaskConfig, Kind.DATA)):

@@ -6,7 +6,7 @@ import logging
 import math
 import re
 import typing
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -16,6 +16,7 @@ from tyro.conf import arg
 from tf_ner.errors import ConfigError
 from tf_ner.files import write_text
 from tf_ner.options.checks import (
+    as_typed,
     choices,
     make_path,
     make_tuple,
@@ -27,7 +28,7 @@ from tf_ner.options.checks import (
     require_one_of,
 )
 from tf_ner.options.files import known_options, read_options, types_of
-from tf_ner.options.kinds import Group, Kind, options_of
+from tf_ner.options.kinds import Group, Kind, kinds_of, options_of
 from tf_ner.options.tasks import TASKS
 
 logger = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ ScheduleName = Literal["linear", "cosine", "constant"]
 BALANCED = ("balanced",)
 """What `--class-weights` says instead of weights, to have them worked out."""
 
+_COMMIT = re.compile("[0-9a-f]{40}")
 _NAMED_WEIGHT = re.compile(r".+=(\d{1,9}(\.\d*)?|\.\d+)(e-\d{1,2}|e\d)?")
 
 # What the Hub accepts as `language` and as `license`; its list of licences grows, so only their form is known here.
@@ -408,9 +410,13 @@ class TrainConfig(TaskConfig):
         return [(title.strip(), text.strip()) if colon else ("", title.strip()) for title, colon, text in parts]
 
     @property
-    def weights_by_name(self) -> dict[str, float]:
-        """The weight of each tag or label that `--class-weights` names."""
-        parts = [pair.rpartition("=") for pair in self.class_weights or () if pair not in BALANCED]
+    def loss_weights(self) -> dict[str, float] | Literal["balanced"] | None:
+        """The weight of each tag or label that `--class-weights` names; None where none was asked for."""
+        if self.class_weights is None:
+            return None
+        if self.class_weights == BALANCED:
+            return "balanced"
+        parts = [pair.rpartition("=") for pair in self.class_weights]
         return {name: float(weight) for name, _, weight in parts}
 
     def is_same_training(self, other: Self) -> bool:
@@ -420,6 +426,53 @@ class TrainConfig(TaskConfig):
         return all(self.effective(name) == other.effective(name) for name in values) and all(
             Path(getattr(self, name) or "").name == Path(getattr(other, name) or "").name for name in sources
         )
+
+    def require_same_as(self, saved: Path, names: Iterable[str], *, may_move: bool = True) -> None:
+        """Makes sure that options are those of the run that is to be resumed.
+
+        Args:
+            saved: What that run saved.
+            names: Which options.
+            may_move: The encoder may lie in another folder of the same name, as on another machine.
+
+        Raises:
+            ConfigError: They are not.
+        """
+        found, kinds = self.load(saved), kinds_of(type(self))
+        for name in names:
+            before, now = getattr(found, name), getattr(self, name)
+            if kinds[name] & Kind.STEPS and may_move:
+                before, now = found.effective(name), self.effective(name)
+            # A run notes the commits that it used; branches and tags move on.
+            is_other = now is not None and bool(_COMMIT.fullmatch(now)) if kinds[name] & Kind.COMMIT else True
+            if name == "model" and may_move and Path(now).is_dir():
+                before, now = Path(before).name, Path(now).name
+            if is_other and before != now:
+                received, begun = as_typed(name, now), as_typed(name, before)
+                raise ConfigError(
+                    f"Received {received} to resume {saved.parent}, which was started with {begun}; expected the same. "
+                    f"Use the original options, for example with --config {saved}.",
+                    option=name,
+                )
+
+    def with_commits_of(self, found: Self) -> Self:
+        """These options with the commits that a run noted, whatever a branch or tag names now."""
+        if (found.model, found.dataset) != (self.model, self.dataset):
+            return self
+        noted = {name: getattr(found, name) for name in options_of(type(self), Kind.COMMIT)}
+        return dataclasses.replace(self, **{name: commit for name, commit in noted.items() if commit is not None})
+
+    def made(self, found: Self, *, is_asked_again: bool = False) -> bool:
+        """Whether a run that saved `found` was made with these options, wherever its folder lies.
+
+        Args:
+            found: As it was saved.
+            is_asked_again: The run was asked for with the same branches and tags, which may have moved on since.
+        """
+        # A run notes the commits that it used.
+        commits = options_of(type(self), Kind.COMMIT)
+        ignored = ["output_dir", *(name for name in commits if is_asked_again or getattr(self, name) is None)]
+        return dataclasses.replace(self.to_repeat(), **{name: getattr(found, name) for name in ignored}) == found
 
     def effective(self, name: str) -> Any:
         """The value of an option, and where none is given, what follows from others."""

@@ -3,13 +3,14 @@
 import dataclasses
 import hashlib
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
 from datasets import DatasetDict
-from transformers import TFPreTrainedModel
+from transformers import PreTrainedTokenizerFast, TFPreTrainedModel
 
 from tf_ner.corpus.loading.hub_sets import hub_commit
 from tf_ner.corpus.loading.sources import first_rows
@@ -17,13 +18,13 @@ from tf_ner.corpus.loading.splits import evaluation_splits, validation_split
 from tf_ner.errors import DataError
 from tf_ner.models.loading import load_untrained, longest_input, name_inputs, outputs_in_float32
 from tf_ner.options.kinds import Kind, kinds_of
-from tf_ner.options.train import TrainConfig
+from tf_ner.options.train import RUN_CONFIG, TrainConfig
 from tf_ner.tasks.registry import load_task_corpus, task_class
 from tf_ner.tasks.task import Task
 from tf_ner.tasks.tokenizer_checks import tokenizer_warning
 from tf_ner.tasks.tokenizers import load_tokenizer
 from tf_ner.training.callbacks import MetricsCallback
-from tf_ner.training.checkpoints.resume import ResumePoint, find_resume_point, with_pinned_revisions
+from tf_ner.training.checkpoints.resume import ResumePoint, find_resume_point
 from tf_ner.training.plan import Plan, Recipe, hint_of_few_steps, make_plan, make_recipe
 from tf_ner.training.scoring import Scorer, ScoringSteps
 from tf_ner.training.strategies import all_processes_have
@@ -70,11 +71,17 @@ def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
         TfNerError: An option, the data, the model or the checkpoint cannot be used.
     """
     resume_point = find_resume_point(config)
-    config = with_pinned_revisions(config, resume_point)
+    saved = (resume_point.checkpoint if resume_point else config.run_dir) / RUN_CONFIG
+    if resume_point or (config.resume and saved.exists()):
+        config = config.with_commits_of(TrainConfig.load(saved))
     keras.utils.set_random_seed(config.seed)
-    corpus, validation = _load_splits(config)
+    corpus = load_task_corpus(config)
+    validation = _require_validation(corpus)
+    corpus["train"] = first_rows(corpus["train"], config.max_train_examples)
     with strategy.scope():
-        model, task = _load_model(config, corpus)
+        tokenizer, model = _load_model(config.model, config.model_revision, config.task, corpus)
+    max_length = longest_input(tokenizer, model.config, max_length=config.max_length, fixed_length=config.fixed_length)
+    task = task_class(config.task).of_model(tokenizer, model.config, max_length=max_length, config=config)
     is_new_head = not task.has_head(model.config)
     encoded = task.encode_split(corpus["train"])
     how: dict[str, Any] = {
@@ -93,12 +100,26 @@ def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
     )
     if resume_point is not None:
         resume_point.require_same(plan, model.config)
-    _require_same_elsewhere(strategy, config, plan, resume_point)
+    num_taken = resume_point.state.step if resume_point else 0
+    options = {
+        name: getattr(config, name) for name, kinds in kinds_of(TrainConfig).items() if not kinds & Kind.WHERE_IT_LIES
+    }
+    _require_same_elsewhere(strategy, plan, num_taken=num_taken, options=options)
     if is_new_head:
         width = getattr(model.config, "hidden_size", 0)
         if hint := hint_of_few_steps(plan, learning_rate=config.learning_rate, hidden_size=width):
             logger.warning("%s", hint)
-    recipe = make_recipe(config, model, task, encoded)
+    recipe = make_recipe(
+        model,
+        task,
+        encoded,
+        best_metric=config.best_metric,
+        label_smoothing=config.label_smoothing,
+        class_weights=config.loss_weights,
+        freeze_embeddings=config.freeze_embeddings,
+        freeze_layers=config.freeze_layers,
+        layer_decay=config.layer_decay,
+    )
     scorers = {validation: evaluation.scorer}
     for split in evaluation_splits(corpus):
         if split not in scorers:
@@ -107,7 +128,12 @@ def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
         for remark in task.remarks(rows):
             logger.info("%s: %s", split, remark)
     return Job(
-        config=_pin_revisions(config, model, corpus),
+        # Names the commits, so that the run can be repeated when what they were read from has changed.
+        config=dataclasses.replace(
+            config,
+            model_revision=getattr(model.config, "_commit_hash", None) or config.model_revision,
+            dataset_revision=hub_commit(corpus) or config.dataset_revision,
+        ),
         corpus=corpus,
         model=model,
         task=task,
@@ -119,13 +145,25 @@ def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
     )
 
 
+def _load_model(
+    name: str, revision: str | None, task: str, corpus: DatasetDict
+) -> tuple[PreTrainedTokenizerFast, TFPreTrainedModel]:
+    """The encoder with a head for what the corpus has, and its tokenizer."""
+    kind = task_class(task)
+    tokenizer = load_tokenizer(name, for_words=kind.reads_words, revision=revision)
+    if warning := tokenizer_warning(kind.words_of(corpus["train"]), tokenizer):
+        logger.warning("%s", warning)
+    model = load_untrained(name, tag_names=kind.output_names_of(corpus), task=task, revision=revision)
+    model.config.update(kind.config_of(corpus))
+    name_inputs(tokenizer, model)
+    outputs_in_float32(model)
+    return tokenizer, model
+
+
 def _require_same_elsewhere(
-    strategy: tf.distribute.Strategy, config: TrainConfig, plan: Plan, resume_point: ResumePoint | None
+    strategy: tf.distribute.Strategy, plan: Plan, *, num_taken: int, options: Mapping[str, Any]
 ) -> None:
     """Stops where the machines of a training would not take the same steps."""
-    num_taken = resume_point.state.step if resume_point else 0
-    kinds = kinds_of(TrainConfig)
-    options = {name: getattr(config, name) for name in kinds if not kinds[name] & Kind.WHERE_IT_LIES}
     same = hashlib.sha256(repr((plan.digest, num_taken, sorted(options.items()))).encode()).hexdigest()
     if not all_processes_have(strategy, int(same[:12], 16)):
         raise DataError(
@@ -135,34 +173,12 @@ def _require_same_elsewhere(
         )
 
 
-def _load_model(config: TrainConfig, corpus: DatasetDict) -> tuple[TFPreTrainedModel, Task]:
-    """The encoder with a head for what the corpus has, and how it reads its input."""
-    kind = task_class(config.task)
-    tokenizer = load_tokenizer(config.model, for_words=kind.reads_words, revision=config.model_revision)
-    if warning := tokenizer_warning(kind.words_of(corpus["train"]), tokenizer):
-        logger.warning("%s", warning)
-    model = load_untrained(
-        config.model, tag_names=kind.output_names_of(corpus), task=config.task, revision=config.model_revision
-    )
-    model.config.update(kind.config_of(corpus))
-    name_inputs(tokenizer, model)
-    outputs_in_float32(model)
-    max_length = longest_input(tokenizer, model.config, max_length=config.max_length, fixed_length=config.fixed_length)
-    return model, kind.of_model(tokenizer, model.config, max_length=max_length, config=config)
+def _require_validation(corpus: DatasetDict) -> str:
+    """The split whose scores say which evaluation is the best.
 
-
-def _pin_revisions(config: TrainConfig, model: TFPreTrainedModel, corpus: DatasetDict) -> TrainConfig:
-    """Names the commits that model and data came from, so that the run can be repeated when they have changed."""
-    return dataclasses.replace(
-        config,
-        model_revision=getattr(model.config, "_commit_hash", None) or config.model_revision,
-        dataset_revision=hub_commit(corpus) or config.dataset_revision,
-    )
-
-
-def _load_splits(config: TrainConfig) -> tuple[DatasetDict, str]:
-    """The corpus, and which of its splits says which evaluation is the best."""
-    corpus = load_task_corpus(config)
+    Raises:
+        DataError: There is none, or nothing to learn from.
+    """
     validation = validation_split(corpus)
     if "train" not in corpus or validation is None:
         missing = "validation" if "train" in corpus else "train"
@@ -170,5 +186,4 @@ def _load_splits(config: TrainConfig) -> tuple[DatasetDict, str]:
             f"Received data with the splits {', '.join(corpus)}; expected train and validation. "
             f"Name a file with --{missing}-file."
         )
-    corpus["train"] = first_rows(corpus["train"], config.max_train_examples)
-    return corpus, validation
+    return validation

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,6 @@ from tf_ner.errors import ConfigError
 from tf_ner.learning.best import BestScore
 from tf_ner.learning.losses import MeanLoss, balanced_weights, make_loss, named_weights
 from tf_ner.models.layers import rate_shares, variables_to_train
-from tf_ner.options.train import BALANCED, TrainConfig
 from tf_ner.tasks.task import EncodedRows, Task
 
 
@@ -122,39 +122,58 @@ class Recipe:
     best_metric: str
 
 
-def make_recipe(config: TrainConfig, model: TFPreTrainedModel, task: Task, encoded: EncodedRows) -> Recipe:
+def make_recipe(
+    model: TFPreTrainedModel,
+    task: Task,
+    encoded: EncodedRows,
+    *,
+    best_metric: str | None = None,
+    label_smoothing: float = 0.0,
+    class_weights: Mapping[str, float] | Literal["balanced"] | None = None,
+    freeze_embeddings: bool = False,
+    freeze_layers: int = 0,
+    layer_decay: float = 1.0,
+) -> Recipe:
     """Works out what the options say of this model and this data.
 
     Args:
-        config: The options.
         model: Its weights must be there.
         task: What is learnt.
         encoded: What it is learnt from.
+        best_metric: Which score on validation says what is best; the task's headline if not given.
+        label_smoothing: Share of each label that is spread evenly over all labels.
+        class_weights: By the name of a label or tag; `balanced` has them worked out.
+        freeze_embeddings: They are not trained.
+        freeze_layers: How many of the lowest layers are not trained.
+        layer_decay: A layer's learning rate is that of the layer above times this.
 
     Raises:
         ConfigError: They say something that model or data do not have.
     """
-    best_metric = config.best_metric or task.headline
+    best_metric = best_metric or task.headline
     BestScore(best_metric).require(task.log_names)
     return Recipe(
-        loss=_make_loss(config, task, encoded),
-        variables=variables_to_train(
-            model, freeze_embeddings=config.freeze_embeddings, freeze_layers=config.freeze_layers
-        ),
-        rate_shares=rate_shares(model, layer_decay=config.layer_decay),
+        loss=_make_loss(task, encoded, label_smoothing, class_weights),
+        variables=variables_to_train(model, freeze_embeddings=freeze_embeddings, freeze_layers=freeze_layers),
+        rate_shares=rate_shares(model, layer_decay=layer_decay),
         best_metric=best_metric,
     )
 
 
-def _make_loss(config: TrainConfig, task: Task, encoded: EncodedRows) -> MeanLoss:
+def _make_loss(
+    task: Task,
+    encoded: EncodedRows,
+    label_smoothing: float,
+    class_weights: Mapping[str, float] | Literal["balanced"] | None,
+) -> MeanLoss:
     if task.output_kind == "classes":
         weights = None
-        if config.class_weights == BALANCED:
+        if class_weights == "balanced":
             weights = balanced_weights(encoded.windows["labels"], len(task.output_names))
-        elif config.class_weights is not None:
-            weights = named_weights(config.weights_by_name, task.output_names)
-        return make_loss(task, label_smoothing=config.label_smoothing, class_weights=weights)
-    if config.label_smoothing or config.class_weights:
-        option = "--class-weights" if config.class_weights else "--label-smoothing"
+        elif class_weights is not None:
+            weights = named_weights(class_weights, task.output_names)
+        return make_loss(task, label_smoothing=label_smoothing, class_weights=weights)
+    if label_smoothing or class_weights:
+        option = "--class-weights" if class_weights else "--label-smoothing"
         raise ConfigError(f"Received {option} and data with numbers; expected labels. Leave out {option}.")
     return make_loss(task)

@@ -21,13 +21,19 @@ from tf_ner.hub.background import BackgroundUploader
 from tf_ner.hub.changes import forget_pushed
 from tf_ner.hub.upload import HubTarget, open_or_warn
 from tf_ner.models.weights import MODEL, load_weights
-from tf_ner.options.train import METRICS, TrainConfig
+from tf_ner.options.kinds import Kind, kinds_of
+from tf_ner.options.train import METRICS, RUN_CONFIG, TrainConfig
 from tf_ner.tasks.task import SplitScores, Task
 from tf_ner.training.callbacks import HistoryWriter, PushRun, SaveBest, read_history
 from tf_ner.training.checkpoints.checkpoints import CheckpointWriter, remove_checkpoints
-from tf_ner.training.checkpoints.folder import check_folder, locked_folder, prepare_folder, remove_replaced
+from tf_ner.training.checkpoints.folder import (
+    check_folder,
+    locked_folder,
+    prepare_folder,
+    read_metrics,
+    remove_replaced,
+)
 from tf_ner.training.checkpoints.interrupts import noticed_interrupts
-from tf_ner.training.checkpoints.resume import finished_metrics
 from tf_ner.training.job import Job, prepare_job
 from tf_ner.training.loops import make_callbacks, run_training
 from tf_ner.training.strategies import check_devices, choose_strategy, computing_in, is_chief, lost_workers_named
@@ -82,38 +88,45 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
     )
     if not is_chief(strategy):
         verbose = 0
+    target = None
+    if config.push_to_hub:
+        target = HubTarget(config.hub_name, private=config.hub_private or None, replaces_card=config.hub_replace_card)
     with ExitStack() as stack:
         if is_chief(strategy):
             stack.enter_context(locked_folder(config.run_dir))
-            check_folder(config.run_dir, config)
-        if (metrics := finished_metrics(config)) is not None:
-            return _finished_result(config, metrics, is_kept=is_chief(strategy))
+            check_folder(config.run_dir, model=config.model, resume=config.resume, overwrite=config.overwrite)
+        if config.resume and (config.run_dir / METRICS).exists():
+            names = [name for name, kind in kinds_of(TrainConfig).items() if not kind & Kind.NO_RESULT]
+            config.require_same_as(config.run_dir / RUN_CONFIG, names, may_move=False)
+            logger.info("the run in %s has already finished: there is nothing to resume", config.run_dir)
+            return _finished_result(config.run_dir, target, is_kept=is_chief(strategy))
         stack.enter_context(computing_in(config.precision, deterministic=config.deterministic))
         stack.enter_context(lost_workers_named(strategy))
         job = prepare_job(config, strategy)
         uploader = None
         if is_chief(strategy):
-            uploader = _make_uploader(job.config)
+            uploader = _begin_upload(target)
         else:
             # All workers do the same, so that they stay in step, and one of them for keeps.
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="tf_ner-")))
             job = dataclasses.replace(job, config=dataclasses.replace(job.config, output_dir=folder))
         if job.resume_point is None:
             forget_pushed(job.config.run_dir)
-        prepare_folder(job.config.run_dir, job.config, resume_point=job.resume_point)
+        prepare_folder(job.config.run_dir, resume_point=job.resume_point)
+        job.config.to_repeat().save(job.config.run_dir / RUN_CONFIG)
         training, history = _train(job, uploader, callbacks=list(callbacks), verbose=verbose, keeps=is_chief(strategy))
         result = _finish(job, uploader, training, history)
         return dataclasses.replace(result, output_dir=config.run_dir, is_kept=is_chief(strategy))
 
 
-def _finished_result(config: TrainConfig, metrics: dict[str, Any], *, is_kept: bool) -> TrainResult:
+def _finished_result(folder: Path, target: HubTarget | None, *, is_kept: bool) -> TrainResult:
     """The result of a run that was finished before, but perhaps not pushed.
 
     Its folder stays as it is, but that the card names where it is pushed to.
     """
-    folder = config.run_dir
+    metrics = read_metrics(folder)
     history = read_history(folder / "history.csv") if (folder / "history.csv").exists() else []
-    uploader = _make_uploader(config) if is_kept else None
+    uploader = _begin_upload(target) if is_kept else None
     if uploader:
         name_in_card(folder, _whole_name(uploader.target))
     commit_url = uploader.finish(folder, "The finished run") if uploader else None
@@ -140,7 +153,7 @@ def _train(
     folder, tokenizer = job.config.run_dir, job.task.tokenizer
     save_best = SaveBest(folder, tokenizer, monitor=job.recipe.best_metric)
     history = HistoryWriter(folder / "history.csv")
-    checkpoints = CheckpointWriter(folder, tokenizer, job.config) if keeps else None
+    checkpoints = CheckpointWriter(folder, tokenizer, keep=job.config.keep_checkpoints) if keeps else None
     # A state that is pushed with its checkpoint must wait until that is written.
     push = [PushRun(folder, uploader)] if uploader and not job.config.push_checkpoints else []
     with _ended(uploader, checkpoints), noticed_interrupts(job.model.distribute_strategy) as interrupts:
@@ -218,11 +231,10 @@ def _finish(
     return TrainResult(output_dir=folder, metrics=metrics, history=history, commit_url=commit_url)
 
 
-def _make_uploader(config: TrainConfig) -> BackgroundUploader | None:
-    """What pushes the run, if it is to be pushed; finds out before the training whether it may."""
-    if not config.push_to_hub:
+def _begin_upload(target: HubTarget | None) -> BackgroundUploader | None:
+    """What pushes to the target; finds out before the training whether it may."""
+    if target is None:
         return None
-    target = HubTarget(config.hub_name, private=config.hub_private or None, replaces_card=config.hub_replace_card)
     open_or_warn(target)
     return BackgroundUploader(target)
 

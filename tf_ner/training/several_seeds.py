@@ -60,7 +60,9 @@ def _result_of(config: TrainConfig, seed: int, *, verbose: int) -> TrainResult:
     config = dataclasses.replace(config, seed=seed, output_dir=folder, hub_model_id=repository)
     asked = {name: getattr(config, name) for name in options_of(TrainConfig, Kind.COMMIT)}
     asked_before = _asked_revisions(folder.parent)
-    if not config.overwrite and _is_run_of(config, is_asked_again=asked_before.get(folder.name) == asked):
+    found = _saved_options(folder)
+    is_asked_again = asked_before.get(folder.name) == asked
+    if not config.overwrite and found is not None and config.made(found, is_asked_again=is_asked_again):
         config = dataclasses.replace(config, resume=True)
     elif config.overwrite or not (folder / RUN_CONFIG).exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -81,22 +83,12 @@ def _asked_revisions(folder: Path) -> dict[str, Any]:
     return asked if isinstance(asked, dict) else {}
 
 
-def _is_run_of(config: TrainConfig, *, is_asked_again: bool = False) -> bool:
-    """Whether the output folder holds a run, finished or not, with these options.
-
-    Args:
-        config: The options.
-        is_asked_again: The run was asked for with the same branches and tags, which may have moved on since.
-    """
+def _saved_options(folder: Path) -> TrainConfig | None:
+    """The options of the run, finished or not, that a folder holds."""
     try:
-        found = TrainConfig.load(config.run_dir / RUN_CONFIG)
+        return TrainConfig.load(folder / RUN_CONFIG)
     except ConfigError:
-        return False
-    # A run notes the commits it used.
-    commits = options_of(TrainConfig, Kind.COMMIT)
-    # The folder may be written otherwise.
-    ignored = ["output_dir", *(name for name in commits if is_asked_again or getattr(config, name) is None)]
-    return dataclasses.replace(config.to_repeat(), **{name: getattr(found, name) for name in ignored}) == found
+        return None
 
 
 def _summarize(metrics: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:

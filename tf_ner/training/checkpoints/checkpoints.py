@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase, TFPreTrainedModel
 
 from tf_ner.errors import OutputError
-from tf_ner.files import link_or_copy, write_json
+from tf_ner.files import link_or_copy, write_json, write_text
 from tf_ner.models.weights import (
     MODEL,
     OPTIMIZER,
@@ -35,7 +35,7 @@ from tf_ner.models.weights import (
     save_tokenizer,
     write_tensors,
 )
-from tf_ner.options.train import RUN_CONFIG, TrainConfig
+from tf_ner.options.train import RUN_CONFIG
 
 logger = logging.getLogger(__name__)
 
@@ -133,20 +133,20 @@ class CheckpointWriter:
     """Writes checkpoints while training goes on: the training waits for a copy in memory, not for the disk.
 
     Args:
-        run_dir: The run, which holds the best model.
+        run_dir: The run, which holds its options, and the best model.
         tokenizer: Saved beside the model.
-        config: The run's options, saved too: they say how the model reads its input, and how many to keep.
+        keep: How many to keep; a few if not given.
 
     Attributes:
         newest: The last one that was taken to be written; None before the first.
     """
 
-    def __init__(self, run_dir: Path, tokenizer: PreTrainedTokenizerBase, config: TrainConfig):
+    def __init__(self, run_dir: Path, tokenizer: PreTrainedTokenizerBase, *, keep: int | None = None):
         self._run_dir = run_dir
         self._folder = run_dir / CHECKPOINTS
         self._tokenizer = tokenizer
-        self._config = config
-        self._keep = config.keep_checkpoints or _KEPT
+        self._options = (run_dir / RUN_CONFIG).read_text(encoding="utf-8")
+        self._keep = keep or _KEPT
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tf_ner checkpoint")
         self._weights, self._optimizer = Copies(), Copies()
         self._writing: Future[None] | None = None
@@ -216,7 +216,7 @@ class CheckpointWriter:
             write_tensors(weights, temporary / MODEL)
             write_tensors(optimizer, temporary / OPTIMIZER)
             save_tokenizer(self._tokenizer, temporary)
-            self._config.to_repeat().save(temporary / RUN_CONFIG)
+            write_text(temporary / RUN_CONFIG, self._options)
             write_json(temporary / _STATE, asdict(state))
             write_json(temporary / _DIGESTS, {file.name: _digest(file) for file in sorted(temporary.iterdir())})
             final = self._folder / _NAME.format(state.step)

@@ -1,17 +1,19 @@
 """The folder of a run: whose it is, and what it holds before the first step."""
 
+import json
 import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from tf_ner.errors import OutputError
 from tf_ner.files import folder_replaced_whole, link_or_copy, remove_partial
 from tf_ner.models.weights import MODEL, TOKENIZER_FILES
-from tf_ner.options.train import METRICS, RUN_CONFIG, TrainConfig
+from tf_ner.options.train import METRICS, RUN_CONFIG
 from tf_ner.training.checkpoints.checkpoints import CHECKPOINTS, remove_checkpoints
 from tf_ner.training.checkpoints.resume import ResumePoint
 
@@ -56,8 +58,14 @@ def locked_folder(folder: Path) -> Iterator[None]:
         ) from None
 
 
-def check_folder(folder: Path, config: TrainConfig) -> None:
+def check_folder(folder: Path, *, model: str, resume: bool, overwrite: bool) -> None:
     """Makes sure that a run may write to its folder, which must be there.
+
+    Args:
+        folder: The run's.
+        model: What it begins with, which must not be removed with the folder.
+        resume: It goes on with the run that the folder holds.
+        overwrite: It replaces that.
 
     Raises:
         OutputError: It holds something else, or a run that shall not be replaced.
@@ -69,29 +77,28 @@ def check_folder(folder: Path, config: TrainConfig) -> None:
             f"Received --output-dir {folder}, which holds files that are not a run; expected a new folder. "
             "Choose another one."
         )
-    if config.resume:
+    if resume:
         return
-    if not config.overwrite:
+    if not overwrite:
         raise OutputError(
             f"Received --output-dir {folder}, which is not empty; expected a new folder. "
             "Choose another one, continue the run it holds with --resume, or replace it with --overwrite."
         )
-    if folder.resolve() in (Path(config.model).resolve(), *Path(config.model).resolve().parents):
+    if folder.resolve() in (Path(model).resolve(), *Path(model).resolve().parents):
         raise OutputError(
-            f"Received --model {config.model}, which --overwrite would remove with {folder}; expected a model "
+            f"Received --model {model}, which --overwrite would remove with {folder}; expected a model "
             "elsewhere. Choose another --output-dir."
         )
 
 
-def prepare_folder(folder: Path, config: TrainConfig, *, resume_point: ResumePoint | None) -> None:
-    """Makes room for the run and says what it is, before the first step.
+def prepare_folder(folder: Path, *, resume_point: ResumePoint | None) -> None:
+    """Makes room for the run before its first step.
 
     The folder never stops being that of a run, so that it can be replaced whenever this is cut short. A model that it
     holds already is kept aside until `remove_replaced`.
 
     Args:
         folder: The run's; must be there.
-        config: Its options.
         resume_point: The checkpoint that it goes on from; what was left of the run it belongs to stays.
     """
     remove_partial(folder)
@@ -106,7 +113,6 @@ def prepare_folder(folder: Path, config: TrainConfig, *, resume_point: ResumePoi
     else:
         resume_point.bring_best(folder)
         remove_checkpoints(folder, after=resume_point.state.step)
-    config.to_repeat().save(folder / RUN_CONFIG)
 
 
 def _keep_aside(folder: Path) -> None:
@@ -132,6 +138,22 @@ def _keep_aside(folder: Path) -> None:
             "expected enough space for it. Make room, remove the folder, or choose another one."
         ) from error
     logger.info("the run that %s held is kept in %s until this one is finished", folder, folder / REPLACED)
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """What `metrics.json` of a finished run holds.
+
+    Raises:
+        OutputError: It cannot be read.
+    """
+    try:
+        metrics: dict[str, Any] = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise OutputError(
+            f"Received {folder / METRICS}, which is not JSON ({error}); expected the scores of a finished run. "
+            "Remove that file to finish the run again."
+        ) from None
+    return metrics
 
 
 def remove_replaced(folder: Path) -> None:
