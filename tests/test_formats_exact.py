@@ -290,6 +290,21 @@ def test_findings_are_raised_or_passed():
         told.raise_errors([error] * 2)
 
 
+def test_warnings_are_logged_once_a_kind(caplog):
+    kinds = ("odd", "rare", "odd", "odd")
+    odd, *others = (Finding(kind, "file", line, kind, is_error=False) for line, kind in enumerate(kinds, start=4))
+    told.raise_or_warn([odd, *others])
+    told.raise_or_warn([odd, odd], advice="")
+    assert caplog.messages == [
+        "file:4: odd (3 such places: `tf-ner check-data` lists them.)",
+        "file:5: rare",
+        "file:4: odd (2 such places)",
+    ]
+    with pytest.raises(DataError, match=r"^file:3: bad \(1 more line like this\)$"):
+        told.raise_or_warn([odd, *[Finding("a", "file", 3, "bad")] * 2], advice="")
+    assert len(caplog.messages) == 3
+
+
 def test_a_layout_is_that_of_the_options():
     given = {
         "task": "pos",

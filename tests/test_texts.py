@@ -176,6 +176,16 @@ def test_a_label_column_that_a_file_does_not_have_is_told(tmp_path, caplog):
     assert "test.tsv:1: received no 'gold' among the columns 'text', 'label'; its rows are predicted" in caplog.text
 
 
+def test_warnings_are_told_once_a_kind(tmp_path, caplog):
+    write(tmp_path / "train.tsv", "text\tgold\na\t1\n\t2\n\t1\n")
+    write(tmp_path / "test.tsv", "text\na\n")
+    load_texts(tmp_path, label_column="gold")
+    empty, no_label, *_ = caplog.messages
+    assert "train.tsv:3: received an empty text" in empty
+    assert empty.endswith(" (2 such places)")
+    assert "test.tsv:1: received no 'gold' among the columns 'text'" in no_label
+
+
 def test_a_label_that_comes_late_is_told(tmp_path):
     path = write(tmp_path / "a.jsonl", '{"text": "a"}\n{"text": "b", "label": 1, "id": 3}\n')
     with pytest.raises(DataError, match=r"a.jsonl:2: received 'label' too; expected the keys of the first record"):

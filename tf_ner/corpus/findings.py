@@ -1,10 +1,15 @@
 """What is wrong with a corpus, and where."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tf_ner.errors import DataError, printable
+
+logger = logging.getLogger(__name__)
+
+_ADVICE = ": `tf-ner check-data` lists them."
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ def raise_error(finding: Finding) -> None:
         raise DataError(str(finding))
 
 
-def raise_errors(findings: Sequence[Finding], *, advice: str = ": `tf-ner check-data` lists them.") -> None:
+def raise_errors(findings: Sequence[Finding], *, advice: str = _ADVICE) -> None:
     """Reports the first of the lines that cannot be read, and how many there are; `advice` says where to find them.
 
     Raises:
@@ -55,3 +60,17 @@ def raise_errors(findings: Sequence[Finding], *, advice: str = ": `tf-ner check-
     others = len(errors) - 1
     more = f" ({others} more line{'s' if others > 1 else ''} like this{advice})" if others else ""
     raise DataError(f"{errors[0]}{more}")
+
+
+def raise_or_warn(findings: Sequence[Finding], *, advice: str = _ADVICE) -> None:
+    """As `raise_errors`; if there are only warnings, logs the first of each kind, and how many there are.
+
+    Raises:
+        DataError: There is an error.
+    """
+    raise_errors(findings, advice=advice)
+    kinds: dict[str, list[Finding]] = {}
+    for finding in findings:
+        kinds.setdefault(finding.kind, []).append(finding)
+    for first, *others in kinds.values():
+        logger.warning("%s%s", first, f" ({len(others) + 1} such places{advice})" if others else "")

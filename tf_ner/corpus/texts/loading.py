@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pyarrow.compute as pc
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
-from tf_ner.corpus.findings import Finding, Report, raise_errors
+from tf_ner.corpus.findings import Finding, Report, raise_or_warn
 from tf_ner.corpus.loading.hub_sets import load_from_hub
 from tf_ner.corpus.loading.sources import cut_evaluation
 from tf_ner.corpus.loading.splits import SAMPLE_DIR, find_files, is_sample, validation_split
@@ -112,7 +112,7 @@ def load_texts(
         return choose_texts(loaded, str(dataset), layout, label_type=label_type, new_labels=new_labels)
     findings: list[Finding] = []
     splits = {split: _read_file(path, split, layout, findings.append) for split, path in found.items()}
-    _tell(findings)
+    raise_or_warn(findings, advice="")
     labels = read_labels(_labels_of(splits), are_numbers=_ARE_NUMBERS[label_type], new_names=new_labels)
     return _to_corpus(splits, labels)
 
@@ -155,7 +155,7 @@ def choose_texts(
         ids = rows[columns.label][:]
         of_split = ids if names is None else [names[number] if number not in (None, -1) else None for number in ids]
         splits[split] = _Split(texts, of_split)
-    _tell(findings)
+    raise_or_warn(findings, advice="")
     are_numbers = _ARE_NUMBERS[label_type]
     if are_numbers is None and label.dtype.startswith("float"):
         are_numbers = True
@@ -178,13 +178,6 @@ def load_configured_texts(config: TaskConfig) -> DatasetDict:
         new_labels=config.new_labels,
     )
     return cut_evaluation(corpus, config.max_eval_examples)
-
-
-def _tell(findings: Sequence[Finding]) -> None:
-    """Raises the first error, or logs the first warning."""
-    raise_errors(findings, advice="")
-    if findings:
-        logger.warning("%s (%d such rows)", findings[0], len(findings))
 
 
 def _labels_of(splits: Mapping[str, _Split]) -> dict[str, Sequence[Label]]:
