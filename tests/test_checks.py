@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tf_ner.corpus.checks.check_data import check_corpus, check_data
 from tf_ner.corpus.loading.splits import Split
 from tf_ner.corpus.sentences import Sentence
+from tf_ner.errors import DataError
 from tf_ner.options.commands import CheckConfig
 
 ENOUGH = "".join(f"{label}{number} B-{label}\n\n" for label in ("PER", "LOC") for number in range(10))
@@ -248,6 +249,11 @@ def test_the_summary_counts(tmp_path):
 
 def test_a_file_without_sentences_is_an_error(tmp_path):
     assert places(check(tmp_path, validation="\n\n")) == [("no-sentence", "validation.conll", 1)]
+
+
+def test_lines_that_cannot_be_read_are_told_before_tags_without_a_scheme(tmp_path):
+    with pytest.raises(DataError, match=r"train\.conll:2: received 1 column"):
+        check(tmp_path, train="EU NNP\nrejects\n")
 
 
 def test_conll2003_and_wnut17(shared):

@@ -270,8 +270,15 @@ def test_options_that_do_not_fit(options):
 def test_warnings_are_told(tmp_path, caplog):
     lines = ['{"text": "Ada-Lovelace", "spans": [[0, 3, "PER"]]}'] * 12
     run(write(tmp_path, "\n".join(lines), "in.jsonl"), tmp_path / "out.conll")
-    assert "in.jsonl:1: received the span 'Ada' (0 to 3, PER), which ends inside the word" in caplog.messages[0]
-    assert caplog.messages[10:] == ["… and 2 more; `tf-ner check-data` lists them."]
+    [message] = caplog.messages
+    assert "in.jsonl:1: received the span 'Ada' (0 to 3, PER), which ends inside the word" in message
+    assert message.endswith(" (12 such places: `tf-ner check-data` lists them.)")
+
+
+def test_a_tag_that_looks_like_another_is_told(tmp_path, caplog):
+    run(write(tmp_path, "a B-X\nb O\nc B-X\u00a0\n"), tmp_path / "out.jsonl")
+    [message] = caplog.messages
+    assert "in.conll:3: received the tag 'B-X\\xa0' with U+00A0 NO-BREAK SPACE" in message
 
 
 def test_the_scheme_is_said_and_what_breaks_it(tmp_path, caplog):

@@ -6,18 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tf_ner.corpus.findings import Finding, raise_errors
 from tf_ner.corpus.formats import EXTENSIONS, FORMATS, format_of_name, what_cannot_be_written
-from tf_ner.corpus.loading.labels import (
-    broken_transitions,
-    check_tags,
-    find_scheme,
-    to_training_tags,
-    warn_of_unused_names,
-)
-from tf_ner.corpus.loading.splits import Split, find_corpus_files, read_splits
+from tf_ner.corpus.loading.labels import broken_transitions, read_configured, require_correct, to_training_tags
+from tf_ner.corpus.loading.splits import Split
 from tf_ner.corpus.schemes import UnspeakableEntityError, from_iob2
-from tf_ner.corpus.sentences import Layout, Sentence
+from tf_ner.corpus.sentences import Sentence
 from tf_ner.corpus.tags import tags_to_spans
 from tf_ner.errors import ConfigError, DataError, OutputError
 from tf_ner.files import folder_filled_whole, replaced_whole, require_file, require_folder_of
@@ -25,8 +18,6 @@ from tf_ner.options.commands import ConvertConfig
 from tf_ner.options.train import FormatName, SchemeName
 
 logger = logging.getLogger(__name__)
-
-_WARNINGS_SHOWN = 10
 
 
 class Converted(NamedTuple):
@@ -69,15 +60,19 @@ def convert(config: ConvertConfig) -> list[Converted]:
     is_file = source.is_file()
     name = _format(config, is_file=is_file)
     _require_free(config, is_file=is_file)
-    splits = _read(config, is_file=is_file)
-    scheme = None if config.task == "pos" else config.scheme or find_scheme(splits)
-    splits = _checked(splits, scheme)
+    corpus = read_configured(config, config.source, {"file": source} if is_file else None)
+    require_correct(corpus)
+    scheme = corpus.scheme
+    # No format can hold a sentence without words.
+    splits = {
+        split: Split(path, [sentence for sentence in sentences if sentence.words])
+        for split, (path, sentences) in corpus.splits.items()
+    }
     if scheme is not None:
         if scheme != "iob2":
             logger.info("The tags are %s.", scheme.upper())
         for remark in broken_transitions(splits, scheme):
             logger.warning("%s", remark)
-    warn_of_unused_names(splits, scheme, config.new_labels)
     tags = to_training_tags(splits, scheme=scheme, new_labels=config.new_labels)
     respelt = {split: _respell(splits[split], tags[split], scheme, config, name) for split in splits}
     for split in respelt.values():
@@ -123,40 +118,6 @@ def _require_free(config: ConvertConfig, *, is_file: bool) -> None:
         require_file(output)
     if output.exists() and not config.overwrite and (is_file or any(output.iterdir())):
         raise OutputError(f"Received {output}, which already exists; expected a new {kind}. Pass --overwrite.")
-
-
-def _read(config: ConvertConfig, *, is_file: bool) -> dict[str, Split]:
-    """Reads each split, and logs the warnings."""
-    layout = Layout.configured(config)
-    found = find_corpus_files(config.source, layout, {"file": config.source} if is_file else None)
-    findings: list[Finding] = []
-    if found is not None:
-        splits = read_splits(*found, report=findings.append)
-    else:
-        from tf_ner.corpus.loading.hub_sets import read_from_hub
-
-        splits = read_from_hub(config.source, config, layout, report=findings.append)
-    raise_errors(findings)
-    for finding in findings[:_WARNINGS_SHOWN]:
-        logger.warning("%s", finding)
-    if len(findings) > _WARNINGS_SHOWN:
-        logger.warning("… and %d more; `tf-ner check-data` lists them.", len(findings) - _WARNINGS_SHOWN)
-    return splits
-
-
-def _checked(splits: Mapping[str, Split], scheme: SchemeName | None) -> dict[str, Split]:
-    """The splits without sentences that have no word, which no format can hold.
-
-    Raises:
-        DataError: A tag is not of the scheme.
-    """
-    findings: list[Finding] = []
-    checked = check_tags(splits, scheme, findings.append) if scheme else dict(splits)
-    raise_errors(findings)
-    return {
-        name: split._replace(sentences=[sentence for sentence in split.sentences if sentence.words])
-        for name, split in checked.items()
-    }
 
 
 def _respell(

@@ -13,12 +13,16 @@ from tf_ner.corpus.characters import faults, repaired, suspects
 from tf_ner.corpus.checks.repair import Change, write_repaired
 from tf_ner.corpus.checks.slips import Repeats, Slip, find_repeats, likely_slips
 from tf_ner.corpus.entities import EntityReader, ReadSentence
-from tf_ner.corpus.findings import Finding, raise_errors
-from tf_ner.corpus.loading.labels import check_tag_characters, check_tags, find_scheme, warn_of_unused_names
-from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, CorpusFiles, Split, find_corpus_files, read_splits
-from tf_ner.corpus.sentences import Layout
+from tf_ner.corpus.findings import Finding
+from tf_ner.corpus.loading.labels import (
+    check_tag_characters,
+    check_tags,
+    read_configured,
+    read_corpus,
+    warn_of_unused_names,
+)
+from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, Split
 from tf_ner.corpus.tags import Span
-from tf_ner.errors import DataError
 from tf_ner.options.commands import CheckConfig
 from tf_ner.options.train import SchemeName
 
@@ -262,44 +266,22 @@ def check_data(config: CheckConfig) -> CheckedData:
         DataError: There is none, its columns or scheme cannot be told, or its format cannot be repaired.
         OutputError: The folder for the copy is not empty.
     """
-    layout = Layout.configured(config)
-    found = find_corpus_files(config.dataset, layout, config.files)
     with _no_garbage():
-        findings: list[Finding] = []
-        splits = read_splits(*found, report=findings.append) if found else _from_hub(config, layout, findings)
-        scheme = _scheme(splits, config, findings)
-        warn_of_unused_names(splits, scheme, config.new_labels)
+        corpus = read_configured(config, config.dataset, config.files)
+        warn_of_unused_names(corpus.splits, corpus.scheme, config.new_labels)
         changes: list[Change] = []
         if config.fix is not None:
-            layout = found.layout if found else layout
-            changes = write_repaired(splits, scheme=scheme, layout=layout, folder=config.fix)
-            copies = CorpusFiles({name: config.fix / Path(split.path).name for name, split in splits.items()}, layout)
-            findings = []
-            splits = read_splits(*copies, report=findings.append)
+            changes = write_repaired(corpus.splits, scheme=corpus.scheme, layout=corpus.layout, folder=config.fix)
+            copies = {name: config.fix / Path(split.path).name for name, split in corpus.splits.items()}
+            corpus = read_corpus(config.fix, corpus.layout, scheme=corpus.scheme, files=copies)
         report = check_corpus(
-            splits, scheme, new_labels=config.new_labels, has_names=config.task == "ner", reported=findings
+            corpus.splits,
+            corpus.scheme,
+            new_labels=config.new_labels,
+            has_names=config.task == "ner",
+            reported=corpus.findings,
         )
-    return CheckedData(splits, report, changes)
-
-
-def _scheme(splits: dict[str, Split], config: CheckConfig, findings: list[Finding]) -> SchemeName | None:
-    if config.task == "pos":
-        return None
-    if config.scheme:
-        return config.scheme
-    try:
-        return find_scheme(splits)
-    except DataError:
-        # Lines that could not be read are likely why.
-        raise_errors(findings)
-        raise
-
-
-def _from_hub(config: CheckConfig, layout: Layout, findings: list[Finding]) -> dict[str, Split]:
-    # Imports `datasets`, which takes a second or more.
-    from tf_ner.corpus.loading.hub_sets import read_from_hub
-
-    return read_from_hub(config.dataset, config, layout, report=findings.append)
+    return CheckedData(corpus.splits, report, changes)
 
 
 @contextmanager

@@ -16,7 +16,6 @@ from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, Split
 from tf_ner.corpus.sentences import ANY_TAG_NAMES, TAG_NAMES, WORD_NAMES, Layout, Sentence
 from tf_ner.errors import DataError, why_not_kept
 from tf_ner.hub_client import let_client_give_up
-from tf_ner.options.train import ReadingConfig
 
 logger = logging.getLogger(__name__)
 
@@ -126,16 +125,6 @@ def words_and_tags(loaded: DatasetDict, name: str, layout: Layout) -> DatasetDic
         logger.info("the tags are those of the column %r of %s", tag_column, name)
     chosen = loaded.select_columns([word_column, tag_column])
     return chosen.rename_columns({word_column: "words", tag_column: "tags"})
-
-
-def read_from_hub(name: str, config: ReadingConfig, layout: Layout, *, report: Report) -> dict[str, Split]:
-    """Loads a data set as the options say, and gives its sentences.
-
-    Raises:
-        DataError: It cannot be loaded, its columns cannot be told, or what `report` raises.
-    """
-    loaded = load_from_hub(name, config_name=config.dataset_config, revision=config.dataset_revision)
-    return read_hub_splits(words_and_tags(loaded, name, layout), name, report=report)
 
 
 def read_hub_splits(loaded: DatasetDict, name: str, *, report: Report) -> dict[str, Split]:

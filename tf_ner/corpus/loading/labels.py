@@ -1,18 +1,24 @@
-"""One scheme, and the labels that were asked for, in all splits of a corpus."""
+"""A corpus whose tags have one scheme in all splits: read, checked, and with the labels that were asked for."""
 
 import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from tf_ner.corpus.characters import faults_of_tag, repaired, suspects
-from tf_ner.corpus.findings import Finding, Report
-from tf_ner.corpus.loading.splits import Split
+from tf_ner.corpus.findings import Finding, Report, raise_errors, raise_or_warn
+from tf_ner.corpus.loading.splits import Split, find_corpus_files, read_splits
 from tf_ner.corpus.schemes import detect_scheme, illegal_positions, label_of, relabel, to_iob2, what_is_wrong
+from tf_ner.corpus.sentences import Layout
 from tf_ner.corpus.tags import OUTSIDE, split_tag
 from tf_ner.errors import DataError
-from tf_ner.options.train import SchemeName
+from tf_ner.options.train import ReadingConfig, SchemeName
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +27,91 @@ _OTHER_SPELLINGS = (
     re.compile(r"(?P<prefix>[BI])[_:/|.](?P<label>.+)"),
     re.compile(r"(?P<label>.+)[-_:/|.](?P<prefix>[BI])"),
 )
+
+
+class TaggedCorpus(NamedTuple):
+    """A corpus as it was read.
+
+    Attributes:
+        splits: With the tags that the data has, right or wrong.
+        scheme: How they spell entities; None where they spell none, as parts of speech.
+        layout: Where words and tags are in the files.
+        findings: What the readers reported.
+        rows: The columns `words` and `tags` of a data set on the Hub; of files, nothing.
+    """
+
+    splits: dict[str, Split]
+    scheme: SchemeName | None
+    layout: Layout
+    findings: list[Finding]
+    rows: "Mapping[str, Dataset]"
+
+
+def read_configured(config: ReadingConfig, dataset: str, files: Mapping[str, str | Path] | None = None) -> TaggedCorpus:
+    """As `read_corpus`, in the way that the options say."""
+    return read_corpus(
+        dataset,
+        Layout.configured(config),
+        scheme=config.scheme,
+        config_name=config.dataset_config,
+        revision=config.dataset_revision,
+        files=files,
+    )
+
+
+def read_corpus(
+    dataset: str | Path,
+    layout: Layout,
+    *,
+    scheme: SchemeName | None = None,
+    config_name: str | None = None,
+    revision: str | None = None,
+    files: Mapping[str, str | Path] | None = None,
+) -> TaggedCorpus:
+    """Reads every split of what `load_corpus` takes, whatever is wrong with its lines, and tells the scheme.
+
+    Raises:
+        DataError: There is no such data, or its columns or its scheme cannot be told.
+    """
+    if scheme not in (None, *get_args(SchemeName)):
+        schemes = ", ".join(get_args(SchemeName))
+        raise DataError(f"Received scheme {scheme!r}; expected one of {schemes}. Change it, or leave it out.")
+    findings: list[Finding] = []
+    rows: Mapping[str, Dataset] = {}
+    if found := find_corpus_files(dataset, layout, files):
+        layout = found.layout
+        splits = read_splits(*found, report=findings.append)
+    else:
+        # Imports `datasets`, which takes a second or more.
+        from tf_ner.corpus.loading.hub_sets import load_from_hub, read_hub_splits, words_and_tags
+
+        loaded = load_from_hub(str(dataset), config_name=config_name, revision=revision)
+        rows = words_and_tags(loaded, str(dataset), layout)
+        splits = read_hub_splits(rows, str(dataset), report=findings.append)
+    if layout.task == "pos":
+        scheme = None
+    elif scheme is None:
+        try:
+            scheme = find_scheme(splits)
+        except DataError:
+            # Lines that could not be read are likely why.
+            raise_errors(findings)
+            raise
+    return TaggedCorpus(splits, scheme, layout, findings, rows)
+
+
+def require_correct(corpus: TaggedCorpus) -> None:
+    """Stops where lines could not be read or tags are not of the scheme; logs warnings, one of a kind.
+
+    Raises:
+        DataError: There are such lines.
+    """
+    raise_errors(corpus.findings)
+    findings = [*corpus.findings]
+    if corpus.scheme is not None:
+        check_tags(corpus.splits, corpus.scheme, findings.append)
+    check_tag_characters(corpus.splits, findings.append)
+    raise_or_warn(findings)
 
 
 def find_scheme(splits: Mapping[str, Split]) -> SchemeName:
@@ -85,23 +176,17 @@ def warn_of_unused_names(
         )
 
 
-def check_tags(splits: Mapping[str, Split], scheme: SchemeName, report: Report) -> dict[str, Split]:
-    """Reports tags that are not of the scheme; where `report` returns, they become `O`."""
+def check_tags(splits: Mapping[str, Split], scheme: SchemeName, report: Report) -> None:
+    """Reports tags that are not of the scheme."""
     problems = {tag: what_is_wrong(tag, scheme) for tag in set(chain.from_iterable(_all_tags(splits)))}
     wrong = {tag: problem for tag, problem in problems.items() if problem}
     if not wrong:
-        return dict(splits)
-    checked = {}
-    for name, split in splits.items():
-        sentences = []
+        return
+    for split in splits.values():
         for sentence in split.sentences:
             for tag, line in zip(sentence.tags, sentence.lines, strict=True):
                 if tag in wrong:
                     report(Finding("unknown-tag", split.path, line, wrong[tag]))
-            tags = [OUTSIDE if tag in wrong else tag for tag in sentence.tags]
-            sentences.append(sentence._replace(tags=tags))
-        checked[name] = Split(split.path, sentences)
-    return checked
 
 
 def check_tag_characters(splits: Mapping[str, Split], report: Report) -> None:
@@ -130,13 +215,15 @@ _ODD_TAG = (
 def to_training_tags(
     splits: Mapping[str, Split], *, scheme: SchemeName | None, new_labels: Mapping[str, str | None]
 ) -> dict[str, list[list[str]]]:
-    """Spells the tags of each split as the model learns them.
+    """Spells the tags of each split as the model learns them; warns of labels to be renamed that no tag has.
 
     Args:
         splits: With tags of the scheme.
         scheme: How the tags spell entities, which become IOB2; None where they spell none, as parts of speech.
         new_labels: New names of labels; a label whose new name is None is dropped, and its words become `O`.
     """
+
+    warn_of_unused_names(splits, scheme, new_labels)
 
     def convert(tags: list[str]) -> list[str]:
         if scheme is None:

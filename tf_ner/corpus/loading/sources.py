@@ -1,27 +1,21 @@
-"""Where a corpus comes from: the Hub, a folder, files named one by one, or the package."""
+"""A corpus to learn from, as `datasets` has it: from the Hub, a folder, files named one by one, or the package."""
 
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import get_args
 
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
-from tf_ner.corpus.findings import Finding, raise_errors
-from tf_ner.corpus.loading.hub_sets import load_from_hub, read_hub_splits, words_and_tags
 from tf_ner.corpus.loading.labels import (
-    check_tag_characters,
-    check_tags,
-    find_scheme,
+    TaggedCorpus,
+    read_configured,
+    read_corpus,
     remarks,
+    require_correct,
     to_training_tags,
-    warn_of_unused_names,
 )
-from tf_ner.corpus.loading.splits import Split, find_corpus_files, read_splits
 from tf_ner.corpus.sentences import Layout
 from tf_ner.corpus.tags import iob2_tag_names, is_iob
-from tf_ner.errors import DataError
 from tf_ner.options.train import DataConfig, SchemeName, TaggingTask
 
 logger = logging.getLogger(__name__)
@@ -81,50 +75,13 @@ def load_corpus(
         word_prefix=word_prefix,
         comments=comments,
     )
-    if scheme not in (None, *get_args(SchemeName)):
-        schemes = ", ".join(get_args(SchemeName))
-        raise DataError(f"Received scheme {scheme!r}; expected one of {schemes}. Change it, or leave it out.")
-    found = find_corpus_files(dataset, layout, files)
-    findings: list[Finding] = []
-    if found is None:
-        rows = words_and_tags(
-            load_from_hub(str(dataset), config_name=config_name, revision=revision), str(dataset), layout
-        )
-        splits = read_hub_splits(rows, str(dataset), report=findings.append)
-    else:
-        rows = DatasetDict()
-        splits = read_splits(*found, report=findings.append)
-    raise_errors(findings)
-    if task != "pos":
-        scheme = scheme or find_scheme(splits)
-        splits = check_tags(splits, scheme, findings.append)
-    raise_errors(findings)
-    check_tag_characters(splits, findings.append)
-    for kind, count in Counter(finding.kind for finding in findings).items():
-        first = next(finding for finding in findings if finding.kind == kind)
-        logger.warning("%s (%d such places: `tf-ner check-data` lists them.)", first, count)
-    scheme = None if task == "pos" else scheme
-    warn_of_unused_names(splits, scheme, new_labels or {})
-    return _to_datasets(splits, rows, scheme, new_labels or {})
+    corpus = read_corpus(dataset, layout, scheme=scheme, config_name=config_name, revision=revision, files=files)
+    return _to_datasets(corpus, new_labels or {})
 
 
 def load_configured(config: DataConfig) -> DatasetDict:
     """Loads what the options say, the splits to be scored cut to `max_eval_examples`."""
-    corpus = load_corpus(
-        config.dataset,
-        task=config.task,
-        columns=config.columns,
-        word_column=config.word_column,
-        tag_column=config.tag_column,
-        sentence_column=config.sentence_column,
-        word_prefix=config.word_prefix,
-        comments=config.comments,
-        scheme=config.scheme,
-        new_labels=config.new_labels,
-        config_name=config.dataset_config,
-        revision=config.dataset_revision,
-        files=config.files,
-    )
+    corpus = _to_datasets(read_configured(config, config.dataset, config.files), config.new_labels)
     return cut_evaluation(corpus, config.max_eval_examples)
 
 
@@ -138,28 +95,32 @@ def first_rows(rows: Dataset, limit: int | None) -> Dataset:
     return rows if limit is None else rows.select(range(min(limit, len(rows))))
 
 
-def _to_datasets(
-    splits: Mapping[str, Split], rows: DatasetDict, scheme: SchemeName | None, new_labels: Mapping[str, str | None]
-) -> DatasetDict:
-    """Sentences as data sets; the words of a data set from the Hub stay where it keeps them."""
+def _to_datasets(corpus: TaggedCorpus, new_labels: Mapping[str, str | None]) -> DatasetDict:
+    """What the model learns from; the words of a data set from the Hub stay where it keeps them.
+
+    Raises:
+        DataError: A line could not be read, or a tag is not of the scheme.
+    """
+    require_correct(corpus)
+    splits, scheme, rows = corpus.splits, corpus.scheme, corpus.rows
     tags = to_training_tags(splits, scheme=scheme, new_labels=new_labels)
     names = _tag_names({tag for split in tags.values() for row in split for tag in row}, rows, scheme)
     for remark in remarks(splits, tags, scheme):
         logger.info("%s", remark)
     ids = {name: number for number, name in enumerate(names)}
     features = Features({"words": List(Value("string")), "tags": List(ClassLabel(names=names))})
-    corpus = DatasetDict()
+    loaded = DatasetDict()
     for name, split in splits.items():
         column = [[ids[tag] for tag in row] for row in tags[name]]
         if name in rows:
-            corpus[name] = rows[name].remove_columns("tags").add_column("tags", column, feature=features["tags"])
+            loaded[name] = rows[name].remove_columns("tags").add_column("tags", column, feature=features["tags"])
         else:
             words = [sentence.words for sentence in split.sentences]
-            corpus[name] = Dataset.from_dict({"words": words, "tags": column}, features=features)
-    return corpus
+            loaded[name] = Dataset.from_dict({"words": words, "tags": column}, features=features)
+    return loaded
 
 
-def _tag_names(used: set[str], rows: DatasetDict, scheme: SchemeName | None) -> list[str]:
+def _tag_names(used: set[str], rows: Mapping[str, Dataset], scheme: SchemeName | None) -> list[str]:
     """The tags by label id: in the order of the data set, if it has one and nothing was converted."""
     names = sorted(used) if scheme is None else list(iob2_tag_names(used))
     for split in rows.values():
