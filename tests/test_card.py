@@ -4,15 +4,17 @@ import ast
 import json
 import re
 from dataclasses import replace
+from functools import partial
 
+import jinja2
 import pytest
 from huggingface_hub import EvalResult, ModelCard
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 from markdown_it import MarkdownIt
 
-from tf_ner.card.card import literal, model_card, plain
+from tf_ner.card.card import literal, model_card, name_in_card, plain
 from tf_ner.card.facts import CardFacts, Origin, WidgetExample
-from tf_ner.tasks.card_words import TokenWords
+from tf_ner.tasks.card_words import TextWords, TokenWords
 
 # Every figure is another one, so that none can stand in the place of another.
 VALIDATION = {
@@ -74,6 +76,7 @@ HOSTILE = [
     "PER|LOC|",
     "` | `` |",
     "{{ 7 * 7 }}{% include x %}",
+    "{% endraw %}{#",
     "[a](http://b.example) ![c](d) <http://b.example>",
     "<!--",
     "</td></table><img src=x onerror=alert(1)>",
@@ -309,6 +312,35 @@ def test_the_examples_are_python_and_name_the_model(hub_id, model):
         strings = {node.value for node in ast.walk(ast.parse(example)) if isinstance(node, ast.Constant)}
         assert {model, FACTS.widget[0].text} <= strings
     assert ['framework="tf"' in example for example in examples] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        *(TokenWords(has_entities=has_entities, max_length=64) for has_entities in (True, False)),
+        *(TextWords(has_labels=True, are_pairs=pairs, max_length=64, headline="accuracy") for pairs in (True, False)),
+    ],
+)
+def test_a_model_that_is_pushed_is_named_as_if_it_had_been_known(task, tmp_path):
+    of_texts = {"examples": 15, "examples_cut": 1}
+    facts = replace(FACTS, task=task, metrics={"test": {**TEST, **of_texts}, "training": TRAINING})
+    (tmp_path / "run_config.json").touch()
+    model_card(facts).save(tmp_path / "README.md")
+    name_in_card(tmp_path, "me/tiny-news")
+    assert str(ModelCard.load(tmp_path / "README.md")) == str(model_card(replace(facts, hub_id="me/tiny-news")))
+
+
+def test_the_template_asks_for_nothing_that_is_not_there(monkeypatch):
+    """Jinja would leave a blank."""
+    monkeypatch.setattr(jinja2, "Template", partial(jinja2.Template, undefined=jinja2.StrictUndefined))
+    test = {**TEST, "interval": {"level": 0.95, "resamples": 1000, "f1": [0.41, 0.52]}}
+    full = replace(FACTS, is_uncased=True, metrics={**FACTS.metrics, "test": test})
+    scores = {"accuracy": 0.9, "support": 62, "words": 62, "words_scored": 62, "sentences": 9}
+    bare = replace(
+        FACTS, languages=(), license=None, widget=[], history=[], metrics={"test": scores, "training": TRAINING}
+    )
+    for facts in (full, bare):
+        assert "Trained on" in sentences(model_card(facts))
 
 
 def everywhere(text):

@@ -1,15 +1,15 @@
-"""The model card: its metadata for the Hub, its text, and Markdown that nothing from the data can break out of."""
+"""The model card: its metadata for the Hub, what fills its template, and Markdown that no data can break out of."""
 
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from tf_ner.card.facts import CardFacts, Origin, WidgetExample
+from tf_ner.card.facts import CardFacts
 from tf_ner.card.merge import is_as_sealed, sealed
 from tf_ner.errors import printable
 from tf_ner.evaluation.scores import MEASURES
@@ -47,12 +47,6 @@ def fenced(code: str, language: str) -> str:
     longest = max(map(len, re.findall("`+", code)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{code}\n{fence}"
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; its cells are Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 _TAGS = ("tensorflow", "tf", "keras", "tf_ner")
@@ -115,115 +109,36 @@ def _split_that_was_scored(split: str, num_examples: int, limit: int | None) -> 
     return f"{split}[:{limit}]" if num_examples == limit else split
 
 
-_HISTORY = {
+_EPOCH_COLUMNS = {
     "epoch": "epoch",
     "step": "step",
     "loss": "loss",
     "val_loss": "validation loss",
     **{f"val_{name}": f"validation {title}" for name, title in MEASURES.items()},
 }
+_TEMPLATE = Path(__file__).with_name("card.md.jinja")
 
 
 def model_card(facts: CardFacts) -> ModelCard:
     """Makes the card of a model: metadata for the Hub and text for people."""
-    sections = (
-        _summary(facts),
-        _scores(facts),
-        _scores_by_label(facts),
-        _usage(facts),
-        _limits(facts),
-        _training(facts),
-        _epochs(facts),
-        _environment(facts),
-    )
-    body = "\n\n".join(section for section in sections if section)
-    return ModelCard(f"---\n{card_data(facts).to_yaml()}\n---\n\n{body}\n")
-
-
-def _summary(facts: CardFacts) -> str:
-    base, data = facts.base_model, facts.data
-    return (
-        f"# {literal(base.name)} for {facts.task.pipeline_tag.replace('-', ' ')}, trained on {literal(data.name)}\n\n"
-        f"{facts.task.what_it_gives(_join(facts.labels))} It is {_origin(base)}, fine-tuned on "
-        f"{facts.num_train_examples} {facts.task.example_word} of {_origin(data)} with tf_ner, TensorFlow and Keras."
+    return ModelCard.from_template(
+        card_data(facts),
+        # By its path, the library would read it in the encoding of the machine.
+        template_str=_TEMPLATE.read_text(encoding="utf-8"),
+        facts=facts,
+        measures=MEASURES,
+        score_columns=_common(MEASURES, facts.splits.values()),
+        epoch_columns=_common(_EPOCH_COLUMNS, facts.history),
+        literal=literal,
+        fenced=fenced,
+        python_string=_python_string,
+        printable=printable,
     )
 
 
-def _origin(origin: Origin) -> str:
-    """Names an encoder or a corpus, and says where it is from."""
-    details = ["on the Hub" if origin.is_on_hub else origin.kind]
-    if origin.config:
-        details.append(f"configuration {literal(origin.config)}")
-    if origin.revision:
-        details.append(f"revision {literal(origin.revision)}")
-    return f"{literal(origin.name)} ({', '.join(details)})"
-
-
-def _scores(facts: CardFacts) -> str:
-    measures = [name for name in MEASURES if all(name in scores for scores in facts.splits.values())]
-    counts = [facts.task.counts(scores) for scores in facts.splits.values()]
-    rows = [
-        [split, *(_decimals(scores[name]) for name in measures), *of_split.values()]
-        for (split, scores), of_split in zip(facts.splits.items(), counts, strict=True)
-    ]
-    parts = [
-        "## Scores",
-        table(["split", *(MEASURES[name] for name in measures), *counts[0]], rows),
-        *facts.task.how_it_was_scored(list(facts.splits.values()), facts.max_eval_examples),
-        _how_sure(facts),
-        _strict_scores(facts),
-    ]
-    return "\n\n".join(part for part in parts if part)
-
-
-def _how_sure(facts: CardFacts) -> str:
-    """Says what one run's figures are worth, with the intervals where they were computed."""
-    intervals = {split: scores["interval"] for split, scores in facts.splits.items() if "interval" in scores}
-    ranges = "; ".join(_range(split, interval, facts.task.headline) for split, interval in intervals.items())
-    given = f"On other {facts.task.example_word} of the same kind: {ranges}. " if ranges else ""
-    training = facts.metrics["training"]
-    return (
-        f"These are single figures of one run with one seed{'' if ranges else ', given without intervals'}; another "
-        f"seed gives somewhat different ones. {given}The saved weights are those of epoch {training['best_epoch']}, "
-        f"step {training['best_step']}, the best on validation, so that the validation scores are slightly optimistic."
-    )
-
-
-def _range(split: str, interval: Mapping[str, Any], headline: str) -> str:
-    # Not every metric has an interval.
-    measure = headline if headline in interval else "accuracy"
-    low, high = map(_decimals, interval[measure])
-    return f"{split} {MEASURES[measure]} {low} to {high} ({interval['level']:.0%}, {interval['resamples']} resamples)"
-
-
-def _strict_scores(facts: CardFacts) -> str:
-    rows = [
-        [split, *(_decimals(scores["strict"][name]) for name in ("precision", "recall", "f1"))]
-        for split, scores in facts.splits.items()
-        if "strict" in scores
-    ]
-    if not rows:
-        return ""
-    return "Strict (IOB2), only a `B-` begins an entity:\n\n" + table(["split", "precision", "recall", "F1"], rows)
-
-
-def _scores_by_label(facts: CardFacts) -> str:
-    rows = [
-        [split, literal(label), *(_decimals(row[name]) for name in ("precision", "recall", "f1")), str(row["support"])]
-        for split, scores in facts.splits.items()
-        for label, row in scores.get("per_label", {}).items()
-    ]
-    if not rows:
-        return ""
-    return "## Scores by label\n\n" + table(["split", "label", "precision", "recall", "F1", "support"], rows)
-
-
-def _usage(facts: CardFacts) -> str:
-    model = _python_string(facts.hub_id or "PATH_OF_THIS_FOLDER")
-    example = facts.widget[0] if facts.widget else WidgetExample(title="", text="YOUR TEXT", text_pair="ITS PAIR")
-    texts = map(_python_string, (example.text, example.text_pair))
-    codes = (fenced(code, "python") for code in facts.task.codes(model, *texts))
-    return "\n\n".join([_USAGE.rstrip(), *codes, facts.task.note])
+def _common(titles: Mapping[str, str], rows: Collection[Mapping[str, Any]]) -> dict[str, str]:
+    """The columns that each row has, with their titles."""
+    return {name: title for name, title in titles.items() if all(name in row for row in rows)}
 
 
 def name_in_card(folder: Path, repo_id: str) -> None:
@@ -251,6 +166,7 @@ def _with_model_name(card: str, repo_id: str) -> str:
     return before + heading + usage
 
 
+# As in the template, and in the programs of the tasks.
 _USAGE = "## How to use it\n"
 _MODEL_IN_PIPELINE = re.compile(r'pipeline\(\s*"[a-z-]+", model=("[^"\n]*")')
 
@@ -258,79 +174,3 @@ _MODEL_IN_PIPELINE = re.compile(r'pipeline\(\s*"[a-z-]+", model=("[^"\n]*")')
 def _python_string(text: str) -> str:
     # Escaped, an angle bracket is the same to Python and no tag to a reader that does not know code blocks.
     return json.dumps(plain(text), ensure_ascii=False).replace("<", r"\x3c").replace(">", r"\x3e")
-
-
-def _limits(facts: CardFacts) -> str:
-    languages = f"language: {_join(facts.languages)}" if facts.languages else "its language was not stated"
-    points = [
-        f"It is meant for text like that of its training data ({languages}). Other languages, genres and time "
-        "periods were not examined; expect lower scores there, and measure them before you rely on it.",
-        facts.task.what_it_knows(_join(facts.labels)),
-        "It makes mistakes; the scores say how many on data of the same kind. Whether they fall on some people's or "
-        "some places' names more than on others' was not examined: do not make decisions about people from its output "
-        "alone.",
-    ]
-    if facts.is_uncased:
-        points.append(
-            "It is uncased: the tokenizer lowercases everything, so `US` and `us` are the same to it, and it may drop "
-            "accents and vowel signs too."
-        )
-    licence = f"Its licence is {literal(facts.license)}" if facts.license else "No licence was stated"
-    points.append(f"{licence}; the encoder and the training data have terms of their own.")
-    return "## Intended use and limits\n\n" + "\n".join(f"- {point}" for point in points)
-
-
-def _training(facts: CardFacts) -> str:
-    options = [
-        [literal("--" + name.replace("_", "-")), literal(_value(value))]
-        for name, value in facts.hyper_parameters.items()
-        if value is not None
-    ]
-    training = facts.metrics["training"]
-    measured = {
-        "epochs": training["epochs"],
-        "steps": training["steps"],
-        "seconds": f"{training['seconds']:.0f}",
-        f"{facts.task.input_word} a second": f"{training['examples_per_second']:.1f}",
-        "padding": f"{training['padding_ratio']:.1%}",
-        "peak memory (MB)": training["peak_memory_mb"] or "not known",
-        "replicas": training["replicas"],
-        "precision": training["precision"],
-    }
-    return "\n\n".join(
-        [
-            "## Training",
-            "With AdamW. This command repeats the run; folders and files are given by their last name only:",
-            fenced(printable(facts.command), "bash"),
-            table(["option", "value"], options),
-            "How it went:",
-            table(["measure", "value"], [[name, str(value)] for name, value in measured.items()]),
-        ]
-    )
-
-
-def _value(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _epochs(facts: CardFacts) -> str:
-    names = [name for name in _HISTORY if all(name in row for row in facts.history)]
-    rows = [[_cell(row[name]) for name in names] for row in facts.history]
-    return "## From evaluation to evaluation\n\n" + table([_HISTORY[name] for name in names], rows) if rows else ""
-
-
-def _environment(facts: CardFacts) -> str:
-    rows = [[literal(name), literal(version)] for name, version in facts.versions.items()]
-    return f"## Versions and hardware\n\n{table(['library', 'version'], rows)}\n\nTrained on {literal(facts.hardware)}."
-
-
-def _cell(value: float) -> str:
-    return str(value) if isinstance(value, int) else _decimals(value)
-
-
-def _decimals(value: float) -> str:
-    return f"{value:.4f}"
-
-
-def _join(names: Iterable[str]) -> str:
-    return ", ".join(map(literal, names))
