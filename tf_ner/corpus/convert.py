@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tf_ner.corpus.formats import EXTENSIONS, FORMATS, format_of_name, what_cannot_be_written
-from tf_ner.corpus.loading.labels import broken_transitions, read_configured, require_correct, to_training_tags
 from tf_ner.corpus.loading.splits import Split
+from tf_ner.corpus.loading.tagged import broken_transitions, read_configured, require_correct, to_training_tags
 from tf_ner.corpus.schemes import UnspeakableEntityError, from_iob2
 from tf_ner.corpus.sentences import Sentence
 from tf_ner.corpus.tags import tags_to_spans

@@ -46,6 +46,8 @@ class BackgroundUploader:
         fault: Why the last push failed; None where it did not.
     """
 
+    # Not `upload_folder(run_as_future=True)`: that reads a folder when its turn comes, which may be after the next
+    # evaluation has changed it, and lets uploads wait in a row where only the newest is of use.
     def __init__(self, target: HubTarget):
         self.target = target
         self.commit_url: str | None = None

@@ -14,14 +14,14 @@ from tf_ner.corpus.checks.repair import Change, write_repaired
 from tf_ner.corpus.checks.slips import Repeats, Slip, find_repeats, likely_slips
 from tf_ner.corpus.entities import EntityReader, ReadSentence
 from tf_ner.corpus.findings import Finding
-from tf_ner.corpus.loading.labels import (
+from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, Split
+from tf_ner.corpus.loading.tagged import (
     check_tag_characters,
     check_tags,
     read_configured,
     read_corpus,
     warn_of_unused_names,
 )
-from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, Split
 from tf_ner.corpus.tags import Span
 from tf_ner.options.commands import CheckConfig
 from tf_ner.options.train import SchemeName

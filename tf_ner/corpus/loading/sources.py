@@ -6,7 +6,7 @@ from pathlib import Path
 
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
-from tf_ner.corpus.loading.labels import (
+from tf_ner.corpus.loading.tagged import (
     TaggedCorpus,
     read_configured,
     read_corpus,
