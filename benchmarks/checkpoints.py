@@ -24,6 +24,7 @@ from tf_ner import (
     make_train_step,
     save_model,
 )
+from tf_ner.options.train import RUN_CONFIG
 from tf_ner.training.checkpoints.checkpoints import BEST, CheckpointWriter, TrainingState
 
 MODEL = sys.argv[1] if len(sys.argv) > 1 else "minilm"
@@ -62,7 +63,8 @@ for _ in range(3):
 with tempfile.TemporaryDirectory() as folder:
     # As in a run: the best model so far is linked, and read for its digest.
     save_model(model, tokenizer, Path(folder))
-    writer = CheckpointWriter(Path(folder), tokenizer, TrainConfig())
+    TrainConfig().save(Path(folder) / RUN_CONFIG)
+    writer = CheckpointWriter(Path(folder), tokenizer)
     alone, beside, waits, writes = [], [], [], []
     for number in range(NUM_CHECKPOINTS):
         alone += [seconds_of(step) for _ in range(STEPS_BETWEEN)]

@@ -7,16 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras as keras
 from safetensors.numpy import load_file
 
 from tests.conftest import SENTENCES, conll
-from tf_ner import TokenClassificationLoss, TrainConfig, load_trained, load_untrained, train
+from tf_ner import TokenClassificationLoss, TrainConfig, load_trained, train
 from tf_ner.errors import ConfigError
 from tf_ner.learning.best import BestScore
 from tf_ner.learning.losses import balanced_weights, named_weights
 from tf_ner.options.commands import EvaluateConfig
-from tf_ner.training.plan import make_recipe
+from tf_ner.training.job import prepare_job
 from tf_ner.training.scoring import evaluate
 
 LOOPS = ["fit", "custom"]
@@ -187,16 +188,12 @@ def test_what_the_model_or_the_data_does_not_have_is_found_before_the_training(c
 @pytest.mark.parametrize(
     "option", [{"label_smoothing": 0.3}, {"class_weights": ("O=0.1",)}, {"class_weights": ("balanced",)}], ids=repr
 )
-def test_smoothing_and_weights_are_those_of_the_options(config, corpus, task, option):
-    model = load_untrained(config.model, tag_names=task.tag_names)
-    encoded = task.encode_split(corpus["train"])
-    options = replace(config, **option)
-    recipe = make_recipe(
-        model, task, encoded, label_smoothing=options.label_smoothing, class_weights=options.loss_weights
-    )
+def test_smoothing_and_weights_are_those_of_the_options(config, option):
+    job = prepare_job(replace(config, **option), tf.distribute.get_strategy())
+    recipe, task = job.recipe, job.task
     by_option = {
         ("O=0.1",): named_weights({"O": 0.1}, task.tag_names),
-        ("balanced",): balanced_weights(encoded.windows["labels"], len(task.tag_names)),
+        ("balanced",): balanced_weights(job.plan.encoded.windows["labels"], len(task.tag_names)),
     }
     weights = by_option.get(option.get("class_weights"))
     expected = TokenClassificationLoss(label_smoothing=option.get("label_smoothing", 0.0), class_weights=weights)

@@ -16,6 +16,7 @@ from subprocess import DEVNULL
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras as keras
 from safetensors.numpy import load_file
 
@@ -25,7 +26,8 @@ from tf_ner import TrainConfig, cli, load_trained, train
 from tf_ner.errors import ConfigError, ModelError, OutputError, TrainingError, TrainingInterruptedError
 from tf_ner.training.checkpoints import checkpoints
 from tf_ner.training.checkpoints.checkpoints import TrainingState, newest_checkpoint
-from tf_ner.training.checkpoints.resume import find_resume_point
+from tf_ner.training.checkpoints.resume import ResumePoint, find_resume_point
+from tf_ner.training.job import prepare_job
 
 ROOT = Path(__file__).parents[1]
 
@@ -234,6 +236,25 @@ def test_the_commits_of_the_checkpoint_are_gone_on_with(tmp_path):
     pinned = options.with_commits_of(begun)
     assert (pinned.model_revision, pinned.dataset_revision) == ("0" * 40, "1" * 40)
     assert replace(options, dataset="e/f").with_commits_of(begun).dataset_revision is None
+    # What was read from a folder has no commit.
+    assert options.with_commits_of(replace(begun, model_revision=None)).model_revision == "main"
+
+
+def test_the_commits_of_a_run_without_a_checkpoint_are_gone_on_with(config, tmp_path):
+    begun = replace(config, output_dir=tmp_path, model_revision="0" * 40)
+    begun.save(tmp_path / "run_config.json")
+    asked = replace(begun, model_revision=None, resume=True)
+    assert prepare_job(asked, tf.distribute.get_strategy()).config.model_revision == "0" * 40
+
+
+def test_a_folder_is_a_run_from_the_first_file_on(cut_short, tmp_path, monkeypatch):
+    """Cut short again, it can be gone on with."""
+    checkpoint = str(cut_short.run_dir / "checkpoints" / "step-4")
+    moved = replace(cut_short, output_dir=tmp_path / "moved", resume=False, resume_from=checkpoint)
+    monkeypatch.setattr(ResumePoint, "bring_best", lambda *_: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        train(moved, verbose=0)
+    assert TrainConfig.load(tmp_path / "moved" / "run_config.json").epochs == cut_short.epochs
 
 
 @pytest.mark.parametrize(

@@ -118,9 +118,9 @@ def test_seeds_of_a_branch_are_kept_though_the_run_notes_the_commit(begun):
     commit = "a" * 40
     noted = TrainConfig(**{**vars(begun), "model_revision": commit})
     for revision, is_it in ((None, True), ("main", False), (commit, True), ("b" * 40, False)):
-        assert TrainConfig(**{**vars(begun), "model_revision": revision}).made(noted) == is_it
+        assert TrainConfig(**{**vars(begun), "model_revision": revision}).matches_run(noted) == is_it
     main = TrainConfig(**{**vars(begun), "model_revision": "main", "hub_replace_card": True})
-    assert main.made(noted, is_asked_again=True)
+    assert main.matches_run(noted, is_asked_again=True)
 
 
 @pytest.fixture

@@ -462,7 +462,7 @@ class TrainConfig(TaskConfig):
         noted = {name: getattr(found, name) for name in options_of(type(self), Kind.COMMIT)}
         return dataclasses.replace(self, **{name: commit for name, commit in noted.items() if commit is not None})
 
-    def made(self, found: Self, *, is_asked_again: bool = False) -> bool:
+    def matches_run(self, found: Self, *, is_asked_again: bool = False) -> bool:
         """Whether a run that saved `found` was made with these options, wherever its folder lies.
 
         Args:

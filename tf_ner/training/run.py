@@ -112,8 +112,7 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
             job = dataclasses.replace(job, config=dataclasses.replace(job.config, output_dir=folder))
         if job.resume_point is None:
             forget_pushed(job.config.run_dir)
-        prepare_folder(job.config.run_dir, resume_point=job.resume_point)
-        job.config.to_repeat().save(job.config.run_dir / RUN_CONFIG)
+        prepare_folder(job.config.run_dir, job.config.to_repeat().save, resume_point=job.resume_point)
         training, history = _train(job, uploader, callbacks=list(callbacks), verbose=verbose, keeps=is_chief(strategy))
         result = _finish(job, uploader, training, history)
         return dataclasses.replace(result, output_dir=config.run_dir, is_kept=is_chief(strategy))

@@ -62,7 +62,7 @@ def _result_of(config: TrainConfig, seed: int, *, verbose: int) -> TrainResult:
     asked_before = _asked_revisions(folder.parent)
     found = _saved_options(folder)
     is_asked_again = asked_before.get(folder.name) == asked
-    if not config.overwrite and found is not None and config.made(found, is_asked_again=is_asked_again):
+    if not config.overwrite and found is not None and config.matches_run(found, is_asked_again=is_asked_again):
         config = dataclasses.replace(config, resume=True)
     elif config.overwrite or not (folder / RUN_CONFIG).exists():
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 import json
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -91,14 +91,15 @@ def check_folder(folder: Path, *, model: str, resume: bool, overwrite: bool) -> 
         )
 
 
-def prepare_folder(folder: Path, *, resume_point: ResumePoint | None) -> None:
-    """Makes room for the run before its first step.
+def prepare_folder(folder: Path, save_options: Callable[[Path], None], *, resume_point: ResumePoint | None) -> None:
+    """Makes room for the run and says what it is, before the first step.
 
     The folder never stops being that of a run, so that it can be replaced whenever this is cut short. A model that it
     holds already is kept aside until `remove_replaced`.
 
     Args:
         folder: The run's; must be there.
+        save_options: Writes those of the run to a file.
         resume_point: The checkpoint that it goes on from; what was left of the run it belongs to stays.
     """
     remove_partial(folder)
@@ -110,7 +111,9 @@ def prepare_folder(folder: Path, *, resume_point: ResumePoint | None) -> None:
         for file in (*(folder / name for name in names), *folder.glob("predictions.*")):
             file.unlink(missing_ok=True)
         remove_checkpoints(folder)
+        save_options(folder / RUN_CONFIG)
     else:
+        save_options(folder / RUN_CONFIG)
         resume_point.bring_best(folder)
         remove_checkpoints(folder, after=resume_point.state.step)
 
