@@ -251,7 +251,11 @@ def test_a_folder_is_a_run_from_the_first_file_on(cut_short, tmp_path, monkeypat
     """Cut short again, it can be gone on with."""
     checkpoint = str(cut_short.run_dir / "checkpoints" / "step-4")
     moved = replace(cut_short, output_dir=tmp_path / "moved", resume=False, resume_from=checkpoint)
-    monkeypatch.setattr(ResumePoint, "bring_best", lambda *_: signal.raise_signal(signal.SIGINT))
+
+    def cut_short_again(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ResumePoint, "bring_best", cut_short_again)
     with pytest.raises(KeyboardInterrupt):
         train(moved, verbose=0)
     assert TrainConfig.load(tmp_path / "moved" / "run_config.json").epochs == cut_short.epochs
