@@ -81,7 +81,9 @@ ScheduleName = Literal["linear", "cosine", "constant"]
 BALANCED = ("balanced",)
 """What `--class-weights` says instead of weights, to have them worked out."""
 
-_COMMIT = re.compile("[0-9a-f]{40}")
+COMMIT = re.compile("[0-9a-f]{40}")
+"""How the Hub names a commit, other than branches and tags."""
+
 _NAMED_WEIGHT = re.compile(r".+=(\d{1,9}(\.\d*)?|\.\d+)(e-\d{1,2}|e\d)?")
 
 # What the Hub accepts as `language` and as `license`; its list of licences grows, so only their form is known here.
@@ -427,24 +429,39 @@ class TrainConfig(TaskConfig):
             Path(getattr(self, name) or "").name == Path(getattr(other, name) or "").name for name in sources
         )
 
-    def require_same_as(self, saved: Path, names: Iterable[str], *, may_move: bool = True) -> None:
-        """Makes sure that options are those of the run that is to be resumed.
+    def require_same_steps(self, saved: Path) -> None:
+        """Makes sure that a run can go on with these options.
+
+        The encoder may lie in another folder of the same name, as on another machine.
 
         Args:
-            saved: What that run saved.
-            names: Which options.
-            may_move: The encoder may lie in another folder of the same name, as on another machine.
+            saved: The options it was begun with.
 
         Raises:
-            ConfigError: They are not.
+            ConfigError: They make other steps.
         """
+        self._require_same(saved, options_of(type(self), Kind.STEPS), may_move=True)
+
+    def require_same_result(self, saved: Path) -> None:
+        """Makes sure that a finished run is what these options ask for.
+
+        Args:
+            saved: The options it was made with.
+
+        Raises:
+            ConfigError: They leave something else.
+        """
+        names = [name for name, kind in kinds_of(type(self)).items() if not kind & Kind.NO_RESULT]
+        self._require_same(saved, names, may_move=False)
+
+    def _require_same(self, saved: Path, names: Iterable[str], *, may_move: bool) -> None:
         found, kinds = self.load(saved), kinds_of(type(self))
         for name in names:
             before, now = getattr(found, name), getattr(self, name)
             if kinds[name] & Kind.STEPS and may_move:
                 before, now = found.effective(name), self.effective(name)
             # A run notes the commits that it used; branches and tags move on.
-            is_other = now is not None and bool(_COMMIT.fullmatch(now)) if kinds[name] & Kind.COMMIT else True
+            is_other = now is not None and bool(COMMIT.fullmatch(now)) if kinds[name] & Kind.COMMIT else True
             if name == "model" and may_move and Path(now).is_dir():
                 before, now = Path(before).name, Path(now).name
             if is_other and before != now:

@@ -21,7 +21,6 @@ from tf_ner.hub.background import BackgroundUploader
 from tf_ner.hub.changes import forget_pushed
 from tf_ner.hub.upload import HubTarget, open_or_warn
 from tf_ner.models.weights import MODEL, load_weights
-from tf_ner.options.kinds import Kind, kinds_of
 from tf_ner.options.train import METRICS, RUN_CONFIG, TrainConfig
 from tf_ner.tasks.task import SplitScores, Task
 from tf_ner.training.callbacks import HistoryWriter, PushRun, SaveBest, read_history
@@ -96,8 +95,7 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
             stack.enter_context(locked_folder(config.run_dir))
             check_folder(config.run_dir, model=config.model, resume=config.resume, overwrite=config.overwrite)
         if config.resume and (config.run_dir / METRICS).exists():
-            names = [name for name, kind in kinds_of(TrainConfig).items() if not kind & Kind.NO_RESULT]
-            config.require_same_as(config.run_dir / RUN_CONFIG, names, may_move=False)
+            config.require_same_result(config.run_dir / RUN_CONFIG)
             logger.info("the run in %s has already finished: there is nothing to resume", config.run_dir)
             return _finished_result(config.run_dir, target, is_kept=is_chief(strategy))
         stack.enter_context(computing_in(config.precision, deterministic=config.deterministic))

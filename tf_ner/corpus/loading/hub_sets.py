@@ -1,7 +1,6 @@
 """Data sets on the Hub: words and one kind of tags, whatever their columns are called."""
 
 import logging
-import re
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -16,6 +15,7 @@ from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, Split
 from tf_ner.corpus.sentences import ANY_TAG_NAMES, TAG_NAMES, WORD_NAMES, Layout, Sentence
 from tf_ner.errors import DataError, why_not_kept
 from tf_ner.hub_client import let_client_give_up
+from tf_ner.options.train import COMMIT
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +25,6 @@ _HUB_PARQUET = {
     for repository in ("eriktks/conll2003", "leondz/wnut_17")
     for name in (repository, repository.partition("/")[2])
 }
-
-_COMMIT = re.compile("[0-9a-f]{40}")
 
 
 def hub_repository(dataset: str, revision: str | None = None) -> tuple[str, str | None]:
@@ -39,7 +37,7 @@ def hub_commit(corpus: DatasetDict) -> str | None:
     """The commit on the Hub that a corpus was read from; None if it came from elsewhere."""
     # `datasets` keeps what it read from the Hub in a folder named after the commit.
     folders = (Path(file["filename"]).parent.name for rows in corpus.values() for file in rows.cache_files)
-    return next((folder for folder in folders if _COMMIT.fullmatch(folder)), None)
+    return next((folder for folder in folders if COMMIT.fullmatch(folder)), None)
 
 
 def load_from_hub(name: str, *, config_name: str | None, revision: str | None) -> DatasetDict:

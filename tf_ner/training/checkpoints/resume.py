@@ -14,7 +14,6 @@ from tf_ner.errors import HubError, OutputError
 from tf_ner.files import replaced_whole
 from tf_ner.hub.upload import download_checkpoint
 from tf_ner.models.weights import MODEL
-from tf_ner.options.kinds import Kind, options_of
 from tf_ner.options.train import HUB, RUN_CONFIG, TrainConfig
 from tf_ner.training.checkpoints.checkpoints import BEST, NOT_OF_MODEL, TrainingState, newest_checkpoint
 from tf_ner.training.plan import Plan
@@ -74,7 +73,7 @@ def find_resume_point(config: TrainConfig) -> ResumePoint | None:
     """
     points = []
     if config.resume and (config.run_dir / RUN_CONFIG).exists():
-        config.require_same_as(config.run_dir / RUN_CONFIG, options_of(TrainConfig, Kind.STEPS))
+        config.require_same_steps(config.run_dir / RUN_CONFIG)
         newest = newest_checkpoint(config.run_dir)
         points += [ResumePoint(*newest)] if newest else []
         if newest is None and config.resume_from is None:
@@ -91,7 +90,7 @@ def find_resume_point(config: TrainConfig) -> ResumePoint | None:
     if not points:
         return None
     point = max(points, key=lambda point: point.state.step)
-    config.require_same_as(point.checkpoint / RUN_CONFIG, options_of(TrainConfig, Kind.STEPS))
+    config.require_same_steps(point.checkpoint / RUN_CONFIG)
     logger.info("resuming after step %d (%s)", point.state.step, point.checkpoint)
     return point
 
