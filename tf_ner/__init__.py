@@ -46,6 +46,7 @@ _PUBLIC = {
     "make_optimizer": "tf_ner.learning.optimizer",
     "make_train_step": "tf_ner.learning.train_step",
     "num_batches": "tf_ner.batches.sampling",
+    "packed": "tf_ner.models.packed",
     "paired_test": "tf_ner.evaluation.intervals",
     "rate_shares": "tf_ner.models.layers",
     "save_model": "tf_ner.models.weights",

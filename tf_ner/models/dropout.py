@@ -42,6 +42,12 @@ def dropping_by(seed: tf.Tensor | None) -> Iterator[None]:
         _seeds.reset(token)
 
 
+def next_seed() -> tf.Tensor:
+    """The next seed of `dropping_by` <int32>[2]; one of TensorFlow's own random state outside of it."""
+    seeds = _seeds.get()
+    return next(seeds) if seeds is not None else tf.random.uniform([2], maxval=tf.int32.max, dtype=tf.int32)
+
+
 def make_dropout_repeatable(model: TFPreTrainedModel) -> None:
     """Lets a model's dropout draw from the seed of `dropping_by`; without one as before.
 
