@@ -9,14 +9,18 @@ import tf_keras as keras
 
 from tf_ner import (
     MetricsCallback,
+    SaveBest,
     SeqevalCallback,
     TextClassification,
     TokenClassification,
     TokenClassificationLoss,
     TrainConfig,
     load_texts,
+    load_trained,
+    load_untrained,
     make_dataset,
     num_batches,
+    packed,
     train,
     training_steps,
 )
@@ -55,6 +59,38 @@ def test_seqeval_of_a_functional_model(tagger, task, corpus, windows):
     history = tagger.fit(dataset, epochs=20, steps_per_epoch=steps, callbacks=[scores], verbose=0).history
     assert history["val_f1"][-1] > history["val_f1"][0]
     assert history["val_loss"][-1] < 1
+
+
+@pytest.mark.parametrize("for_texts", [False, True], ids=["words", "texts"])
+def test_packed_sentences(task, tokenizer, tiny_bert, corpus, tmp_path, for_texts):
+    """Around a `fit` of one's own too, packing changes nothing but the time."""
+    if for_texts:
+        (tmp_path / "train.tsv").write_text("text\tlabel\nAda came\tgood\nNobody came at all\tbad\nAcme sold\tbad\n")
+        corpus = load_texts(tmp_path)
+        task = TextClassification(tokenizer, ("bad", "good"), max_length=64)
+    windows = task.encode_split(corpus["train"]).windows
+    histories = []
+    for packing in (False, True):
+        keras.utils.set_random_seed(7)
+        kind = "text-classification" if for_texts else "ner"
+        model = load_untrained(str(tiny_bert), tag_names=task.output_names, task=kind)
+        reader = packed(model) if packing else model
+        reader.compile(keras.optimizers.Adam(1e-2), loss=TokenClassificationLoss())
+        dataset = make_dataset(windows, tokenizer=tokenizer, batch_size=2, epochs=3, shuffle=True, packing=packing)
+        callbacks = [
+            MetricsCallback(corpus["train"], task),
+            SaveBest(tmp_path / str(packing), tokenizer, monitor="loss"),
+        ]
+        steps = num_batches(len(windows), 2)
+        fitted = reader.fit(dataset, epochs=3, steps_per_epoch=steps, callbacks=callbacks, verbose=0)
+        histories.append(fitted.history)
+        saved, _ = load_trained(str(tmp_path / str(packing)))
+        assert saved.config.num_labels == model.config.num_labels
+    padded_history, packed_history = histories
+    assert packed_history.keys() == padded_history.keys()
+    for name, values in packed_history.items():
+        np.testing.assert_allclose(values, padded_history[name], rtol=0, atol=1e-4, err_msg=name)
+    assert packed_history["val_loss"][-1] < packed_history["val_loss"][0]
 
 
 def test_several_epochs_read_again_are_told(tagger, task, windows, caplog):

@@ -47,6 +47,10 @@ ROOT = Path(__file__).parents[1]
 ONE = {"batch_size": 4}
 FIXED = {"pad_to_length": 40}
 SAME = {
+    "padded": {"packing": "off"},
+    "padded, the loop written out": {"packing": "off", "loop": "custom"},
+    "padded and accumulated": {"batch_size": 1, "accumulate": 4, "packing": "off"},
+    "padded on two devices": {"batch_size": 2, "logical_devices": 2, "packing": "off"},
     "two devices": {"batch_size": 2, "logical_devices": 2},
     "two devices, the loop written out": {"batch_size": 2, "logical_devices": 2, "loop": "custom"},
     "accumulated": {"batch_size": 1, "accumulate": 4},
@@ -60,6 +64,9 @@ SAME = {
 }
 # The step of two replicas is compared with that of one in test_train_step.py and test_loop.py too.
 SLOW = {
+    "padded, the loop written out",
+    "padded and accumulated",
+    "padded on two devices",
     "two devices, the loop written out",
     "two devices",
     "one shape, the loop written out",

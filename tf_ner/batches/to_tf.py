@@ -1,16 +1,28 @@
-"""Batches through `Dataset.to_tf_dataset` and the collators of transformers."""
+"""Batches through `Dataset.to_tf_dataset`: padded by the collators of transformers, or packed."""
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import tensorflow as tf
 from datasets import Dataset, List
+from numpy.typing import NDArray
 from transformers import DataCollatorForTokenClassification, DataCollatorWithPadding, PreTrainedTokenizerFast
 
-from tf_ner.batches.sampling import Batches, evaluation_batches, is_filler, rows_behind, share_out, training_batches
+from tf_ner.batches.packing import Packing, pack_pieces, packed_inputs
+from tf_ner.batches.sampling import (
+    Batches,
+    Ids,
+    evaluation_batches,
+    is_filler,
+    rows_behind,
+    share_out,
+    training_batches,
+)
 from tf_ner.errors import ConfigError
 from tf_ner.tasks.task import IGNORED
 
@@ -26,8 +38,9 @@ def make_dataset(
     shuffle: bool = False,
     group_by_length: bool = False,
     seed: int = 42,
+    packing: bool = False,
 ) -> tf.data.Dataset:
-    """Makes padded batches for Keras.
+    """Makes batches for Keras, padded or packed.
 
     Args:
         windows: Rows with the tokenizer's columns and `labels`, as a task's `encode_split` makes them.
@@ -39,11 +52,14 @@ def make_dataset(
             With one epoch, Keras repeats the same order in each of its own epochs.
         group_by_length: Whether to batch rows of similar length together at random; no effect without `shuffle`.
         seed: Seed of the order.
+        packing: Whether the sentences of a batch lie one behind the other, for a model of `packed`, instead of each in
+            a padded row: the same loss, with less to compute.
 
     Returns:
         Batches of ({`input_ids`: <int64>[batch, subwords], …}, labels <int64>[batch, subwords]), each padded to its
-        longest row, labels with -100; or labels <int64>[batch] or <float32>[batch], if each row has one label. The
-        cardinality is the number of steps.
+        longest row, labels with -100; or labels <int64>[batch] or <float32>[batch], if each row has one label. Packed,
+        inputs and labels of subwords are <int64>[rows, subwords], as `tf_ner.batches.packing` says. The cardinality is
+        the number of steps.
     """
     lengths = np.array([len(row) for row in windows["input_ids"]])
     batches: Batches = []
@@ -54,7 +70,7 @@ def make_dataset(
             )
         else:
             batches += evaluation_batches(lengths, batch_size=batch_size)
-    dataset = batches_to_tf(windows, batches, tokenizer=tokenizer)
+    dataset = batches_to_tf(windows, batches, tokenizer=tokenizer, packing=packing)
     return dataset if epochs == 1 else _telling_of_second_pass(dataset, num_batches=len(batches), epochs=epochs)
 
 
@@ -82,57 +98,146 @@ def _telling_of_second_pass(dataset: tf.data.Dataset, *, num_batches: int, epoch
 
 
 def batches_to_tf(
-    windows: Dataset, batches: Batches, *, tokenizer: PreTrainedTokenizerFast, num_subwords: int | None = None
+    windows: Dataset,
+    batches: Batches,
+    *,
+    tokenizer: PreTrainedTokenizerFast,
+    num_subwords: int | None = None,
+    packing: bool = False,
+    piece_size: int | None = None,
 ) -> tf.data.Dataset:
-    """Makes padded batches of the given rows, in the given order.
+    """Makes batches of the given rows, in the given order.
 
     Args:
         windows: As for `make_dataset`.
         batches: The rows of each; fillers have no labels.
         tokenizer: Pads.
         num_subwords: To what length each batch is padded; all have one shape then, and must have as many rows. To that
-            of its longest row if not given.
+            of its longest row if not given. Not for packed ones.
+        packing: As for `make_dataset`.
+        piece_size: Sentences that are packed together, where a batch is computed in pieces: then each input and the
+            labels have a leading axis more, [pieces, …].
     """
-    inputs = list(tokenizer.model_input_names)
-    collate = _BatchCollator(windows.select_columns([*inputs, "labels"]), tokenizer, num_subwords)
+    collate: _Collator
+    if packing:
+        collate = _PackedCollator(windows, tokenizer, piece_size)
+    else:
+        collate = _PaddedCollator(windows, tokenizer, num_subwords)
     # One row of this data set is one batch: so batches may be formed in any way, epoch after epoch.
     rows = Dataset.from_dict({"rows": [batch.tolist() for batch in batches]})
     dataset = rows.to_tf_dataset(batch_size=1, collate_fn=collate, num_test_batches=2, prefetch=False)
     collate.is_probed = False
-    shape = (None, None) if num_subwords is None else (len(batches[0]), num_subwords)
+    shape = (None, None, None) if num_subwords is None else (len(batches[0]), num_subwords)
 
     def features_and_labels(batch: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         batch = {name: tf.ensure_shape(values, shape[: values.shape.rank]) for name, values in batch.items()}
-        return {name: batch[name] for name in inputs}, batch["labels"]
+        return {name: values for name, values in batch.items() if name != "labels"}, batch["labels"]
 
     return dataset.map(features_and_labels).prefetch(tf.data.AUTOTUNE)
 
 
-class _BatchCollator:
-    """Turns a row of row numbers into a padded batch."""
+class _Collator(ABC):
+    """Turns a row of row numbers into a batch."""
 
-    def __init__(self, windows: Dataset, tokenizer: PreTrainedTokenizerFast, num_subwords: int | None):
-        self._windows = windows
-        has_lists = isinstance(windows.features["labels"], List)
-        collator = DataCollatorForTokenClassification if has_lists else DataCollatorWithPadding
-        padding = {"padding": "max_length", "max_length": num_subwords} if num_subwords else {}
-        self._collate = collator(tokenizer, return_tensors="np", **padding)
-        self._no_label = IGNORED if has_lists or windows.features["labels"].dtype.startswith("int") else np.nan
+    def __init__(self) -> None:
         self.is_probed = True
         self._num_probes = 0
 
-    def __call__(self, batch_rows: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
-        rows = np.asarray(batch_rows[0]["rows"])
-        columns = self._windows[rows_behind(rows)]
-        batch = dict(
-            self._collate([dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)])
-        )
-        batch["labels"][is_filler(rows)] = self._no_label
+    def __call__(self, batch_rows: Sequence[dict[str, Any]]) -> dict[str, NDArray[Any]]:
+        batch = self.collate(np.asarray(batch_rows[0]["rows"]))
         if self.is_probed:
             # A length that all its probes have in common `to_tf_dataset` takes for fixed: let every one differ.
             self._num_probes += 1
             return {name: np.zeros((self._num_probes,) * array.ndim, array.dtype) for name, array in batch.items()}
         return batch
+
+    @abstractmethod
+    def collate(self, rows: Ids) -> dict[str, NDArray[Any]]:
+        """The inputs and the labels of these rows, of which fillers have no labels."""
+
+
+class _PaddedCollator(_Collator):
+    """Each row padded to the longest, by the collators of transformers."""
+
+    def __init__(self, windows: Dataset, tokenizer: PreTrainedTokenizerFast, num_subwords: int | None):
+        super().__init__()
+        self._windows = windows.select_columns([*tokenizer.model_input_names, "labels"])
+        has_lists = isinstance(windows.features["labels"], List)
+        collator = DataCollatorForTokenClassification if has_lists else DataCollatorWithPadding
+        padding = {"padding": "max_length", "max_length": num_subwords} if num_subwords else {}
+        self._collate = collator(tokenizer, return_tensors="np", **padding)
+        self._no_label = _no_label(windows)
+
+    def collate(self, rows: Ids) -> dict[str, NDArray[Any]]:
+        columns = self._windows[rows_behind(rows)]
+        batch = dict(
+            self._collate([dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)])
+        )
+        batch["labels"][is_filler(rows)] = self._no_label
+        return batch
+
+
+class _PackedCollator(_Collator):
+    """The rows one behind the other, as `packed_inputs` lays them."""
+
+    def __init__(self, windows: Dataset, tokenizer: PreTrainedTokenizerFast, piece_size: int | None):
+        super().__init__()
+        names = [name for name in tokenizer.model_input_names if name != "attention_mask"]
+        self._columns = {name: _Lists(windows, name) for name in names}
+        has_lists = isinstance(windows.features["labels"], List)
+        self._labels = _Lists(windows, "labels") if has_lists else np.asarray(windows["labels"][:])
+        self._no_label = _no_label(windows)
+        self._padding_id = tokenizer.pad_token_id
+        self._piece_size = piece_size
+
+    def collate(self, rows: Ids) -> dict[str, NDArray[Any]]:
+        packings = pack_pieces(self._columns["input_ids"].lengths[rows_behind(rows)], self._piece_size)
+        ends = np.cumsum([len(packing.lengths) for packing in packings])
+        pieces = [self._piece(*piece) for piece in zip(np.split(rows, ends[:-1]), packings, strict=True)]
+        if self._piece_size is None:
+            return pieces[0]
+        return {name: np.stack([piece[name] for piece in pieces]) for name in pieces[0]}
+
+    def _piece(self, rows: Ids, packing: Packing) -> dict[str, NDArray[Any]]:
+        columns = {name: column.of(rows_behind(rows)) for name, column in self._columns.items()}
+        inputs = packed_inputs(columns, packing, padding_id=self._padding_id)
+        has_label = ~is_filler(rows)
+        if isinstance(self._labels, _Lists):
+            labels = np.where(
+                np.repeat(has_label, packing.lengths), np.concatenate(self._labels.of(rows_behind(rows))), IGNORED
+            )
+            return {**inputs, "labels": packing.spread(labels, IGNORED)}
+        of_texts = np.where(has_label, self._labels[rows_behind(rows)], self._no_label).astype(self._labels.dtype)
+        # The last piece has as many texts as the others, if need be some subword again, without a label.
+        num_missing = (self._piece_size or len(rows)) - len(rows)
+        return {
+            **inputs,
+            "first_subwords": np.pad(packing.starts.astype(np.int32), (0, num_missing)),
+            "labels": np.pad(of_texts, (0, num_missing), constant_values=self._no_label),
+        }
+
+
+class _Lists:
+    """A column of lists, flat in memory.
+
+    Attributes:
+        lengths: Of the lists <int64>[rows].
+    """
+
+    def __init__(self, windows: Dataset, name: str):
+        [lists] = pa.chunked_array([windows.with_format("arrow")[:][name].combine_chunks()]).chunks
+        self._offsets = lists.offsets.to_numpy()
+        self._values = lists.values.to_numpy()
+        self.lengths = np.diff(self._offsets).astype(np.int64)
+
+    def of(self, rows: Ids) -> list[NDArray[Any]]:
+        return [self._values[self._offsets[row] : self._offsets[row + 1]] for row in rows]
+
+
+def _no_label(windows: Dataset) -> float:
+    """What stands for a label that no loss looks at."""
+    labels = windows.features["labels"]
+    return IGNORED if isinstance(labels, List) or labels.dtype.startswith("int") else np.nan
 
 
 class ReplicaBatches:
@@ -146,6 +251,8 @@ class ReplicaBatches:
         num_rows: How many rows each share has, if need be some without labels; one at least if not given.
         num_subwords: To what length each share is padded, which must then have `num_rows` rows; to that of its longest
             row if not given.
+        packing: As for `make_dataset`.
+        piece_size: As for `batches_to_tf`.
 
     Attributes:
         dataset: For `fit` and for loops; with several replicas it does not end.
@@ -165,6 +272,8 @@ class ReplicaBatches:
         strategy: tf.distribute.Strategy,
         num_rows: int | None = None,
         num_subwords: int | None = None,
+        packing: bool = False,
+        piece_size: int | None = None,
     ):
         shares = share_out(batches, strategy.num_replicas_in_sync, num_rows=num_rows)
 
@@ -177,7 +286,14 @@ class ReplicaBatches:
                 )
             num_own = context.num_replicas_in_sync // num_processes
             self.shares = [share for number, share in enumerate(shares) if number // num_own % num_processes == process]
-            dataset = batches_to_tf(windows, self.shares, tokenizer=tokenizer, num_subwords=num_subwords)
+            dataset = batches_to_tf(
+                windows,
+                self.shares,
+                tokenizer=tokenizer,
+                num_subwords=num_subwords,
+                packing=packing,
+                piece_size=piece_size,
+            )
             # Of a dataset that may end, the replicas would ask each other before each batch whether there is one.
             return dataset if context.num_replicas_in_sync == 1 else dataset.repeat()
 

@@ -16,6 +16,7 @@ from tf_ner.errors import ConfigError
 from tf_ner.files import remove_partial, write_text
 from tf_ner.hub.background import BackgroundUploader
 from tf_ner.hub.upload import HubTarget, open_or_warn
+from tf_ner.models.packed import unpacked
 from tf_ner.models.weights import save_model
 
 logger = logging.getLogger(__name__)
@@ -125,7 +126,7 @@ class PushToHubCallback(TransformersPushToHubCallback):
             logger.info("Pushed: %s", address)
 
     def _save(self) -> None:
-        save_model(self.model, self.tokenizer, self.output_dir)
+        save_model(unpacked(self.model), self.tokenizer, self.output_dir)
         if self.training_history:
             summary = TrainingSummary.from_keras(
                 model=self.model,

@@ -1,5 +1,6 @@
 """The step of a training, and the steps one after the other: written out, to read and to change."""
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ import tensorflow as tf
 import tf_keras as keras
 from transformers import TFPreTrainedModel
 
-from tf_ner.errors import DataError
+from tf_ner.errors import ConfigError, DataError
 from tf_ner.learning.losses import MeanLoss, sum_over_replicas
 from tf_ner.learning.optimizer import sum_slices
 from tf_ner.models.dropout import dropping_by, fold_in, make_dropout_repeatable, seed_of_step
+from tf_ner.models.packed import PackedModel
 from tf_ner.tasks.outputs import logits_of
 
 Inputs = dict[str, tf.Tensor]
@@ -21,7 +23,8 @@ Gradients = list[tf.Tensor | tf.IndexedSlices | None]
 AnyDataset = Any
 """A `tf.data.Dataset`, or what the replicas of a strategy read of one (`tf.distribute.DistributedDataset`)."""
 
-_TakePiece = Callable[[Inputs, tf.Tensor, tf.Tensor, int], tuple[Inputs, tf.Tensor]]
+_TakePiece = Callable[[Inputs, tf.Tensor, tf.Tensor], tuple[Inputs, tf.Tensor]]
+"""Takes the piece of a batch that begins at a number."""
 
 TrainStep = Callable[[Inputs, tf.Tensor], tf.Tensor]
 """Takes a step with a batch and gives its loss."""
@@ -94,8 +97,15 @@ def compile_step(model: TFPreTrainedModel, train_step: TrainStep, dataset: AnyDa
 
 def _distributed(dataset: AnyDataset, strategy: tf.distribute.Strategy) -> AnyDataset:
     """What the replicas of a strategy read: a data set of one's own is divided, one made for them stays as it is."""
-    is_divided = isinstance(dataset, tf.distribute.DistributedDataset)
-    return dataset if is_divided else strategy.experimental_distribute_dataset(dataset)
+    if isinstance(dataset, tf.distribute.DistributedDataset):
+        return dataset
+    # Each input would be divided by itself: rows of subwords, and the numbers of texts.
+    if strategy.num_replicas_in_sync > 1 and "segment_ids" in tf.nest.flatten(list(dataset.element_spec[0])):
+        raise ConfigError(
+            f"Received packed sentences for {strategy.num_replicas_in_sync} replicas; expected padded ones. Leave out "
+            "packing, or use `train`, which packs for each replica."
+        )
+    return strategy.experimental_distribute_dataset(dataset)
 
 
 def make_train_step(
@@ -112,13 +122,14 @@ def make_train_step(
     """Makes the training step that each replica runs.
 
     Args:
-        model: A transformers model, or a Keras model whose output is the logits.
+        model: A transformers model, one for packed sentences, or a Keras model whose output is the logits.
         loss: The loss, as a sum and what it is divided by.
         optimizer: The optimizer; it need not clip gradients, since the step does.
         variables: The variables to train; all trainable variables of the model if not given.
         max_grad_norm: The largest global norm of the gradients; larger ones are scaled down.
         piece_size: The number of rows processed at once (gradient accumulation): a larger batch is split, so that only
             one piece has to fit in memory; apart from dropout, the step is the same. All rows at once if not given.
+            Batches of packed sentences are split already.
         seed: Together with the number of the step, determines dropout; if not given, dropout uses Keras's random
             state, which no checkpoint saves.
         jit_compile: Whether to compile the step with XLA, once for each batch shape.
@@ -146,8 +157,12 @@ def make_train_step(
         gradients = tape.gradient(target, variables)
         return part, optimizer.get_unscaled_gradients(gradients) if is_scaled else gradients
 
-    take_piece = _fixed_piece if is_xla else _piece
-    add_up_batch = add_up if piece_size is None else _in_pieces(add_up, variables, piece_size, take_piece)
+    add_up_batch: _AddUp = add_up
+    if piece_size is not None and isinstance(model, PackedModel):
+        add_up_batch = _in_pieces(add_up, variables, 1, _packed_piece)
+    elif piece_size is not None:
+        take = _fixed_piece if is_xla else _piece
+        add_up_batch = _in_pieces(add_up, variables, piece_size, functools.partial(take, size=piece_size))
 
     def train_step(inputs: Inputs, labels: tf.Tensor) -> tf.Tensor:
         # Known before the first piece, so that labels weigh alike in whichever piece and replica they are.
@@ -173,8 +188,8 @@ def make_train_step(
 def _in_pieces(
     add_up: _AddUp,
     variables: Sequence[tf.Variable],
-    piece_size: int,
-    take_piece: Callable[..., tuple[Inputs, tf.Tensor]],
+    stride: int,
+    take_piece: _TakePiece,
 ) -> _AddUp:
     """Does what `add_up` does, a piece of the batch at a time."""
 
@@ -184,17 +199,27 @@ def _in_pieces(
     ) -> tuple[tf.Tensor, Gradients]:
         total, sums = 0.0, [tf.zeros_like(variable) for variable in variables]
         are_used = [True for _ in variables]
-        for start in tf.range(0, tf.shape(labels)[0], piece_size):
+        for start in tf.range(0, tf.shape(labels)[0], stride):
             # Not side by side, which would need the memory of all of them.
             tf.autograph.experimental.set_loop_options(parallel_iterations=1)
             noise_of_piece = None if noise is None else fold_in(noise, start)
-            part, gradients = add_up(*take_piece(inputs, labels, start, piece_size), weight, noise_of_piece)
+            part, gradients = add_up(*take_piece(inputs, labels, start), weight, noise_of_piece)
             total += part
             sums = [_added(*pair) for pair in zip(sums, gradients, strict=True)]
             are_used[:] = [gradient is not None for gradient in gradients]
         return total, [gradient if is_used else None for gradient, is_used in zip(sums, are_used, strict=True)]
 
     return add_up_pieces
+
+
+def _packed_piece(inputs: Inputs, labels: tf.Tensor, number: tf.Tensor) -> tuple[Inputs, tf.Tensor]:
+    """One of the pieces of which a batch [pieces, …] is made."""
+    if inputs["segment_ids"].shape.rank != 3:
+        raise ConfigError(
+            "Received packed sentences in one piece for a step that adds up pieces; expected batches like those of "
+            "`train` with --accumulate. Leave out piece_size, or packing."
+        )
+    return {name: values[number] for name, values in inputs.items()}, labels[number]
 
 
 def _piece(inputs: Inputs, labels: tf.Tensor, start: tf.Tensor, size: int) -> tuple[Inputs, tf.Tensor]:

@@ -20,6 +20,7 @@ from tf_ner.errors import ConfigError, DataError, TrainingError
 from tf_ner.files import replaced_whole
 from tf_ner.hub.background import BackgroundUploader
 from tf_ner.learning.best import BestScore
+from tf_ner.models.packed import unpacked
 from tf_ner.models.weights import save_model
 from tf_ner.tasks.task import Task
 from tf_ner.training.plan import Plan
@@ -150,6 +151,7 @@ class MetricsCallback(keras.callbacks.Callback):
             If not given, the task's own scores are used.
         batch_size: The number of rows, or windows, per batch and replica.
         pad_to_length: Pads every batch to this length in subwords, as a TPU needs it.
+        packing: Whether sentences are packed where the model can be computed so, instead of padded.
         steps: Shared with other scorers of the same model.
     """
 
@@ -161,10 +163,13 @@ class MetricsCallback(keras.callbacks.Callback):
         *,
         batch_size: int = 32,
         pad_to_length: int | None = None,
+        packing: bool = True,
         steps: ScoringSteps | None = None,
     ):
         super().__init__()
-        self.scorer = Scorer(rows, task, batch_size=batch_size, pad_to_length=pad_to_length, steps=steps)
+        self.scorer = Scorer(
+            rows, task, batch_size=batch_size, pad_to_length=pad_to_length, packing=packing, steps=steps
+        )
         self._task = task
         self._compute_metrics = compute_metrics
         self._beside: list[keras.callbacks.Callback] = []
@@ -276,7 +281,7 @@ class SaveBest(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self._score.update(logs or {}):
             self.best_epoch, self.best_step = epoch + 1, int(self.model.optimizer.iterations.numpy())
-            save_model(self.model, self._tokenizer, self._folder)
+            save_model(unpacked(self.model), self._tokenizer, self._folder)
 
 
 class StopEarly(keras.callbacks.Callback):

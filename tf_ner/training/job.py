@@ -17,6 +17,7 @@ from tf_ner.corpus.loading.sources import first_rows
 from tf_ner.corpus.loading.splits import evaluation_splits, validation_split
 from tf_ner.errors import DataError
 from tf_ner.models.loading import load_untrained, longest_input, name_inputs, outputs_in_float32
+from tf_ner.models.packed import PackedModel, packed, why_not_packed
 from tf_ner.options.kinds import Kind, kinds_of
 from tf_ner.options.train import RUN_CONFIG, TrainConfig
 from tf_ner.tasks.registry import load_task_corpus, task_class
@@ -40,6 +41,7 @@ class Job:
         config: The options, with the commits that model and data came from.
         corpus: The splits.
         model: As it was loaded; its weights are not those of the checkpoint yet.
+        packed_model: The same for packed sentences; None where batches are padded.
         task: How the model reads its input.
         plan: The steps.
         recipe: How it learns.
@@ -51,6 +53,7 @@ class Job:
     config: TrainConfig
     corpus: DatasetDict
     model: TFPreTrainedModel
+    packed_model: PackedModel | None
     task: Task
     plan: Plan
     recipe: Recipe
@@ -84,10 +87,17 @@ def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
     task = task_class(config.task).of_model(tokenizer, model.config, max_length=max_length, config=config)
     is_new_head = not task.has_head(model.config)
     encoded = task.encode_split(corpus["train"])
+    why_padded = why_not_packed(model)
+    if config.fixed_length or config.jit_compile:
+        why_padded = "their shape is fixed"
+    if why_padded and config.packing == "auto":
+        logger.info("batches are padded, not packed: %s", why_padded)
+    packed_model = packed(model) if config.packing == "auto" and not why_padded else None
     how: dict[str, Any] = {
         "batch_size": config.eval_batch_size,
         "pad_to_length": config.fixed_length,
         "steps": ScoringSteps(jit_compile=config.jit_compile),
+        "packing": packed_model is not None,
     }
     evaluation = MetricsCallback(corpus[validation], task, **how)
     plan = make_plan(
@@ -136,6 +146,7 @@ def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
         ),
         corpus=corpus,
         model=model,
+        packed_model=packed_model,
         task=task,
         plan=plan,
         recipe=recipe,

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras as keras
 
+from tf_ner.batches.packing import packed_padding_ratio
 from tf_ner.batches.sampling import padding_ratio, share_out, split_batches
 from tf_ner.batches.to_tf import ReplicaBatches
 from tf_ner.learning.optimizer import make_optimizer
@@ -116,6 +117,8 @@ def run_training(job: Job, callbacks: RunCallbacks) -> dict[str, Any]:
             strategy=strategy,
             num_rows=num_rows,
             num_subwords=config.fixed_length,
+            packing=job.packed_model is not None,
+            piece_size=_piece_size(job),
         )
         num_traces = _LOOPS[config.loop](job, batches.dataset, train_step, callbacks)
     # A callback may have ended training early.
@@ -128,16 +131,27 @@ def _facts(job: Job, *, num_steps: int, seconds: float, num_rows: int | None) ->
     """What is told of the steps that were taken, each replica's batch filled up to `num_rows` where they are fixed."""
     config, plan, num_replicas = job.config, job.plan, job.model.distribute_strategy.num_replicas_in_sync
     taken = plan.batches[:num_steps]
-    read = split_batches(share_out(taken, num_replicas, num_rows=num_rows), config.batch_size)
+    read = share_out(taken, num_replicas, num_rows=num_rows)
+    lengths = plan.encoded.lengths
+    if job.packed_model is not None:
+        padding = packed_padding_ratio(lengths, read, piece_size=_piece_size(job))
+    else:
+        padding = padding_ratio(lengths, split_batches(read, config.batch_size), num_subwords=config.fixed_length)
     return {
         "seconds": round(seconds, 3),
         "examples_per_second": round(sum(map(len, taken)) / seconds, 3),
-        "padding_ratio": round(padding_ratio(plan.encoded.lengths, read, num_subwords=config.fixed_length), 4),
+        "packed": job.packed_model is not None,
+        "padding_ratio": round(padding, 4),
         "steps": len(taken),
         "epochs": -(-len(taken) // plan.steps_per_epoch),
         "replicas": num_replicas,
         "precision": config.precision,
     }
+
+
+def _piece_size(job: Job) -> int | None:
+    """How many rows are computed at once, where a batch has more."""
+    return job.config.batch_size if job.config.accumulate > 1 else None
 
 
 def _make_step(job: Job) -> tuple[keras.optimizers.Optimizer, TrainStep]:
@@ -154,12 +168,12 @@ def _make_step(job: Job) -> tuple[keras.optimizers.Optimizer, TrainStep]:
         scale_loss=config.precision == "float16",
     )
     train_step = make_train_step(
-        job.model,
+        job.packed_model or job.model,
         loss=recipe.loss,
         optimizer=optimizer,
         variables=recipe.variables,
         max_grad_norm=config.max_grad_norm,
-        piece_size=config.batch_size if config.accumulate > 1 else None,
+        piece_size=_piece_size(job),
         seed=config.seed,
         jit_compile=config.jit_compile,
     )

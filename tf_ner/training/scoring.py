@@ -6,16 +6,20 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tf_keras as keras
 from datasets import Dataset, DatasetDict, List
+from numpy.typing import NDArray
 from transformers import TFPreTrainedModel
 
-from tf_ner.batches.sampling import evaluation_batches, is_filler
+from tf_ner.batches.packing import pack
+from tf_ner.batches.sampling import Ids, evaluation_batches, is_filler, rows_behind
 from tf_ner.batches.to_tf import ReplicaBatches
 from tf_ner.corpus.loading.splits import evaluation_splits
 from tf_ner.errors import DataError
 from tf_ner.files import require_file, write_json
 from tf_ner.learning.losses import make_loss
 from tf_ner.models.loading import load_trained
+from tf_ner.models.packed import packed, unpacked, why_not_packed
 from tf_ner.options.commands import EvaluateConfig
 from tf_ner.tasks.outputs import logits_of, read_out, without_padding
 from tf_ner.tasks.registry import load_task_corpus
@@ -33,6 +37,7 @@ class Scorer:
         task: How they become inputs and scores.
         batch_size: Windows a batch, for each replica.
         pad_to_length: In subwords; gives every batch this one length, and as many rows.
+        packing: Pack the sentences of a batch where the model can be computed so.
         steps: Shared by scorers of the same model, so that its step is traced once.
     """
 
@@ -43,6 +48,7 @@ class Scorer:
         *,
         batch_size: int = 32,
         pad_to_length: int | None = None,
+        packing: bool = True,
         steps: "ScoringSteps | None" = None,
     ):
         self.encoded = task.encode_split(rows)
@@ -50,6 +56,7 @@ class Scorer:
         self._task = task
         self._batch_size = batch_size
         self._pad_to_length = pad_to_length
+        self._packing = packing and pad_to_length is None
         self._steps = steps or ScoringSteps()
         self._model: TFPreTrainedModel | None = None
 
@@ -60,7 +67,7 @@ class Scorer:
             model: What is scored.
             bootstrap: How many times to draw the rows again to say how sure the scores are; 0: not at all.
         """
-        outputs, loss = self._predict(model)
+        outputs, loss = self._predict(unpacked(model))
         scored = self._task.score(self.encoded, self._references, outputs)
         if not scored.metrics:
             return scored
@@ -71,6 +78,7 @@ class Scorer:
 
     def _prepare(self, model: TFPreTrainedModel) -> None:
         strategy = model.distribute_strategy
+        self._is_packed = self._packing and why_not_packed(model) is None
         size = self._batch_size * strategy.num_replicas_in_sync
         self._batches = ReplicaBatches(
             self.encoded.windows,
@@ -79,10 +87,11 @@ class Scorer:
             strategy=strategy,
             num_rows=None if self._pad_to_length is None else self._batch_size,
             num_subwords=self._pad_to_length,
+            packing=self._is_packed,
         )
         self._model = model
-        spec = self._batches.dataset.element_spec
-        self._step = self._steps.of(model, self._task, spec, is_fixed=self._pad_to_length is not None)
+        spec, is_fixed = self._batches.dataset.element_spec, self._pad_to_length is not None
+        self._step = self._steps.of(model, self._task, spec, is_fixed=is_fixed, is_packed=self._is_packed)
 
     def _predict(self, model: TFPreTrainedModel) -> tuple[Outputs, float]:
         if model is not self._model:
@@ -99,18 +108,26 @@ class Scorer:
         shares = iter(self._batches.shares)
         for inputs, labels in self._batches:
             of_replicas = zip(*map(strategy.experimental_local_results, self._step(inputs, labels)), strict=True)
-            for padded_predictions, padded_scores, loss, num_labels in of_replicas:
+            for *outputs, loss, num_labels in of_replicas:
                 totals += float(loss), float(num_labels)
-                for row, *padded in zip(next(shares), padded_predictions.numpy(), padded_scores.numpy(), strict=True):
+                rows = next(shares)
+                of_rows = self._by_row(rows, *(output.numpy() for output in outputs))
+                for row, *values in zip(rows, *of_rows, strict=True):
                     if not is_filler(row):
                         place = slice(begins[row], ends[row])
-                        predictions[place], scores[place] = (
-                            without_padding(self._task, values, lengths[row]) for values in padded
-                        )
+                        predictions[place], scores[place] = values
         predictions, scores, totals = (add_over_processes(strategy, values) for values in (predictions, scores, totals))
         by_window = [np.split(values, ends[:-1]) if has_lists else list(values) for values in (predictions, scores)]
         loss, num_labels = totals.tolist()
         return Outputs(*by_window), loss / num_labels if num_labels else 0.0
+
+    def _by_row(self, rows: Ids, *outputs: NDArray[Any]) -> list[list[NDArray[Any]]]:
+        """Each of the outputs of a step for each row of a batch, without padding."""
+        lengths = self.encoded.lengths[rows_behind(rows)]
+        if self._is_packed and isinstance(self.encoded.windows.features["labels"], List):
+            packing = pack(lengths)
+            return [packing.collect(values) for values in outputs]
+        return [[without_padding(self._task, *row) for row in zip(values, lengths, strict=True)] for values in outputs]
 
 
 class ScoringSteps:
@@ -125,16 +142,17 @@ class ScoringSteps:
         self._model: TFPreTrainedModel | None = None
         self._steps: dict[str, Any] = {}
 
-    def of(self, model: TFPreTrainedModel, task: Task, element_spec: Any, *, is_fixed: bool) -> Any:
+    def of(self, model: TFPreTrainedModel, task: Task, element_spec: Any, *, is_fixed: bool, is_packed: bool) -> Any:
         """The step of a model, traced once: a function of a batch that gives predictions, scores, loss and weight."""
         if model is not self._model:
             self._model, self._steps = model, {}
         if (key := str(element_spec)) not in self._steps:
-            self._steps[key] = _make_step(model, task, element_spec, jit_compile=self._jit_compile and is_fixed)
+            reader = packed(model) if is_packed else model
+            self._steps[key] = _make_step(reader, task, element_spec, jit_compile=self._jit_compile and is_fixed)
         return self._steps[key]
 
 
-def _make_step(model: TFPreTrainedModel, task: Task, element_spec: Any, *, jit_compile: bool) -> Any:
+def _make_step(model: keras.Model, task: Task, element_spec: Any, *, jit_compile: bool) -> Any:
     strategy = model.distribute_strategy
     loss = make_loss(task)
 
@@ -171,7 +189,7 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     task.compare_outputs(task.output_names_of(corpus))
     metrics = {}
     for split in splits:
-        scorer = Scorer(corpus[split], task, batch_size=config.eval_batch_size)
+        scorer = Scorer(corpus[split], task, batch_size=config.eval_batch_size, packing=config.packing == "auto")
         for remark in task.remarks(scorer.encoded):
             logger.info("%s: %s", split, remark)
         scores = scorer.score(model, bootstrap=config.bootstrap).metrics
