@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all soak release interop tpu-env mutants check format wheel clean
+.PHONY: demo test test-all soak release interop bench tpu-env mutants check format wheel clean
 
 # Its own folder, so that it can be stopped and called again.
 demo: .venv/installed
@@ -38,6 +38,18 @@ interop: .venv/installed .interop/4/installed .interop/5/installed
 .interop/%/installed:
 	$(PYTHON) -m venv .interop/$*
 	.interop/$*/bin/pip install --quiet torch==2.13.0 "$(TRANSFORMERS)"
+	touch $@
+
+# Speed and memory beside PyTorch's Trainer, for benchmarks/results.md: make bench DATA=FOLDER [ROWS="recipe best"]
+# [ROUNDS=5]. FOLDER holds conll2003 and mrpc. Only on a machine that does nothing else.
+bench: .venv/installed .venv-pytorch/installed
+	exec $(BIN)/python -m benchmarks.run --data "$(NEEDS_DATA)" $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+NEEDS_DATA = $(or $(DATA),$(error Set DATA to the folder that holds conll2003 and mrpc))
+
+.venv-pytorch/installed: benchmarks/requirements-pytorch.txt
+	$(PYTHON) -m venv .venv-pytorch
+	.venv-pytorch/bin/pip install --quiet -r benchmarks/requirements-pytorch.txt
 	touch $@
 
 # TensorFlow for TPUs in place of the ordinary one; where there is no TPU, set TPU_SKIP_MDS_QUERY=1 to use it.
@@ -82,4 +94,4 @@ wheel: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .interop .tpu-env .mutants mutants build dist
+	rm -rf .venv .venv-pytorch .interop .tpu-env .mutants mutants build dist
