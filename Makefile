@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all soak release interop bench tpu-env mutants check format wheel clean
+.PHONY: demo test test-all soak release interop bench results tpu-env mutants check format wheel clean
 
 # Its own folder, so that it can be stopped and called again.
 demo: .venv/installed
@@ -44,6 +44,11 @@ interop: .venv/installed .interop/4/installed .interop/5/installed
 # [ROUNDS=5]. FOLDER holds conll2003 and mrpc. Only on a machine that does nothing else.
 bench: .venv/installed .venv-pytorch/installed
 	exec $(BIN)/python -m benchmarks.run --data "$(NEEDS_DATA)" $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+# The scores of both, for benchmarks/scores.md: make results DATA=FOLDER [EXAMPLES=200, for a trial]. Takes hours;
+# stopped and called again, it goes on.
+results: .venv/installed .venv-pytorch/installed
+	exec $(BIN)/python -m benchmarks.scores --data "$(NEEDS_DATA)" $(if $(EXAMPLES),--examples $(EXAMPLES))
 
 NEEDS_DATA = $(or $(DATA),$(error Set DATA to the folder that holds conll2003 and mrpc))
 
