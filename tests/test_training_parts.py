@@ -120,6 +120,24 @@ def test_biases_and_layer_norms_do_not_decay():
     assert decayed == {"dense/kernel", "embeddings/weight"}
 
 
+def test_a_step_takes_the_numbers_of_its_own_however_often_it_is_traced(graphs):
+    """Keras would compile the update of each variable on a GPU, and keep what it saw first."""
+
+    def trained(take):
+        variable = tf.Variable([1.0, 2.0], name="kernel")
+        optimizer = make_optimizer(learning_rate=0.1, num_steps=9, num_warmup_steps=4, max_grad_norm=None)
+        optimizer.build([variable])
+        step = take(lambda: optimizer.apply_gradients([(tf.constant([0.5, -3.0]), variable)]))
+        for _ in range(8):
+            step()
+        assert not optimizer.jit_compile
+        return variable.numpy()
+
+    eagerly = trained(lambda step: step)
+    np.testing.assert_allclose(trained(tf.function), eagerly, rtol=1e-6)
+    np.testing.assert_allclose(trained(lambda step: lambda: tf.function(step)()), eagerly, rtol=1e-6)
+
+
 def test_clipping_measures_the_gradient_of_an_embedding_as_it_is():
     """Slices of one row must be added before the norm is taken: as slices and as a matrix, the same step."""
     steps = []

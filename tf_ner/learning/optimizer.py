@@ -2,11 +2,15 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
+from transformers import TFPreTrainedModel
 
+from tf_ner.errors import ConfigError
+from tf_ner.learning.lazy_rows import LazyRows
 from tf_ner.options.train import ScheduleName
 
 # The share of the highest learning rate, by how much of the way after the warm-up lies behind: from 0 to 1.
@@ -104,6 +108,9 @@ class AdamW(keras.optimizers.Adam):
 
     Global clipping sees the gradient of an embedding as it is. It comes as one slice a looked-up subword, and Keras
     measures it before it adds up the slices of the same subword, which is not the gradient's length.
+
+    Attributes:
+        lazy_rows: The embedding whose rows wait, after `follow_rows`.
     """
 
     def __init__(
@@ -115,9 +122,11 @@ class AdamW(keras.optimizers.Adam):
         **options: Any,
     ):
         # Keras's own decay knows one rate for all; None switches it off.
-        super().__init__(*arguments, weight_decay=None, epsilon=epsilon, **options)
+        # Its update is one operation already, and XLA would keep the numbers of the first step.
+        super().__init__(*arguments, weight_decay=None, epsilon=epsilon, **options | {"jit_compile": False})
         self._decay = weight_decay
         self._rate_shares = dict(rate_shares or {})
+        self.lazy_rows: LazyRows | None = None
 
     def build(self, var_list: Sequence[tf.Variable]) -> None:
         if getattr(self, "_built", False):
@@ -126,38 +135,78 @@ class AdamW(keras.optimizers.Adam):
         self._shares = [self._rate_shares.get(variable.name, 1.0) for variable in var_list]
         self._decays = [self._decay if self._use_weight_decay(variable) else 0.0 for variable in var_list]
 
-    def update_step(self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable) -> None:
-        """Loshchilov and Hutter 2019, algorithm 2, lines 6 to 12; the decay is scaled as the rate is, as in PyTorch."""
-        index = self._index_dict[self._var_key(variable)]
-        rate = tf.cast(self.learning_rate, variable.dtype) * self._shares[index]
-        if self._decays[index]:
-            variable.assign_sub(variable * (rate * self._decays[index]))
-        first, second = self._momentums[index], self._velocities[index]
-        step = tf.cast(self.iterations + 1, variable.dtype)
-        first_power, second_power = (tf.pow(tf.cast(beta, variable.dtype), step) for beta in (self.beta_1, self.beta_2))
+    def follow_rows(self, embedding: tf.Variable) -> LazyRows:
+        """Lets those rows of an embedding wait that a step does not use.
+
+        Whoever makes the steps calls `make_ready` of what this gives before the rows of a batch are read,
+        `settle_if_due` after the step, and shows the embedding to others in `settled` only.
+
+        Args:
+            embedding: One of the variables that the optimizer was built for; its rate must be a `WarmupSchedule`.
+
+        Raises:
+            ConfigError: The embedding is shared out to devices.
+        """
+        if isinstance(embedding, tf.distribute.DistributedValues):
+            raise ConfigError(
+                "Received an embedding of a strategy for several devices, whose rows cannot wait; expected one of a "
+                "single device. Leave out lazy_rows."
+            )
+        self.lazy_rows = self.rows_of(embedding)
+        return self.lazy_rows
+
+    def rows_of(self, embedding: tf.Variable) -> LazyRows:
+        """The rows of an embedding with their moments, all as they are after the last step."""
+        index = self._index_dict[self._var_key(embedding)]
+        return LazyRows(
+            embedding,
+            self._momentums[index],
+            self._velocities[index],
+            rate=lambda step: self._learning_rate(step - 1) * self._shares[index],
+            decay=self._decays[index],
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+            now=self.iterations,
+        )
+
+    def _distributed_apply_gradients_fn(self, *arguments: Any, **options: Any) -> tf.Operation | None:
+        # Keras calls it once a step, before it updates one variable after the other.
+        step = tf.cast(self.iterations + 1, tf.float32)
+        first_power, second_power = (tf.pow(beta, step) for beta in (self.beta_1, self.beta_2))
         # Added before the correction of the bias, it is what it would be if it were added after that.
         epsilon = self.epsilon * tf.sqrt(1 - second_power)
+        self._of_step = (self.learning_rate.value(), first_power, second_power, epsilon)
+        try:
+            return super()._distributed_apply_gradients_fn(*arguments, **options)
+        finally:
+            del self._of_step
+
+    def update_step(self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable) -> None:
+        """Loshchilov and Hutter 2019, algorithm 2, lines 6 to 12; the decay is scaled as the rate is, as in PyTorch."""
+        if self.lazy_rows is not None and variable is self.lazy_rows.weights:
+            self.lazy_rows.update(gradient)
+            return
         if isinstance(gradient, tf.IndexedSlices):
-            rows, values = gradient.indices, gradient.values
-            first.assign(first * self.beta_1)
-            first.scatter_add(tf.IndexedSlices(values * (1 - self.beta_1), rows))
-            second.assign(second * self.beta_2)
-            second.scatter_add(tf.IndexedSlices(tf.square(values) * (1 - self.beta_2), rows))
-            rate *= tf.sqrt(1 - second_power) / (1 - first_power)
-            variable.assign_sub(first * rate / (tf.sqrt(second) + epsilon))
-        else:
-            tf.raw_ops.ResourceApplyAdam(
-                var=variable.handle,
-                m=first.handle,
-                v=second.handle,
-                beta1_power=first_power,
-                beta2_power=second_power,
-                lr=rate,
-                beta1=self.beta_1,
-                beta2=self.beta_2,
-                epsilon=epsilon,
-                grad=gradient,
-            )
+            gradient = tf.math.unsorted_segment_sum(gradient.values, gradient.indices, variable.shape[0])
+        index = self._index_dict[self._var_key(variable)]
+        rate, first_power, second_power, epsilon = (tf.cast(value, variable.dtype) for value in self._of_step)
+        rate *= self._shares[index]
+        if self._decays[index]:
+            # The product becomes the variable, with no pass over it to subtract; PyTorch rounds the factor so too.
+            variable.assign(variable * (1 - rate * self._decays[index]))
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].handle,
+            v=self._velocities[index].handle,
+            beta1_power=first_power,
+            beta2_power=second_power,
+            lr=rate,
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=epsilon,
+            grad=gradient,
+        )
 
     def apply_gradients(
         self,
@@ -180,3 +229,35 @@ def sum_slices(gradient: tf.Tensor | tf.IndexedSlices | None) -> tf.Tensor | tf.
     rows, position = tf.unique(gradient.indices)
     values = tf.math.unsorted_segment_sum(gradient.values, position, tf.shape(rows)[0])
     return tf.IndexedSlices(values, rows, gradient.dense_shape)
+
+
+def lazy_rows_of(optimizer: keras.optimizers.Optimizer) -> LazyRows | None:
+    """The embedding whose rows wait, if there is one."""
+    return getattr(optimizer, "lazy_rows", None)
+
+
+def weights_settled(optimizer: keras.optimizers.Optimizer) -> AbstractContextManager[None]:
+    """In which all weights are as they are after the last step; outside of it, rows of an embedding may wait."""
+    lazy = lazy_rows_of(optimizer)
+    return nullcontext() if lazy is None else lazy.settled()
+
+
+def restore_rows(
+    optimizer: keras.optimizers.Optimizer, model: TFPreTrainedModel, waiting: Mapping[str, Any] | None
+) -> None:
+    """Goes on with the rows of an embedding where another training left them.
+
+    Args:
+        optimizer: Its rows may wait or not; the moments are there already.
+        model: The one with the embedding.
+        waiting: What `LazyRows.waiting` gave; None where no row waited.
+    """
+    lazy = lazy_rows_of(optimizer)
+    if lazy is not None:
+        settled = {"weights": lazy.weights.value(), "since": tf.fill(lazy.since.shape, optimizer.iterations.value())}
+        lazy.wait(settled if waiting is None else waiting)
+    elif waiting is not None:
+        adam = getattr(optimizer, "inner_optimizer", optimizer)
+        lazy = adam.rows_of(model.get_input_embeddings().weight)
+        lazy.wait(waiting)
+        lazy.settle()

@@ -118,6 +118,7 @@ def make_train_step(
     piece_size: int | None = None,
     seed: int | None = None,
     jit_compile: bool = False,
+    lazy_rows: bool = False,
 ) -> TrainStep:
     """Makes the training step that each replica runs.
 
@@ -133,10 +134,15 @@ def make_train_step(
         seed: Together with the number of the step, determines dropout; if not given, dropout uses Keras's random
             state, which no checkpoint saves.
         jit_compile: Whether to compile the step with XLA, once for each batch shape.
+        lazy_rows: Whether those rows of the word embedding wait that a step does not use, at no cost in that step; see
+            `AdamW.follow_rows`. Only for packed sentences in one piece, on one device, without a scaled loss.
 
     Returns:
         A function of a replica's inputs, by name <int>[rows, subwords], and its labels. It updates the variables and
         returns the loss of the whole batch <float32>[], over all replicas.
+
+    Raises:
+        ConfigError: The rows of this model's embedding cannot wait.
     """
     variables = model.trainable_variables if variables is None else list(variables)
     is_scaled = isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)
@@ -146,6 +152,14 @@ def make_train_step(
     if seed is not None:
         make_dropout_repeatable(model)
     is_xla = jit_compile or isinstance(model.distribute_strategy, tf.distribute.TPUStrategy)
+    lazy = None
+    if lazy_rows:
+        if is_xla or is_scaled or piece_size is not None or not isinstance(model, PackedModel):
+            raise ConfigError(
+                "Received lazy_rows for padded or divided batches, a scaled loss or XLA; expected a step of packed "
+                "sentences without any of them. Leave out lazy_rows."
+            )
+        lazy = adam.follow_rows(model.unpacked.get_input_embeddings().weight)
 
     def add_up(
         inputs: Inputs, labels: tf.Tensor, weight: tf.Tensor, noise: tf.Tensor | None
@@ -167,6 +181,8 @@ def make_train_step(
     def train_step(inputs: Inputs, labels: tf.Tensor) -> tf.Tensor:
         # Known before the first piece, so that labels weigh alike in whichever piece and replica they are.
         weight = sum_over_replicas(loss.weight(labels))
+        if lazy is not None:
+            lazy.make_ready(inputs["input_ids"])
         noise = None if seed is None else seed_of_step(seed, adam.iterations)
         part, gradients = add_up_batch(inputs, labels, weight, noise)
         # What has no part in the outputs, such as a pooler that taggers do not ask, has no gradient.
@@ -178,6 +194,8 @@ def make_train_step(
         clipped, norm = tf.clip_by_global_norm([sum_slices(gradient) for gradient, _ in pairs], max_grad_norm)
         pairs = [(gradient, variable) for gradient, (_, variable) in zip(clipped, pairs, strict=True)]
         optimizer.apply_gradients(pairs, skip_gradients_aggregation=True)
+        if lazy is not None:
+            lazy.settle_if_due()
         whole = sum_over_replicas(part)
         # Gradients that are no numbers spoil the weights, whatever the loss was; those of a scaled one are left out.
         return whole if is_scaled else tf.where(tf.math.is_finite(norm), whole, math.nan)

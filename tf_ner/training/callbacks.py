@@ -7,6 +7,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -20,6 +21,7 @@ from tf_ner.errors import ConfigError, DataError, TrainingError
 from tf_ner.files import replaced_whole
 from tf_ner.hub.background import BackgroundUploader
 from tf_ner.learning.best import BestScore
+from tf_ner.learning.optimizer import weights_settled
 from tf_ner.models.packed import unpacked
 from tf_ner.models.weights import save_model
 from tf_ner.tasks.task import Task
@@ -127,10 +129,79 @@ class EverySteps(keras.callbacks.Callback):
 
     def _tell(self) -> None:
         self._logs = {"loss": statistics.fmean(self._losses)}
-        for callback in self._callbacks:
-            callback.on_epoch_end(self._epoch, self._logs)
+        with _settled_for(self._callbacks, self.model):
+            for callback in self._callbacks:
+                callback.on_epoch_end(self._epoch, self._logs)
         self.last_told = self._step
         self._losses = []
+
+
+class OwnCallbacks(keras.callbacks.Callback):
+    """The callbacks of a user, who find all weights as they are after the last step.
+
+    That takes time with each call. One that never reads weights may say so by an attribute `reads_weights = False`.
+
+    Args:
+        callbacks: In the order in which they are called.
+
+    Attributes:
+        callbacks: The same.
+    """
+
+    def __init__(self, callbacks: Sequence[keras.callbacks.Callback]):
+        super().__init__()
+        self.callbacks = list(callbacks)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        super().set_params(params)
+        for callback in self.callbacks:
+            callback.set_params(params)
+
+    def set_model(self, model: keras.Model) -> None:
+        super().set_model(model)
+        for callback in self.callbacks:
+            callback.set_model(model)
+
+    def _implements_train_batch_hooks(self) -> bool:
+        return any(callback._implements_train_batch_hooks() for callback in self.callbacks)
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._call("on_train_begin", logs)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self._call("on_train_end", logs)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._call("on_epoch_begin", epoch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self._call("on_epoch_end", epoch, logs)
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        self._call("on_train_batch_begin", batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._call("on_train_batch_end", batch, logs)
+
+    def _call(self, hook: str, *arguments: Any) -> None:
+        called = [callback for callback in self.callbacks if _has_hook(callback, hook)]
+        with _settled_for(called, self.model):
+            for callback in called:
+                getattr(callback, hook)(*arguments)
+
+
+def _settled_for(callbacks: Iterable[keras.callbacks.Callback], model: keras.Model) -> AbstractContextManager[None]:
+    """In which the weights are settled, if one of the callbacks may read them."""
+    reads_weights = any(getattr(callback, "reads_weights", True) for callback in callbacks)
+    return weights_settled(model.optimizer) if reads_weights else nullcontext()
+
+
+def _has_hook(callback: keras.callbacks.Callback, hook: str) -> bool:
+    """Whether a callback does anything there; by Keras's older names too."""
+    return any(
+        getattr(getattr(callback, name), "__func__", None) is not getattr(keras.callbacks.Callback, name)
+        for name in {hook, hook.replace("train_batch", "batch")}
+    )
 
 
 class MetricsCallback(keras.callbacks.Callback):
@@ -177,7 +248,7 @@ class MetricsCallback(keras.callbacks.Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         # Keras tells a callback nothing of the others; the list of them is in the hands of whoever calls this.
         caller = sys._getframe(1).f_locals.get("self")
-        self._beside = list(caller.callbacks) if isinstance(caller, keras.callbacks.CallbackList) else []
+        self._beside = list(caller.callbacks) if isinstance(caller, keras.callbacks.CallbackList | OwnCallbacks) else []
         names = () if self._compute_metrics is not None else self._task.log_names
         # Keras writes a loss of its own where `fit` has validation data.
         self._require_readers_behind([f"val_{name}" for name in names if name != "loss"])
@@ -292,6 +363,8 @@ class StopEarly(keras.callbacks.Callback):
         monitor: As for `SaveBest`.
     """
 
+    reads_weights = False
+
     def __init__(self, patience: int, *, monitor: str | None = None):
         super().__init__()
         self._patience = patience
@@ -311,6 +384,8 @@ class StopEarly(keras.callbacks.Callback):
 
 class ScoreLines(keras.callbacks.Callback):
     """Logs a line after each epoch, where there is no progress bar to show the scores."""
+
+    reads_weights = False
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         scores = ", ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
@@ -343,6 +418,8 @@ class HistoryWriter(keras.callbacks.Callback):
     Attributes:
         rows: The rows written so far.
     """
+
+    reads_weights = False
 
     def __init__(self, path: str | Path):
         super().__init__()

@@ -11,9 +11,9 @@ import tf_keras as keras
 from tf_ner.batches.packing import packed_padding_ratio
 from tf_ner.batches.sampling import padding_ratio, share_out, split_batches
 from tf_ner.batches.to_tf import ReplicaBatches
-from tf_ner.learning.optimizer import make_optimizer
+from tf_ner.learning.optimizer import lazy_rows_of, make_optimizer
 from tf_ner.learning.train_step import AnyDataset, TrainStep, compile_step, make_train_step, training_steps
-from tf_ner.training.callbacks import EverySteps, HistoryWriter, ScoreLines, StopAtNoNumber, StopEarly
+from tf_ner.training.callbacks import EverySteps, HistoryWriter, OwnCallbacks, ScoreLines, StopAtNoNumber, StopEarly
 from tf_ner.training.checkpoints.callback import SaveCheckpoints
 from tf_ner.training.checkpoints.checkpoints import CheckpointWriter, restore
 from tf_ner.training.checkpoints.interrupts import Interrupts
@@ -83,7 +83,8 @@ def make_callbacks(
         before=before,
         after_writing=after_checkpoint,
     )
-    callbacks = [StopAtNoNumber(job.plan, job.task.tokenizer), *stateful.values(), *others, checkpoints]
+    stop_at_no_number = StopAtNoNumber(job.plan, job.task.tokenizer)
+    callbacks = [stop_at_no_number, *stateful.values(), OwnCallbacks(others), checkpoints]
     return RunCallbacks(in_order=callbacks, checkpoints=checkpoints, verbose=verbose)
 
 
@@ -121,6 +122,8 @@ def run_training(job: Job, callbacks: RunCallbacks) -> dict[str, Any]:
             piece_size=_piece_size(job),
         )
         num_traces = _LOOPS[config.loop](job, batches.dataset, train_step, callbacks)
+    if (lazy := lazy_rows_of(optimizer)) is not None:
+        lazy.settle()
     # A callback may have ended training early.
     num_steps = int(optimizer.iterations.numpy())
     facts = _facts(job, num_steps=num_steps, seconds=callbacks.checkpoints.seconds, num_rows=num_rows)
@@ -176,8 +179,18 @@ def _make_step(job: Job) -> tuple[keras.optimizers.Optimizer, TrainStep]:
         piece_size=_piece_size(job),
         seed=config.seed,
         jit_compile=config.jit_compile,
+        lazy_rows=_has_lazy_rows(job),
     )
     return optimizer, train_step
+
+
+def _has_lazy_rows(job: Job) -> bool:
+    """Whether those rows of the embedding wait that a step does not use: each device and each piece uses others."""
+    if job.packed_model is None or job.config.accumulate > 1 or job.config.precision == "float16":
+        return False
+    embedding = job.model.get_input_embeddings().weight
+    is_trained = any(variable is embedding for variable in job.recipe.variables)
+    return is_trained and not isinstance(embedding, tf.distribute.DistributedValues)
 
 
 def _run_fit(job: Job, dataset: AnyDataset, train_step: TrainStep, callbacks: RunCallbacks) -> int:

@@ -1,9 +1,9 @@
 """States of a training on disk, from which it goes on as if it had never stopped.
 
 A checkpoint is a folder `checkpoints/step-500` in that of the run. It can be loaded as a model; beside the model it
-holds the optimizer's variables, the best model so far, in `training_state.json` what the callbacks remember, and in
-`sha256.json` the digest of each file. The data needs no state: which rows make which step follows from the seed, and so
-does what dropout drops.
+holds the optimizer's variables, the embedding as its rows wait, the best model so far, in `training_state.json` what
+the callbacks remember, and in `sha256.json` the digest of each file. The data needs no state: which rows make which
+step follows from the seed, and so does what dropout drops.
 """
 
 import hashlib
@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from numpy.typing import NDArray
+from safetensors.numpy import load_file
 from transformers import PreTrainedTokenizerBase, TFPreTrainedModel
 
 from tf_ner.errors import OutputError
 from tf_ner.files import link_or_copy, write_json, write_text
+from tf_ner.learning.optimizer import lazy_rows_of, restore_rows, weights_settled
 from tf_ner.models.weights import (
     MODEL,
     OPTIMIZER,
@@ -45,13 +47,14 @@ CHECKPOINTS = "checkpoints"
 BEST = "best.safetensors"
 """The best model so far, in a checkpoint."""
 
+_WAITING = "waiting.safetensors"
 _STATE = "training_state.json"
 _DIGESTS = "sha256.json"
 _NAME = "step-{}"
 _STEP = re.compile(r"step-\d+")
 _KEPT = 2
 
-NOT_OF_MODEL = (_STATE, _DIGESTS, MODEL, OPTIMIZER, RUN_CONFIG)
+NOT_OF_MODEL = (_STATE, _DIGESTS, MODEL, OPTIMIZER, _WAITING, RUN_CONFIG)
 """The files of a checkpoint that a folder with its best model does not have."""
 
 
@@ -127,6 +130,8 @@ def restore(model: TFPreTrainedModel, checkpoint: Path) -> None:
     """
     load_weights(model, checkpoint / MODEL)
     load_optimizer(model.optimizer, checkpoint / OPTIMIZER)
+    waiting = checkpoint / _WAITING
+    restore_rows(model.optimizer, model, load_file(waiting) if waiting.exists() else None)
 
 
 class CheckpointWriter:
@@ -160,8 +165,11 @@ class CheckpointWriter:
         """
         self.wait()
         self.newest = self._folder / _NAME.format(state.step)
-        weights = self._weights.of(pytorch_weights(model))
+        with weights_settled(model.optimizer):
+            weights = self._weights.of(pytorch_weights(model))
         optimizer = self._optimizer.of(optimizer_values(model.optimizer))
+        lazy = lazy_rows_of(model.optimizer)
+        waiting = {} if lazy is None else {name: values.numpy() for name, values in lazy.waiting().items()}
         temporary = self._folder / f".partial.{_NAME.format(state.step)}"
         try:
             self._folder.mkdir(exist_ok=True)
@@ -174,7 +182,7 @@ class CheckpointWriter:
         except OSError as error:
             shutil.rmtree(temporary, ignore_errors=True)
             raise self._unwritable(error) from error
-        self._writing = self._executor.submit(self._write, temporary, weights, optimizer, state)
+        self._writing = self._executor.submit(self._write, temporary, weights, optimizer, waiting, state)
 
     def wait(self) -> None:
         """Waits until what was taken is on the disk.
@@ -210,11 +218,14 @@ class CheckpointWriter:
         temporary: Path,
         weights: Mapping[str, NDArray[Any]],
         optimizer: Mapping[str, NDArray[Any]],
+        waiting: Mapping[str, NDArray[Any]],
         state: TrainingState,
     ) -> None:
         try:
             write_tensors(weights, temporary / MODEL)
             write_tensors(optimizer, temporary / OPTIMIZER)
+            if waiting:
+                write_tensors(waiting, temporary / _WAITING)
             save_tokenizer(self._tokenizer, temporary)
             write_text(temporary / RUN_CONFIG, self._options)
             write_json(temporary / _STATE, asdict(state))
