@@ -1,6 +1,11 @@
 """Tokenizers of other kinds than BERT's, given words one by one and texts as they are."""
 
+import functools
+from tempfile import TemporaryDirectory
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tokenizers import Regex, pre_tokenizers
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerFast, RobertaConfig
 
@@ -25,6 +30,12 @@ def generic(family):
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer, **tokenizer.special_tokens_map)
 
 
+@functools.cache
+def word_tokenizer(family):
+    with TemporaryDirectory() as folder:
+        return load_tokenizer(saved(make_tokenizer(family), folder))
+
+
 @pytest.fixture(params=[*BYTE_LEVEL, "generic"])
 def byte_level(request, tmp_path):
     tokenizer = generic("Roberta") if request.param == "generic" else make_tokenizer(request.param)
@@ -43,6 +54,27 @@ def test_words_are_read_as_in_a_text_with_spaces(byte_level, tmp_path):
         assert tokenizer.add_prefix_space
         assert tokenizer(" ".join(WORDS))["input_ids"] == columns["input_ids"][0]
         assert tokenizer(WORDS, is_split_into_words=True)["input_ids"] == columns["input_ids"][0]
+
+
+# Also what tokenizers treat in ways of their own: special subwords spelled out, spaces, what they drop or cut.
+ODD = ["[SEP]", "<s>", "<mask>", "[MASK]", " a", "a b", "\u200b", "\x01", "e\u0301", "😀", "``", "--"]
+odd_words = st.sampled_from([*WORDS, *ODD])
+
+
+@given(st.lists(st.lists(odd_words, max_size=9), min_size=1, max_size=5))
+@pytest.mark.parametrize("family", CONFIGS)
+def test_every_word_is_read_as_the_tokenizer_reads_it_in_its_sentence(family, sentences):
+    task = TokenClassification(word_tokenizer(family), TAGS, max_length=999)
+    columns = task.encode(sentences)
+    encodings = task.tokenizer(sentences, is_split_into_words=True)
+    first = 0
+    for number, words in enumerate(sentences):
+        for name in task.tokenizer.model_input_names:
+            assert columns[name][number] == encodings[name][number]
+        expected = [-1 if word is None else first + word for word in encodings.word_ids(number)]
+        assert columns["word_ids"][number].tolist() == expected
+        first += len(words)
+    assert columns["sentence"] == list(range(len(sentences)))
 
 
 def test_texts_are_read_as_they_are(byte_level, tmp_path):

@@ -21,6 +21,7 @@ from tf_ner import (
     score_entities,
 )
 from tf_ner.corpus.tags import tags_to_spans
+from tf_ner.tasks import word_encoder
 from tf_ner.tasks.token_classification import score_subwords
 from tf_ner.training.scoring import Scorer
 
@@ -153,13 +154,8 @@ def test_any_metrics_of_tags_are_logged(model, task, corpus):
 
 
 def test_a_window_that_is_lost_shows_in_words_scored(model, task, corpus, monkeypatch):
-    whole = TokenClassification._windows
-
-    def lossy(self, words, encodings, number):
-        windows = list(whole(self, words, encodings, number))
-        yield from windows[:1]
-
-    monkeypatch.setattr(TokenClassification, "_windows", lossy)
+    whole = word_encoder.split_into_windows
+    monkeypatch.setattr(word_encoder, "split_into_windows", lambda *words, **limits: whole(*words, **limits)[:1])
     short = dataclasses.replace(task, max_length=8)
     metrics = Scorer(corpus["test"], short).score(model).metrics
     assert metrics["words_scored"] < metrics["words"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tf_ner.tasks.windows import NO_WORD, first_subwords, merge_words, word_ids_of
+from tf_ner.tasks.windows import first_subwords, merge_words
 
 
 @pytest.mark.parametrize(
@@ -29,14 +29,3 @@ def test_a_word_gets_the_value_of_its_first_subword():
     assert merged.dtype == np.arange(8).dtype
     rates = merge_words(word_ids, np.arange(8, dtype=np.float32) / 2, num_words=4, missing=0)
     assert (rates.tolist(), rates.dtype) == ([0.5, 0.0, 1.5, 3.0], np.float32)
-
-
-def test_word_ids_of_a_tokenizer(tokenizer):
-    encodings = tokenizer([["London", "."], ["Ada"]], is_split_into_words=True, padding=True)
-    for number, num_words in enumerate((2, 1)):
-        found = word_ids_of(encodings, number)
-        assert found.dtype == np.int64
-        assert found.tolist() == [NO_WORD if word is None else word for word in encodings.word_ids(number)]
-        assert (found[0], found[-1], found.max()) == (-1, -1, num_words - 1)
-    nothing = word_ids_of(tokenizer([[]], is_split_into_words=True, add_special_tokens=False), 0)
-    assert (nothing.tolist(), nothing.dtype) == ([], np.int64)

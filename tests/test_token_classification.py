@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer, BertTokenizer
 
 from tf_ner import TokenClassification
-from tf_ner.errors import ConfigError, ModelError
+from tf_ner.errors import ConfigError, DataError, ModelError
 from tf_ner.tasks.tokenizers import load_tokenizer
 from tf_ner.tasks.windows import NO_WORD, first_subwords, merge_words
 
@@ -94,6 +94,29 @@ def test_tags_are_told_by_name_and_unknown_ones_ignored(tokenizer):
     features = Features({"words": List(Value("string")), "tags": List(ClassLabel(names=["O", "B-X", "B-NEW"]))})
     rows = Dataset.from_dict({"words": [["a", "a", "a"]], "tags": [[0, 1, 2]]}, features=features)
     assert task.encode_split(rows).windows[0]["labels"] == [-100, 2, 0, -100, -100]
+
+
+@pytest.mark.parametrize(
+    ("words", "tags", "message"),
+    [
+        ([["a"], ["a", "a"]], [[0], [1]], "Received 2 words and 1 tags in sentence 2; expected a tag for each word"),
+        ([["a"], ["a", "a"]], [[0], [1, -1]], "Received the tag number -1 in sentence 2; expected 0 to 2"),
+    ],
+)
+def test_a_word_without_a_tag(tokenizer, words, tags, message):
+    task = TokenClassification(tokenizer, ("B-X", "I-X", "O"), max_length=64)
+    features = Features({"words": List(Value("string")), "tags": List(ClassLabel(names=["O", "B-X", "I-X"]))})
+    with pytest.raises(DataError, match=message):
+        task.encode_split(Dataset.from_dict({"words": words, "tags": tags}, features=features))
+
+
+def test_a_tokenizer_that_was_told_to_pad_and_truncate(tokenizer):
+    task = TokenClassification(tokenizer, CONLL_2003, max_length=64)
+    expected = task.encode([["London", "calls"]])
+    tokenizer(["a"], padding="max_length", max_length=2, truncation=True)
+    found = task.encode([["London", "calls"]])
+    assert found["input_ids"] == expected["input_ids"]
+    assert found["word_ids"][0].tolist() == expected["word_ids"][0].tolist()
 
 
 def test_a_tokenizer_without_word_ids_is_refused(shared):

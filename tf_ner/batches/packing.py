@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tf_ner.batches.sampling import Batches, Ids, is_filler, rows_behind
+from tf_ner.tasks.lists import ranges
 
 # How long a row is when attention, which grows with its square, costs as much as all the rest: between 500 and 800 for
 # MiniLM on a CPU, where softmax and dropout of the probabilities are most of it.
@@ -38,13 +39,12 @@ class Packing:
     @property
     def positions(self) -> Ids:
         """Where each subword lies <int>[subwords], sentence by sentence, counted through all rows."""
-        return np.repeat(self.starts, self.lengths) + self.position_ids
+        return ranges(self.starts, self.lengths)
 
     @property
     def position_ids(self) -> Ids:
         """The position of each subword in its sentence <int>[subwords], from 0."""
-        before = np.cumsum(self.lengths) - self.lengths
-        return np.arange(self.lengths.sum()) - np.repeat(before, self.lengths)
+        return ranges(np.zeros_like(self.lengths), self.lengths)
 
     def spread(self, values: NDArray[np.generic], padding: int) -> NDArray[np.int32]:
         """Values of all subwords [subwords] in rows <int32>[rows, subwords]."""

@@ -7,7 +7,6 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import tensorflow as tf
 from datasets import Dataset, List
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from tf_ner.batches.sampling import (
     training_batches,
 )
 from tf_ner.errors import ConfigError
+from tf_ner.tasks.lists import Lists
 from tf_ner.tasks.task import IGNORED
 
 logger = logging.getLogger(__name__)
@@ -183,9 +183,9 @@ class _PackedCollator(_Collator):
     def __init__(self, windows: Dataset, tokenizer: PreTrainedTokenizerFast, piece_size: int | None):
         super().__init__()
         names = [name for name in tokenizer.model_input_names if name != "attention_mask"]
-        self._columns = {name: _Lists(windows, name) for name in names}
+        self._columns = {name: Lists.of(windows, name) for name in names}
         has_lists = isinstance(windows.features["labels"], List)
-        self._labels = _Lists(windows, "labels") if has_lists else np.asarray(windows["labels"][:])
+        self._labels = Lists.of(windows, "labels") if has_lists else np.asarray(windows["labels"][:])
         self._no_label = _no_label(windows)
         self._padding_id = tokenizer.pad_token_id
         self._piece_size = piece_size
@@ -199,12 +199,12 @@ class _PackedCollator(_Collator):
         return {name: np.stack([piece[name] for piece in pieces]) for name in pieces[0]}
 
     def _piece(self, rows: Ids, packing: Packing) -> dict[str, NDArray[Any]]:
-        columns = {name: column.of(rows_behind(rows)) for name, column in self._columns.items()}
+        columns = {name: column.of_rows(rows_behind(rows)) for name, column in self._columns.items()}
         inputs = packed_inputs(columns, packing, padding_id=self._padding_id)
         has_label = ~is_filler(rows)
-        if isinstance(self._labels, _Lists):
+        if isinstance(self._labels, Lists):
             labels = np.where(
-                np.repeat(has_label, packing.lengths), np.concatenate(self._labels.of(rows_behind(rows))), IGNORED
+                np.repeat(has_label, packing.lengths), np.concatenate(self._labels.of_rows(rows_behind(rows))), IGNORED
             )
             return {**inputs, "labels": packing.spread(labels, IGNORED)}
         of_texts = np.where(has_label, self._labels[rows_behind(rows)], self._no_label).astype(self._labels.dtype)
@@ -215,23 +215,6 @@ class _PackedCollator(_Collator):
             "first_subwords": np.pad(packing.starts.astype(np.int32), (0, num_missing)),
             "labels": np.pad(of_texts, (0, num_missing), constant_values=self._no_label),
         }
-
-
-class _Lists:
-    """A column of lists, flat in memory.
-
-    Attributes:
-        lengths: Of the lists <int64>[rows].
-    """
-
-    def __init__(self, windows: Dataset, name: str):
-        [lists] = pa.chunked_array([windows.with_format("arrow")[:][name].combine_chunks()]).chunks
-        self._offsets = lists.offsets.to_numpy()
-        self._values = lists.values.to_numpy()
-        self.lengths = np.diff(self._offsets).astype(np.int64)
-
-    def of(self, rows: Ids) -> list[NDArray[Any]]:
-        return [self._values[self._offsets[row] : self._offsets[row + 1]] for row in rows]
 
 
 def _no_label(windows: Dataset) -> float:

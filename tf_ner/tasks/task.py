@@ -16,6 +16,7 @@ from tf_ner.errors import DataError, ModelError
 from tf_ner.options.commands import EvaluateConfig
 from tf_ner.options.kinds import Kind
 from tf_ner.options.train import TaskConfig, TrainConfig
+from tf_ner.tasks.lists import Lists
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class EncodedRows:
     @cached_property
     def lengths(self) -> Ids:
         """For each window its number of subwords."""
-        return np.array([len(row) for row in self.windows["input_ids"]], dtype=np.int64)
+        return Lists.of(self.windows, "input_ids").lengths
 
 
 class Outputs(NamedTuple):

@@ -2,13 +2,10 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from transformers import BatchEncoding
 
 Ids = NDArray[np.int64]
 
@@ -37,11 +34,6 @@ def merge_words(word_ids: Ids, values: NDArray[Any], *, num_words: int, missing:
     first = first_subwords(word_ids)
     merged[word_ids[first]] = values[first]
     return merged
-
-
-def word_ids_of(encodings: "BatchEncoding", number: int) -> Ids:
-    """For each subword of a text of a batch the word it belongs to, counted from 0, or -1."""
-    return np.array([NO_WORD if word is None else word for word in encodings.word_ids(number)], dtype=np.int64)
 
 
 class Window(NamedTuple):
