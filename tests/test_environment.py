@@ -2,18 +2,21 @@
 
 import errno
 import json
+import logging
 import os
 import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from tf_ner import TrainConfig, train
 from tf_ner.errors import ConfigError, what_the_system_refused, why_not_kept
-from tf_ner.training.strategies import choose_strategy, unseen_gpu_warning
+from tf_ner.training.strategies import choose_strategy, unseen_gpu_warning, with_known_precision
 
 ROOT = Path(__file__).parents[1]
 
@@ -249,3 +252,39 @@ def test_what_cannot_be_kept_is_told_from_what_cannot_be_reached(error, is_told)
     assert (why_not_kept(error) is not None, why_not_kept(wrapped) is not None) == (is_told, is_told)
     with pytest.raises(OSError, match="open files"):
         why_not_kept(OSError(errno.EMFILE, "Too many open files"))
+
+
+@pytest.mark.parametrize(
+    ("cpu_info", "options", "expected", "why"),
+    [
+        ("flags\t\t: fpu avx512_bf16 amx_bf16 amx_tile\n", {}, "bfloat16", "the processor has units"),
+        ("Features\t: fp asimd bf16 i8mm\n", {}, "bfloat16", "the processor has units"),
+        ("flags\t\t: fpu avx2 avx512f\nmodel name : bf16ish\n", {}, "float32", "the processor has no units"),
+        (None, {}, "float32", "the processor has no units"),
+        (None, {"tpu": True}, "bfloat16", "the TPU has units"),
+    ],
+    ids=["x86", "arm", "neither", "nothing known", "TPU"],
+)
+def test_auto_precision_is_what_the_processor_has_units_for(cpu_info, options, expected, why, tmp_path, caplog):
+    if cpu_info is not None:
+        (tmp_path / "cpuinfo").write_text(cpu_info)
+    config = TrainConfig(precision="auto", **options)
+    with caplog.at_level(logging.INFO, logger="tf_ner"):
+        found = with_known_precision(config, cpu_info=tmp_path / "cpuinfo")
+    assert found == replace(config, precision=expected)
+    [message] = caplog.messages
+    assert message.startswith(f"--precision auto: {expected}, since {why}")
+
+
+def test_a_precision_that_is_asked_for_stays():
+    config = TrainConfig(precision="bfloat16")
+    assert with_known_precision(config) is config
+
+
+def test_a_run_notes_the_precision_it_took(tiny_bert, corpus_dir, tmp_path):
+    options = {"model": str(tiny_bert), "dataset": str(corpus_dir), "epochs": 1, "precision": "auto"}
+    config = TrainConfig(**options, output_dir=tmp_path / "run", max_train_examples=2, max_eval_examples=2)
+    metrics = train(config, verbose=0).metrics
+    taken = with_known_precision(config).precision
+    assert TrainConfig.load(tmp_path / "run" / "run_config.json").precision == taken == metrics["training"]["precision"]
+    assert train(replace(config, resume=True), verbose=0).metrics == metrics

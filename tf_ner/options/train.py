@@ -70,8 +70,9 @@ StrategyName = Literal["auto", "single", "mirrored", "multiworker", "tpu"]
 """The distribution strategy: `auto` is `multiworker` if TF_CONFIG names several machines, `mirrored` with several GPUs
 or logical devices, and `single` otherwise; a TPU must be asked for."""
 
-Precision = Literal["float32", "bfloat16", "float16"]
-"""What the model computes in; its weights, logits and loss are float32 always."""
+Precision = Literal["float32", "bfloat16", "float16", "auto"]
+"""What the model computes in; its weights, logits and loss are float32 always. `auto` is `bfloat16` where the devices
+have units for its products, and `float32` elsewhere."""
 
 HUB = "hub"
 """What `--resume-from` says for the checkpoint in the repository that the run is pushed to."""
@@ -307,7 +308,8 @@ class TrainConfig(TaskConfig):
     logical_devices: Annotated[int | None, Kind.COMPUTE, Group.DEVICES] = None
     """Split the CPU into N logical devices, to try out multi-device training."""
     precision: Annotated[Precision, Kind.STEPS | Kind.CARD, Group.DEVICES] = "float32"
-    """Precision of the computation; float16 needs a GPU."""
+    """Precision of the computation; float16 needs a GPU. `auto`: bfloat16 if the devices have units for it, float32
+    otherwise."""
     jit_compile: Annotated[bool, Kind.COMPUTE | Kind.CARD, Group.DEVICES] = False
     """Compile the training step with XLA; it recompiles for each new batch shape, so best with --pad-to-length."""
     pad_to_length: Annotated[int | None, Kind.STEPS | Kind.CARD, Group.DEVICES] = None

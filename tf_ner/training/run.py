@@ -35,7 +35,14 @@ from tf_ner.training.checkpoints.folder import (
 from tf_ner.training.checkpoints.interrupts import noticed_interrupts
 from tf_ner.training.job import Job, prepare_job
 from tf_ner.training.loops import make_callbacks, run_training
-from tf_ner.training.strategies import check_devices, choose_strategy, computing_in, is_chief, lost_workers_named
+from tf_ner.training.strategies import (
+    check_devices,
+    choose_strategy,
+    computing_in,
+    is_chief,
+    lost_workers_named,
+    with_known_precision,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +81,7 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
         TfNerError: An option, the data, the model or the folder cannot be used, in which case nothing has been
             written; or the training cannot continue.
     """
+    config = with_known_precision(config)
     # Before anything else asks TensorFlow for a device.
     strategy = choose_strategy(
         config.strategy, tpu=config.tpu, tpu_name=config.tpu_name, logical_devices=config.logical_devices

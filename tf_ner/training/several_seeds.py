@@ -17,6 +17,7 @@ from tf_ner.files import write_json
 from tf_ner.options.kinds import Kind, options_of
 from tf_ner.options.train import RUN_CONFIG, TrainConfig
 from tf_ner.training.run import TrainResult, train
+from tf_ner.training.strategies import with_known_precision
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ def train_seeds(config: TrainConfig, seeds: Sequence[int], *, verbose: int = 1) 
             f"Received --output-dir {config.run_dir}, which holds a run; expected a folder for the runs of several "
             "seeds. Choose another one."
         )
+    config = with_known_precision(config)
     results = {seed: _result_of(config, seed, verbose=verbose) for seed in seeds}
     summary = _summarize({seed: result.metrics for seed, result in results.items()})
     # Of several machines the first one writes.

@@ -1,5 +1,6 @@
 """What shares the work of a training: one device, several, several machines, or a TPU."""
 
+import dataclasses
 import functools
 import json
 import logging
@@ -16,7 +17,7 @@ import tf_keras as keras
 from numpy.typing import NDArray
 
 from tf_ner.errors import ConfigError, TrainingError
-from tf_ner.options.train import Precision, StrategyName
+from tf_ner.options.train import Precision, StrategyName, TrainConfig
 
 logger = logging.getLogger(__name__)
 
@@ -277,6 +278,40 @@ def all_processes_have(strategy: tf.distribute.Strategy, number: int) -> bool:
     number_and_one = add_over_processes(strategy, np.array([number, 1], dtype=np.int64))
     total, num_processes = number_and_one.tolist()
     return bool(total == number * num_processes)
+
+
+def with_known_precision(config: TrainConfig, *, cpu_info: Path = Path("/proc/cpuinfo")) -> TrainConfig:
+    """Says instead of `auto` what is computed in, so that the run can be repeated, and gone on with, elsewhere.
+
+    Args:
+        config: The options of a run.
+        cpu_info: Where Linux lists what the processor can do.
+    """
+    if config.precision != "auto":
+        return config
+    gpus = tf.config.list_physical_devices("GPU")
+    if config.on_tpu:
+        has_units = True
+    elif gpus:
+        capabilities = [tf.config.experimental.get_device_details(gpu).get("compute_capability") for gpu in gpus]
+        has_units = all(capability is not None and capability >= _AMPERE for capability in capabilities)
+    else:
+        flags = cpu_info.read_text(encoding="utf-8", errors="replace") if cpu_info.exists() else ""
+        has_units = not _BFLOAT16_FLAGS.isdisjoint(flags.split())
+    logger.info(
+        "--precision auto: %s, since the %s has %s for products in bfloat16",
+        "bfloat16" if has_units else "float32",
+        "TPU" if config.on_tpu else "GPU" if gpus else "processor",
+        "units" if has_units else "no units",
+    )
+    return dataclasses.replace(config, precision="bfloat16" if has_units else "float32")
+
+
+_AMPERE = (8, 0)
+"""The first NVIDIA generation with such units."""
+
+_BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16", "bf16"}
+"""What Linux calls them on x86 and ARM."""
 
 
 @contextmanager
