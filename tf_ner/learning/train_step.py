@@ -11,8 +11,9 @@ import tf_keras as keras
 from transformers import TFPreTrainedModel
 
 from tf_ner.errors import ConfigError, DataError
+from tf_ner.learning.lazy_rows import LazyRows
 from tf_ner.learning.losses import MeanLoss, sum_over_replicas
-from tf_ner.learning.optimizer import sum_slices
+from tf_ner.learning.optimizer import AdamW, sum_slices
 from tf_ner.models.dropout import dropping_by, fold_in, make_dropout_repeatable, seed_of_step
 from tf_ner.models.packed import PackedModel
 from tf_ner.tasks.outputs import logits_of
@@ -152,14 +153,8 @@ def make_train_step(
     if seed is not None:
         make_dropout_repeatable(model)
     is_xla = jit_compile or isinstance(model.distribute_strategy, tf.distribute.TPUStrategy)
-    lazy = None
-    if lazy_rows:
-        if is_xla or is_scaled or piece_size is not None or not isinstance(model, PackedModel):
-            raise ConfigError(
-                "Received lazy_rows for padded or divided batches, a scaled loss or XLA; expected a step of packed "
-                "sentences without any of them. Leave out lazy_rows."
-            )
-        lazy = adam.follow_rows(model.unpacked.get_input_embeddings().weight)
+    is_plain = not (is_xla or is_scaled or piece_size is not None)
+    lazy = _follow_rows(model, adam, is_plain=is_plain) if lazy_rows else None
 
     def add_up(
         inputs: Inputs, labels: tf.Tensor, weight: tf.Tensor, noise: tf.Tensor | None
@@ -201,6 +196,20 @@ def make_train_step(
         return whole if is_scaled else tf.where(tf.math.is_finite(norm), whole, math.nan)
 
     return tf.function(train_step, jit_compile=True) if jit_compile else train_step
+
+
+def _follow_rows(model: keras.Model, adam: AdamW, *, is_plain: bool) -> LazyRows:
+    """Lets rows of a model's word embedding wait.
+
+    Raises:
+        ConfigError: They cannot.
+    """
+    if not is_plain or not isinstance(model, PackedModel):
+        raise ConfigError(
+            "Received lazy_rows for padded or divided batches, a scaled loss or XLA; expected a step of packed "
+            "sentences without any of them. Leave out lazy_rows."
+        )
+    return adam.follow_rows(model.unpacked.get_input_embeddings().weight)
 
 
 def _in_pieces(
