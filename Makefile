@@ -41,9 +41,9 @@ interop: .venv/installed .interop/4/installed .interop/5/installed
 	touch $@
 
 # Speed and memory beside PyTorch's Trainer, for benchmarks/results.md: make bench DATA=FOLDER [ROWS="recipe best"]
-# [ROUNDS=5]. FOLDER holds conll2003 and mrpc. Only on a machine that does nothing else.
+# [ROUNDS=5] [WITHOUT=bfloat16]. FOLDER holds conll2003 and mrpc. Only on a machine that does nothing else.
 bench: .venv/installed .venv-pytorch/installed
-	exec $(BIN)/python -m benchmarks.run --data "$(NEEDS_DATA)" $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+	exec $(BIN)/python -m benchmarks.run --data "$(NEEDS_DATA)" $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(WITHOUT),--without $(WITHOUT))
 
 # The scores of both, for benchmarks/scores.md: make results DATA=FOLDER [EXAMPLES=200, for a trial]. Takes hours;
 # stopped and called again, it goes on.

@@ -79,14 +79,13 @@ def table(answers: Mapping[str, Sequence[Answer]], *, num_references: int, unit:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
-def section(title: str, about: str, result: Mapping[str, Any], *, num_references: int, unit: str) -> str:
+def section(title: str, about: str, result: Mapping[str, Any], *, unit: str) -> str:
     """What was measured of one row, with how it was.
 
     Args:
         title: The heading.
         about: What a round is.
         result: What `results.json` holds of it.
-        num_references: As for `table`.
         unit: As for `table`.
     """
     measured: Measured = result["measured"]
@@ -95,7 +94,7 @@ def section(title: str, about: str, result: Mapping[str, Any], *, num_references
     parts = [f"## {title}\n", f"{about}\n", *([f"{_DISTURBED}\n"] if is_disturbed else [])]
     for part, of_part in measured.items():
         parts += [*([f"{part.capitalize()}:\n"] if part else [])]
-        parts.append(table(of_part, num_references=num_references, unit=unit))
+        parts.append(table(of_part, num_references=result["num_references"], unit=unit))
     parts.append(f"Rounds: {result['num_rounds']}. {result['when']}. {result['where']}\n")
     parts.append("".join(f"    {command}\n" for command in result["commands"]))
     return "\n".join(parts)

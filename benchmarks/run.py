@@ -8,6 +8,7 @@ that rows can be measured one by one, and `results.md` is made of it.
 """
 
 import argparse
+import dataclasses
 import datetime
 import json
 import os
@@ -150,6 +151,21 @@ ROWS = {
 }
 
 
+def without_contestants(row: Row, text: str | None) -> Row:
+    """Without those whose name holds a text, such as a precision for which a processor has no units.
+
+    Raises:
+        ValueError: None is left, or none with which to compare.
+    """
+    if text is None:
+        return row
+    left = {name: command for name, command in row.contestants.items() if text not in name}
+    num_references = len(left.keys() & list(row.contestants)[: row.num_references])
+    if num_references == 0:
+        raise ValueError(f"Received --without {text}, which leaves nothing to compare with in '{row.title}'.")
+    return dataclasses.replace(row, contestants=left, num_references=num_references)
+
+
 def measure(
     contestants: Mapping[str, Sequence[str]],
     *,
@@ -213,10 +229,11 @@ def _versions(python: str, packages: Sequence[str]) -> str:
     return f"{python}: {', '.join(pairs)}."
 
 
-def _own_command(row: str, num_rounds: int, *, is_trial: bool) -> str:
+def _own_command(row: str, num_rounds: int, *, without: str | None, is_trial: bool) -> str:
     """How to measure a row again, with the variables by which a user may have set how many threads there are."""
     variables = [f"{name}={value}" for name, value in os.environ.items() if name.endswith("NUM_THREADS")]
-    options = f"--data $DATA --rows {row} --rounds {num_rounds}{' --trial' if is_trial else ''}"
+    options = f"--data $DATA --rows {row} --rounds {num_rounds}"
+    options += f"{f' --without {without}' if without else ''}{' --trial' if is_trial else ''}"
     return " ".join([*variables, f"{OURS} -m benchmarks.run {options}"])
 
 
@@ -230,18 +247,23 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder that holds conll2003 and mrpc")
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--without", metavar="TEXT", help="leave out contestants whose name holds it")
     parser.add_argument("--output", type=Path, default=RESULTS)
     parser.add_argument("--trial", action="store_true", help="two small steps a round, only to see that it works")
     options = parser.parse_args()
     if options.trial and options.output == RESULTS:
         parser.error(f"Received --trial for {RESULTS.name}; expected another file. Add --output.")
+    try:
+        rows = {name: without_contestants(ROWS[name], options.without) for name in options.rows}
+    except ValueError as error:
+        parser.error(str(error))
     folders = folders_of(options.data)
     output, kept = options.output.resolve(), options.output.resolve().with_suffix(".json")
     results = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     # The commands that are shown are those that are run.
     os.chdir(ROOT)
     for name in options.rows:
-        row = ROWS[name]
+        row = rows[name]
         num_rounds = row.num_rounds or options.rounds
         sizes = [f"--rounds {num_rounds}", *(_TRIAL[: 1 if row.parts else 2] if options.trial else [])]
         shown = {contestant: " ".join([command, *sizes]) for contestant, command in row.contestants.items()}
@@ -249,6 +271,7 @@ def main() -> None:
             contestant: [string.Template(part).substitute(folders) for part in shlex.split(command)]
             for contestant, command in shown.items()
         }
+        own = _own_command(name, num_rounds, without=options.without, is_trial=options.trial)
         print(f"{row.title}: {' | '.join(commands)} | {num_rounds} times", flush=True)
         try:
             measured = measure(commands, num_rounds=num_rounds, parts=row.parts)
@@ -258,11 +281,12 @@ def main() -> None:
             "when": f"{'A trial, of no worth; ' if options.trial else ''}{datetime.date.today()}, commit {_commit()}",
             "where": describe_machine(),
             "num_rounds": num_rounds,
-            "commands": [_own_command(name, num_rounds, is_trial=options.trial), *shown.values()],
+            "num_references": row.num_references,
+            "commands": [own, *shown.values()],
             "measured": measured,
         }
         sections = {
-            name: section(row.title, row.about, results[name], num_references=row.num_references, unit=row.unit)
+            name: section(row.title, row.about, results[name], unit=row.unit)
             for name, row in ROWS.items()
             if name in results
         }

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.report import MOST_OTHERS, Spread, rates, ratios, section, table
 from benchmarks.rounds import Worker, WorkerError
-from benchmarks.run import ROWS, measure
+from benchmarks.run import ROWS, measure, without_contestants
 from benchmarks.scores import difference, mean_and_deviation
 from tests import processes
 
@@ -99,9 +99,21 @@ def test_tables_say_what_was_measured():
 @pytest.mark.parametrize(("others", "is_marked"), [(MOST_OTHERS, False), (MOST_OTHERS + 0.01, True)])
 def test_figures_of_a_busy_machine_are_marked(others, is_marked):
     measured = {"": {"peer": answers(1.0, 1.0), "own": answers(1.0, others=others)}}
-    result = {"measured": measured, "num_rounds": 2, "when": "", "where": "", "commands": []}
-    text = section("title", "about", result, num_references=0, unit="sentences")
+    result = {
+        "measured": measured, "num_rounds": 2, "num_references": 0, "when": "", "where": "", "commands": []
+    }  # fmt: skip
+    text = section("title", "about", result, unit="sentences")
     assert ("Not to be quoted" in text) == is_marked
+
+
+def test_contestants_can_be_left_out():
+    row = without_contestants(ROWS["best"], "bfloat16")
+    assert list(row.contestants) == ["`Trainer`, float32", "tf_ner, float32"]
+    assert row.num_references == 1
+    assert without_contestants(ROWS["best"], "float64") == ROWS["best"]
+    assert without_contestants(ROWS["best"], None) is ROWS["best"]
+    with pytest.raises(ValueError, match="nothing to compare with"):
+        without_contestants(ROWS["best"], "Trainer")
 
 
 def test_one_works_at_a_time(tmp_path):
