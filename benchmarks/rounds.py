@@ -9,6 +9,7 @@ work meanwhile. Both ends need nothing but the standard library of a Unix.
 import argparse
 import json
 import os
+import re
 import resource
 import select
 import shutil
@@ -19,6 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any, Self
 
 Answer = dict[str, float]
@@ -36,10 +38,12 @@ class Rounds:
     Args:
         warm_up: Steps before the first round, in which graphs are made and memory is found.
         steps: In each round.
+        peak_mb: Tells the most memory so far.
     """
 
-    def __init__(self, *, warm_up: int, steps: int):
+    def __init__(self, *, warm_up: int, steps: int, peak_mb: Callable[[], float] | None = None):
         self._num_left, self._steps_a_round = warm_up, steps
+        self._peak_mb = peak_mb or _peak_mb
         # Libraries print too: the driver reads a stream of which they do not know.
         self._answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
         os.dup2(2, 1)
@@ -69,7 +73,7 @@ class Rounds:
             "cpu_seconds": time.process_time() - self._cpu_began,
             "steps": self._num_steps,
             "sentences": self._num_sentences,
-            "peak_mb": _peak_mb(),
+            "peak_mb": self._peak_mb(),
         }
         print(json.dumps(answer), file=self._answers, flush=True)
         if not sys.stdin.readline():
@@ -81,6 +85,35 @@ class Rounds:
 def _peak_mb() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+class OwnMemory:
+    """The most memory that this process has held since then, without pages of files.
+
+    These lie in memory as long as nobody needs it for something else, and so tell more of the machine than of the
+    process.
+    """
+
+    def __init__(self) -> None:
+        self._most = 0.0
+        Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        while True:
+            self._look()
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+    def _look(self) -> None:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        [kilobytes] = re.findall(r"^RssAnon:\s*(\d+) kB$", status, re.MULTILINE)
+        self._most = max(self._most, int(kilobytes) / 2**10)
+
+    def __call__(self) -> float:
+        self._look()
+        return self._most
+
+
+_SECONDS_BETWEEN_LOOKS = 0.01
 
 
 def _busy_seconds() -> float | None:

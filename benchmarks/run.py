@@ -142,7 +142,7 @@ ROWS = {
     "growth": Row(
         title="Growth",
         about="Copies of CoNLL-2003's training split: read from a file, encoded, and an epoch of packed batches of 8, "
-        "without training. Memory is the most up to then.",
+        "without training. Memory is the most up to then, without pages of files.",
         contestants={f"copies: {number}": _tf_ner("grow", f"--copies {number}") for number in (1, 4, 16, 64)},
         num_references=1,
         parts=("reading", "preparing", "feeding"),

@@ -12,7 +12,7 @@ import tensorflow as tf
 import tf_keras as keras
 from datasets import Dataset
 
-from benchmarks.rounds import Rounds, epochs_of, worker_options
+from benchmarks.rounds import OwnMemory, Rounds, epochs_of, worker_options
 from tf_ner import TokenClassification, TrainConfig, load_corpus, load_tokenizer, load_untrained, make_dataset, train
 from tf_ner.tasks.tokenizers import encoder_limit
 from tf_ner.training.scoring import Scorer
@@ -50,7 +50,8 @@ def main() -> None:
     parser.add_argument("--packing", choices=["auto", "off"], default="auto")
     parser.add_argument("--copies", type=int, default=1, help="of the corpus, for grow")
     options = parser.parse_args()
-    _MODES[options.mode](options, Rounds(warm_up=options.warm_up, steps=options.steps))
+    peak_mb = OwnMemory() if options.mode == "grow" else None
+    _MODES[options.mode](options, Rounds(warm_up=options.warm_up, steps=options.steps, peak_mb=peak_mb))
 
 
 def train_batches(options: argparse.Namespace, rounds: Rounds) -> None:

@@ -13,6 +13,8 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 import pytest
 from hypothesis import Phase, settings
 
+# Before TensorFlow, for which it chooses how to multiply.
+import tf_ner  # noqa: F401
 from tests import processes
 
 if TYPE_CHECKING:

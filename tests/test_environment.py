@@ -81,6 +81,18 @@ def test_ordinary_tensorflow_is_found_as_ever():
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
+@pytest.mark.parametrize(("setting", "expected"), [(None, "True"), ("0", "False"), ("1", "True")])
+def test_products_are_those_of_onednn_unless_they_are_switched_off(setting, expected):
+    variables = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    if setting is not None:
+        variables["TF_ENABLE_ONEDNN_OPTS"] = setting
+    code = "import tf_ner; from tensorflow.python.framework.test_util import IsMklEnabled; print(IsMklEnabled())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=variables, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == expected
+
+
 def test_the_requirements_of_a_tpu_are_all_but_what_would_bring_tensorflow():
     def names_of(lines):
         return {re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in lines}

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "inference": {"tasks", "models"},
     "cli": {"options", "corpus", "evaluation", "tasks", "hub", "training", "inference"},
 }
-BELOW_ALL = {"tf_ner.errors", "tf_ner.files", "tf_ner.hub_client", "tf_ner.tensorflow_tpu"}
+BELOW_ALL = {"tf_ner.errors", "tf_ner.files", "tf_ner.hub_client", "tf_ner.tables", "tf_ner.tensorflow_tpu"}
 
 
 def imports(file: Path) -> set[str]:

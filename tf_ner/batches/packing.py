@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tf_ner.batches.sampling import Batches, Ids, is_filler, rows_behind
-from tf_ner.tasks.lists import ranges
+from tf_ner.tables import ranges
 
 # How long a row is when attention, which grows with its square, costs as much as all the rest: between 500 and 800 for
 # MiniLM on a CPU, where softmax and dropout of the probabilities are most of it.

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import tensorflow as tf
 from datasets import Dataset, List
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from tf_ner.batches.sampling import (
     training_batches,
 )
 from tf_ner.errors import ConfigError
-from tf_ner.tasks.lists import Lists
+from tf_ner.tables import Lists, dataset_of, numbers_of
 from tf_ner.tasks.task import IGNORED
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ def make_dataset(
         inputs and labels of subwords are <int64>[rows, subwords], as `tf_ner.batches.packing` says. The cardinality is
         the number of steps.
     """
-    lengths = np.array([len(row) for row in windows["input_ids"]])
+    lengths = Lists.of(windows, "input_ids").lengths
     batches: Batches = []
     for epoch in range(epochs):
         if shuffle:
@@ -124,7 +125,7 @@ def batches_to_tf(
     else:
         collate = _PaddedCollator(windows, tokenizer, num_subwords)
     # One row of this data set is one batch: so batches may be formed in any way, epoch after epoch.
-    rows = Dataset.from_dict({"rows": [batch.tolist() for batch in batches]})
+    rows = dataset_of(pa.table({"rows": Lists.array(np.concatenate(batches), np.array([*map(len, batches)]))}))
     dataset = rows.to_tf_dataset(batch_size=1, collate_fn=collate, num_test_batches=2, prefetch=False)
     collate.is_probed = False
     shape = (None, None, None) if num_subwords is None else (len(batches[0]), num_subwords)
@@ -185,7 +186,7 @@ class _PackedCollator(_Collator):
         names = [name for name in tokenizer.model_input_names if name != "attention_mask"]
         self._columns = {name: Lists.of(windows, name) for name in names}
         has_lists = isinstance(windows.features["labels"], List)
-        self._labels = Lists.of(windows, "labels") if has_lists else np.asarray(windows["labels"][:])
+        self._labels = Lists.of(windows, "labels") if has_lists else numbers_of(windows, "labels")
         self._no_label = _no_label(windows)
         self._padding_id = tokenizer.pad_token_id
         self._piece_size = piece_size

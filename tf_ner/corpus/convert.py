@@ -8,7 +8,13 @@ from typing import NamedTuple
 
 from tf_ner.corpus.formats import EXTENSIONS, FORMATS, format_of_name, what_cannot_be_written
 from tf_ner.corpus.loading.splits import Split
-from tf_ner.corpus.loading.tagged import broken_transitions, read_configured, require_correct, to_training_tags
+from tf_ner.corpus.loading.tagged import (
+    broken_transitions,
+    read_configured,
+    require_correct,
+    training_tags,
+    warn_of_unused_names,
+)
 from tf_ner.corpus.schemes import UnspeakableEntityError, from_iob2
 from tf_ner.corpus.sentences import Sentence
 from tf_ner.corpus.tags import tags_to_spans
@@ -73,7 +79,11 @@ def convert(config: ConvertConfig) -> list[Converted]:
             logger.info("The tags are %s.", scheme.upper())
         for remark in broken_transitions(splits, scheme):
             logger.warning("%s", remark)
-    tags = to_training_tags(splits, scheme=scheme, new_labels=config.new_labels)
+    warn_of_unused_names(splits, scheme, config.new_labels)
+    tags = {
+        name: list(training_tags(split.sentences, scheme=scheme, new_labels=config.new_labels))
+        for name, split in splits.items()
+    }
     respelt = {split: _respell(splits[split], tags[split], scheme, config, name) for split in splits}
     for split in respelt.values():
         _require_writable(split, name)

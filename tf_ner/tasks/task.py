@@ -16,7 +16,7 @@ from tf_ner.errors import DataError, ModelError
 from tf_ner.options.commands import EvaluateConfig
 from tf_ner.options.kinds import Kind
 from tf_ner.options.train import TaskConfig, TrainConfig
-from tf_ner.tasks.lists import Lists
+from tf_ner.tables import Lists
 
 logger = logging.getLogger(__name__)
 

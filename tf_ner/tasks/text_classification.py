@@ -21,6 +21,7 @@ from tf_ner.evaluation.texts import bootstrap_numbers, score_labels, score_numbe
 from tf_ner.options.commands import EvaluateConfig
 from tf_ner.options.kinds import Kind
 from tf_ner.options.train import TaskConfig, TrainConfig
+from tf_ner.tables import numbers_of
 from tf_ner.tasks.card_words import TextWords
 from tf_ner.tasks.task import IGNORED, EncodedRows, Example, Outputs, SplitScores, Task, warn_of_unknown
 from tf_ner.tasks.tokenizers import require_padding
@@ -57,7 +58,7 @@ class EncodedTexts(EncodedRows):
 
     def num_longer(self, max_length: int) -> int:
         """How many texts or pairs have more subwords."""
-        return int((np.asarray(self.windows["num_subwords"]) > max_length).sum())
+        return int((numbers_of(self.windows, "num_subwords") > max_length).sum())
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from tf_ner.evaluation.intervals import bootstrap_interval
 from tf_ner.evaluation.scores import Sentences, score_entities, score_tags
 from tf_ner.options.kinds import Kind
 from tf_ner.options.train import TaskConfig, TrainConfig
+from tf_ner.tables import numbers_of, values_of
 from tf_ner.tasks.card_words import TokenWords
 from tf_ner.tasks.task import EncodedRows, Example, Ids, Outputs, SplitScores, Task
 from tf_ner.tasks.windows import NO_WORD, first_subwords, merge_words
@@ -94,7 +95,7 @@ class TokenClassification(WordEncoder, Task):
 
     @staticmethod
     def words_of(rows: Dataset) -> Iterable[Sequence[str]]:
-        return rows["words"]
+        return values_of(rows, "words")
 
     @classmethod
     def model_settings(cls, output_names: Sequence[str]) -> dict[str, Any]:
@@ -148,7 +149,7 @@ class TokenClassification(WordEncoder, Task):
 
     def references(self, rows: Dataset) -> Sentences:
         names = rows.features["tags"].feature.names
-        return [[names[tag] for tag in row] for row in rows["tags"]]
+        return [[names[tag] for tag in row] for row in values_of(rows, "tags")]
 
     def score(self, encoded: EncodedRows, references: Sentences, outputs: Outputs) -> SplitScores:
         assert isinstance(encoded, EncodedSplit)
@@ -241,7 +242,7 @@ def score_subwords(
     gold_of_subwords = gold_of_words[word_ids[is_word]]
     is_later = ~first_subwords(word_ids)[is_word]
     gold_of_subwords[is_later] = [inside(tag) for tag in gold_of_subwords[is_later]]
-    sentences = np.repeat(np.asarray(encoded.windows["sentence"]), encoded.lengths)[is_word]
+    sentences = np.repeat(numbers_of(encoded.windows, "sentence"), encoded.lengths)[is_word]
     borders = np.cumsum(np.bincount(sentences, minlength=len(gold)))[:-1]
     score_rows = score_entities if task.has_entities else score_tags
     scores = score_rows(

@@ -2,12 +2,15 @@
 
 import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tokenizers import Encoding
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerFast
+from transformers.tokenization_utils_base import TruncationStrategy
+from transformers.utils import PaddingStrategy
 from transformers.utils import logging as transformers_logging
 
 from tf_ner.errors import ConfigError, ModelError, TfNerError, why_not_kept
@@ -63,6 +66,24 @@ def joins_words(tokenizer: PreTrainedTokenizerFast) -> bool:
         return False
     alone, after_a_space = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("a", " a"))
     return bool(alone != after_a_space)
+
+
+def encode_words(tokenizer: PreTrainedTokenizerFast, words: Sequence[str]) -> list[Encoding]:
+    """What a tokenizer makes of each word alone, without special subwords.
+
+    `tokenizer(…)` would give the same, and take four times as long to make lists of what nobody asked for.
+    """
+    tokenizer.set_truncation_and_padding(
+        padding_strategy=PaddingStrategy.DO_NOT_PAD,
+        truncation_strategy=TruncationStrategy.DO_NOT_TRUNCATE,
+        max_length=0,
+        stride=0,
+        pad_to_multiple_of=None,
+        padding_side=None,
+    )
+    backend = tokenizer.backend_tokenizer
+    backend.encode_special_tokens = tokenizer.split_special_tokens
+    return backend.encode_batch([[word] for word in words], is_pretokenized=True, add_special_tokens=False)
 
 
 def encoder_limit(model: str, tokenizer: PreTrainedTokenizerFast, *, revision: str | None = None) -> int:

@@ -15,10 +15,13 @@ from transformers import PreTrainedTokenizerFast
 from tf_ner.corpus.tags import inside
 from tf_ner.errors import ConfigError, DataError, ModelError
 from tf_ner.options.train import LabelAlignment
-from tf_ner.tasks.lists import Lists, ranges
+from tf_ner.tables import Lists, dataset_of, numbers_of, ranges, stored
 from tf_ner.tasks.task import IGNORED, EncodedRows, Ids, warn_of_unknown
-from tf_ner.tasks.tokenizers import joins_words, require_padding
+from tf_ner.tasks.tokenizers import encode_words, joins_words, require_padding
 from tf_ner.tasks.windows import NO_WORD, first_subwords, split_into_windows
+
+_SENTENCES_AT_A_TIME = 2**14
+"""How many are encoded together: enough for most words to occur again, and few enough to fit in memory."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,12 @@ class EncodedSplit(EncodedRows):
     @cached_property
     def word_ids(self) -> Ids:
         """The word ids of all windows, one window after the other."""
-        return Lists.of(self.windows, "word_ids").values.to_numpy().astype(np.int64)
+        return Lists.of(self.windows, "word_ids").numbers()
 
     @property
     def num_windows_by_sentence(self) -> Ids:
         """For each sentence, how many windows it takes."""
-        return np.bincount(self.windows["sentence"], minlength=len(self.num_words))
+        return np.bincount(numbers_of(self.windows, "sentence"), minlength=len(self.num_words))
 
     def by_sentence(self, values: NDArray[Any]) -> list[NDArray[Any]]:
         """Cuts an array with one value a word into one array a sentence."""
@@ -102,26 +105,45 @@ class WordEncoder:
         Raises:
             DataError: A sentence does not have a tag for each word.
         """
-        ids = {name: number for number, name in enumerate(self.tag_names)}
         names = sentences.features["tags"].feature.names
-        words, tags = Lists.of(sentences, "words"), Lists.of(sentences, "tags")
-        tag_numbers = tags.values.to_numpy()
-        _require_a_tag_each(words.lengths, tags.lengths, tag_numbers, num_tags=len(names))
-        counts = np.bincount(tag_numbers, minlength=len(names)).tolist()
-        if unknown := {name: count for name, count in zip(names, counts, strict=True) if count and name not in ids}:
-            warn_of_unknown(unknown, total=len(tag_numbers), what="words")
-        found = words.values.dictionary_encode()
-        encoded = self._encode(found.dictionary.to_pylist(), found.indices.to_numpy().astype(np.int64), words.lengths)
+        ids = {name: number for number, name in enumerate(self.tag_names)}
         model_ids = np.array([ids.get(name, IGNORED) for name in names], dtype=np.int64)
-        labels = self.align_labels(encoded.columns["word_ids"], model_ids[tag_numbers])
-        columns = {**encoded.columns, "labels": labels}
-        order = (*self.tokenizer.model_input_names, "labels", "word_ids")
-        lists = {name: Lists.array(columns[name], encoded.lengths) for name in order}
+        counts = np.zeros(len(names), np.int64)
+        num_words = [np.zeros(0, np.int64)]
+        num_without_subwords = num_lost = 0
+
+        def windows() -> Iterator[pa.RecordBatch]:
+            nonlocal counts, num_without_subwords, num_lost
+            for rows in sentences.with_format("arrow").iter(_SENTENCES_AT_A_TIME):
+                words, tags = Lists.of(rows, "words"), Lists.of(rows, "tags")
+                first_sentence, first_word = sum(map(len, num_words)), counts.sum()
+                tag_numbers = tags.numbers()
+                _require_a_tag_each(
+                    words.lengths, tags.lengths, tag_numbers, num_tags=len(names), first_sentence=first_sentence
+                )
+                found = words.values.combine_chunks().dictionary_encode()
+                encoded = self._encode(found.dictionary.to_pylist(), found.indices.to_numpy(), words.lengths)
+                labels = self.align_labels(encoded.columns["word_ids"], model_ids[tag_numbers])
+                is_word = encoded.columns["word_ids"] != NO_WORD
+                word_ids = np.where(is_word, encoded.columns["word_ids"] + first_word, NO_WORD)
+                columns = {**encoded.columns, "labels": labels, "word_ids": word_ids}
+                lists = [Lists.array(columns[name], encoded.lengths) for name in schema.names[:-1]]
+                yield pa.record_batch([*lists, pa.array(encoded.sentences + first_sentence, pa.int32())], schema=schema)
+                counts += np.bincount(tag_numbers, minlength=len(names))
+                num_words.append(words.lengths)
+                num_without_subwords += encoded.num_words_without_subwords
+                num_lost += encoded.num_words_lost
+
+        lists = dict.fromkeys([*self.tokenizer.model_input_names, "labels", "word_ids"], pa.list_(pa.int32()))
+        schema = pa.schema({**lists, "sentence": pa.int32()})
+        table = stored(windows(), schema)
+        if unknown := {name: int(count) for name, count in zip(names, counts, strict=True) if name not in ids}:
+            warn_of_unknown(unknown, total=int(counts.sum()), what="words")
         return EncodedSplit(
-            windows=Dataset(pa.table({**lists, "sentence": pa.array(encoded.sentences, pa.int32())})),
-            num_words=words.lengths,
-            num_words_without_subwords=encoded.num_words_without_subwords,
-            num_words_lost=encoded.num_words_lost,
+            windows=dataset_of(table),
+            num_words=np.concatenate(num_words),
+            num_words_without_subwords=num_without_subwords,
+            num_words_lost=num_lost,
         )
 
     def remarks(self, encoded: EncodedRows) -> Iterator[str]:
@@ -195,8 +217,7 @@ class WordEncoder:
             which: For each word of the sentences its number among them <int>[words].
             num_words: Of each sentence <int>[sentences].
         """
-        alone = {"is_split_into_words": True, "add_special_tokens": False, "verbose": False}
-        read = self.tokenizer([[word] for word in words], **alone).encodings if words else []
+        read = encode_words(self.tokenizer, words)
         subwords = np.fromiter(chain.from_iterable(encoding.ids for encoding in read), dtype=np.int64)
         sizes = np.fromiter(map(len, read), dtype=np.int64, count=len(read))
         begins = np.cumsum(sizes) - sizes
@@ -258,8 +279,17 @@ class WordEncoder:
         return _Example(columns, num_before, int(is_special[num_before:].sum()))
 
 
-def _require_a_tag_each(num_words: Ids, num_tags_of: Ids, tag_numbers: Ids, *, num_tags: int) -> None:
+def _require_a_tag_each(
+    num_words: Ids, num_tags_of: Ids, tag_numbers: Ids, *, num_tags: int, first_sentence: int
+) -> None:
     """Makes sure that every word has a tag with a name.
+
+    Args:
+        num_words: Of some sentences <int64>[sentences].
+        num_tags_of: The same.
+        tag_numbers: Of all of them, one after the other <int64>[tags].
+        num_tags: How many tags there are.
+        first_sentence: The row of the first one.
 
     Raises:
         DataError: One has none; only rows that were not read by tf_ner can.
@@ -267,14 +297,14 @@ def _require_a_tag_each(num_words: Ids, num_tags_of: Ids, tag_numbers: Ids, *, n
     if (is_odd := num_words != num_tags_of).any():
         row = int(is_odd.argmax())
         raise DataError(
-            f"Received {num_words[row]} words and {num_tags_of[row]} tags in sentence {row + 1}; expected a tag for "
-            "each word. Correct the data."
+            f"Received {num_words[row]} words and {num_tags_of[row]} tags in sentence {first_sentence + row + 1}; "
+            "expected a tag for each word. Correct the data."
         )
     if (is_unnamed := (tag_numbers < 0) | (tag_numbers >= num_tags)).any():
         row = int(np.searchsorted(np.cumsum(num_tags_of), is_unnamed.argmax(), side="right"))
         raise DataError(
-            f"Received the tag number {tag_numbers[is_unnamed.argmax()]} in sentence {row + 1}; expected 0 to "
-            f"{num_tags - 1}. Correct the data."
+            f"Received the tag number {tag_numbers[is_unnamed.argmax()]} in sentence {first_sentence + row + 1}; "
+            f"expected 0 to {num_tags - 1}. Correct the data."
         )
 
 

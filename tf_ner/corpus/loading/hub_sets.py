@@ -1,21 +1,22 @@
 """Data sets on the Hub: words and one kind of tags, whatever their columns are called."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import datasets
-from datasets import ClassLabel, DatasetDict, LargeList, List, Value, load_dataset
+from datasets import ClassLabel, Dataset, DatasetDict, LargeList, List, Value, load_dataset
 from datasets.exceptions import DatasetsError
 
 from tf_ner.corpus.findings import Finding, Report
-from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, Split
+from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, Keep, Split
 from tf_ner.corpus.sentences import ANY_TAG_NAMES, TAG_NAMES, WORD_NAMES, Layout, Sentence
 from tf_ner.errors import DataError, why_not_kept
 from tf_ner.hub_client import let_client_give_up
 from tf_ner.options.train import COMMIT
+from tf_ner.tables import values_of
 
 logger = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ def words_and_tags(loaded: DatasetDict, name: str, layout: Layout) -> DatasetDic
     return chosen.rename_columns({word_column: "words", tag_column: "tags"})
 
 
-def read_hub_splits(loaded: DatasetDict, name: str, *, report: Report) -> dict[str, Split]:
+def read_hub_splits(loaded: DatasetDict, name: str, *, keep: Keep = list, report: Report) -> dict[str, Split]:
     """The sentences of what `words_and_tags` gives, tags by their names.
 
     Raises:
@@ -133,22 +134,23 @@ def read_hub_splits(loaded: DatasetDict, name: str, *, report: Report) -> dict[s
     """
     splits = {}
     for split, rows in loaded.items():
-        feature = rows.features["tags"].feature
-        names = feature.names if isinstance(feature, ClassLabel) else None
         path = f"{name}[{split}]"
-        sentences = []
-        for row, (words, tags) in enumerate(zip(rows["words"], rows["tags"], strict=True), start=1):
-            if problem := _what_is_wrong(words, tags):
-                report(Finding("bad-record", path, row, problem))
-            else:
-                tags = [names[tag] for tag in tags] if names else tags
-                sentences.append(Sentence(words, tags, [row] * len(words)))
         if not len(rows):
             report(
                 Finding("no-sentence", path, 1, "received an empty split; expected sentences. Use another data set.")
             )
-        splits[split] = Split(path, sentences)
+        splits[split] = Split(path, keep(_sentences_of(rows, path, report)))
     return splits
+
+
+def _sentences_of(rows: Dataset, path: str, report: Report) -> Iterator[Sentence]:
+    feature = rows.features["tags"].feature
+    names = feature.names if isinstance(feature, ClassLabel) else None
+    for row, (words, tags) in enumerate(zip(values_of(rows, "words"), values_of(rows, "tags"), strict=True), start=1):
+        if problem := _what_is_wrong(words, tags):
+            report(Finding("bad-record", path, row, problem))
+        else:
+            yield Sentence(words, [names[tag] for tag in tags] if names else tags, [row] * len(words))
 
 
 def _what_is_wrong(words: Sequence[str | None] | None, tags: Sequence[int | str | None] | None) -> str | None:

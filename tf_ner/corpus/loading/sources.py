@@ -1,22 +1,28 @@
 """A corpus to learn from, as `datasets` has it: from the Hub, a folder, files named one by one, or the package."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
-from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
+from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value, concatenate_datasets
 
+from tf_ner.corpus.loading.splits import Split
 from tf_ner.corpus.loading.tagged import (
     TaggedCorpus,
     read_configured,
     read_corpus,
     remarks,
     require_correct,
-    to_training_tags,
+    training_tags,
+    warn_of_unused_names,
 )
 from tf_ner.corpus.sentences import Layout
+from tf_ner.corpus.stored import StoredSentences, stored_tags
 from tf_ner.corpus.tags import iob2_tag_names, is_iob
 from tf_ner.options.train import DataConfig, SchemeName, TaggingTask
+from tf_ner.tables import dataset_of
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +70,8 @@ def load_corpus(
         same for all splits, of IOB2 tags `O` first.
 
     Raises:
-        DataError: Nothing can be read, a split is empty, the columns cannot be told, or a line is wrong.
+        DataError: Nothing can be read, a split is empty, the columns cannot be told, a line is wrong, or there is no
+            room for the rows, which lie in a file of the folder for temporary files rather than in memory.
     """
     layout = Layout(
         task=task,
@@ -75,14 +82,22 @@ def load_corpus(
         word_prefix=word_prefix,
         comments=comments,
     )
-    corpus = read_corpus(dataset, layout, scheme=scheme, config_name=config_name, revision=revision, files=files)
+    corpus = read_corpus(
+        dataset,
+        layout,
+        scheme=scheme,
+        config_name=config_name,
+        revision=revision,
+        files=files,
+        keep=StoredSentences,
+    )
     return _to_datasets(corpus, new_labels or {})
 
 
 def load_configured(config: DataConfig) -> DatasetDict:
     """Loads what the options say, the splits to be scored cut to `max_eval_examples`."""
-    corpus = _to_datasets(read_configured(config, config.dataset, config.files), config.new_labels)
-    return cut_evaluation(corpus, config.max_eval_examples)
+    read = read_configured(config, config.dataset, config.files, keep=StoredSentences)
+    return cut_evaluation(_to_datasets(read, config.new_labels), config.max_eval_examples)
 
 
 def cut_evaluation(corpus: DatasetDict, limit: int | None) -> DatasetDict:
@@ -96,27 +111,32 @@ def first_rows(rows: Dataset, limit: int | None) -> Dataset:
 
 
 def _to_datasets(corpus: TaggedCorpus, new_labels: Mapping[str, str | None]) -> DatasetDict:
-    """What the model learns from; the words of a data set from the Hub stay where it keeps them.
+    """What the model learns from, on disk; the words of a data set from the Hub stay where it keeps them.
 
     Raises:
         DataError: A line could not be read, or a tag is not of the scheme.
     """
     require_correct(corpus)
     splits, scheme, rows = corpus.splits, corpus.scheme, corpus.rows
-    tags = to_training_tags(splits, scheme=scheme, new_labels=new_labels)
-    names = _tag_names({tag for split in tags.values() for row in split for tag in row}, rows, scheme)
-    for remark in remarks(splits, tags, scheme):
+    warn_of_unused_names(splits, scheme, new_labels)
+
+    def tags_of(split: Split) -> Iterator[list[str]]:
+        return training_tags(split.sentences, scheme=scheme, new_labels=new_labels)
+
+    counts = {name: Counter(chain.from_iterable(tags_of(split))) for name, split in splits.items()}
+    names = _tag_names(set(chain.from_iterable(counts.values())), rows, scheme)
+    for remark in remarks(splits, counts, scheme):
         logger.info("%s", remark)
     ids = {name: number for number, name in enumerate(names)}
-    features = Features({"words": List(Value("string")), "tags": List(ClassLabel(names=names))})
     loaded = DatasetDict()
     for name, split in splits.items():
-        column = [[ids[tag] for tag in row] for row in tags[name]]
+        tags = dataset_of(stored_tags(tags_of(split), ids), Features({"tags": List(ClassLabel(names=names))}))
         if name in rows:
-            loaded[name] = rows[name].remove_columns("tags").add_column("tags", column, feature=features["tags"])
+            words = rows[name].remove_columns("tags")
         else:
-            words = [sentence.words for sentence in split.sentences]
-            loaded[name] = Dataset.from_dict({"words": words, "tags": column}, features=features)
+            assert isinstance(split.sentences, StoredSentences)
+            words = dataset_of(split.sentences.table.select(["words"]), Features({"words": List(Value("string"))}))
+        loaded[name] = concatenate_datasets([words, tags], axis=1)
     return loaded
 
 

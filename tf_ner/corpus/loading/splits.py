@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +34,11 @@ class Split(NamedTuple):
     """The sentences of a split, and the file (or data set on the Hub) they were read from."""
 
     path: Path | str
-    sentences: list[Sentence]
+    sentences: Collection[Sentence]
+
+
+Keep = Callable[[Iterable[Sentence]], Collection[Sentence]]
+"""Keeps the sentences of a split as they are read: `list` in memory, `StoredSentences` on disk."""
 
 
 class CorpusFiles(NamedTuple):
@@ -179,16 +183,18 @@ def _extension_of(extensions: frozenset[str]) -> str:
     return ".conll" if ".conll" in extensions else min(extensions)
 
 
-def read_splits(files: Mapping[str, Path], layout: Layout, *, report: Report = raise_error) -> dict[str, Split]:
+def read_splits(
+    files: Mapping[str, Path], layout: Layout, *, keep: Keep = list, report: Report = raise_error
+) -> dict[str, Split]:
     """Reads a file for each split.
 
     Raises:
         DataError: A file is missing, its columns cannot be told, or what `report` raises.
     """
-    return {split: _read_split(path, layout, report) for split, path in files.items()}
+    return {split: _read_split(path, layout, keep, report) for split, path in files.items()}
 
 
-def _read_split(path: Path, layout: Layout, report: Report) -> Split:
+def _read_split(path: Path, layout: Layout, keep: Keep, report: Report) -> Split:
     has_errors = False
 
     def tell(finding: Finding) -> None:
@@ -196,7 +202,7 @@ def _read_split(path: Path, layout: Layout, report: Report) -> Split:
         has_errors |= finding.is_error
         report(finding)
 
-    sentences = list(read_corpus_file(path, layout, report=tell))
+    sentences = keep(read_corpus_file(path, layout, report=tell))
     if not sentences and not has_errors:
         report(Finding("no-sentence", path, 1, _NO_SENTENCE))
     return Split(path, sentences)

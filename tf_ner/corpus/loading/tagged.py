@@ -3,16 +3,16 @@
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from tf_ner.corpus.characters import faults_of_tag, repaired, suspects
 from tf_ner.corpus.findings import Finding, Report, raise_errors, raise_or_warn
-from tf_ner.corpus.loading.splits import Split, find_corpus_files, read_splits
+from tf_ner.corpus.loading.splits import Keep, Split, find_corpus_files, read_splits
 from tf_ner.corpus.schemes import detect_scheme, illegal_positions, label_of, relabel, to_iob2, what_is_wrong
-from tf_ner.corpus.sentences import Layout
+from tf_ner.corpus.sentences import Layout, Sentence
 from tf_ner.corpus.tags import OUTSIDE, split_tag
 from tf_ner.errors import DataError
 from tf_ner.options.train import ReadingConfig, SchemeName
@@ -47,7 +47,9 @@ class TaggedCorpus(NamedTuple):
     rows: "Mapping[str, Dataset]"
 
 
-def read_configured(config: ReadingConfig, dataset: str, files: Mapping[str, str | Path] | None = None) -> TaggedCorpus:
+def read_configured(
+    config: ReadingConfig, dataset: str, files: Mapping[str, str | Path] | None = None, *, keep: Keep = list
+) -> TaggedCorpus:
     """As `read_corpus`, in the way that the options say."""
     return read_corpus(
         dataset,
@@ -56,6 +58,7 @@ def read_configured(config: ReadingConfig, dataset: str, files: Mapping[str, str
         config_name=config.dataset_config,
         revision=config.dataset_revision,
         files=files,
+        keep=keep,
     )
 
 
@@ -67,8 +70,14 @@ def read_corpus(
     config_name: str | None = None,
     revision: str | None = None,
     files: Mapping[str, str | Path] | None = None,
+    keep: Keep = list,
 ) -> TaggedCorpus:
     """Reads every split of what `load_corpus` takes, whatever is wrong with its lines, and tells the scheme.
+
+    Args:
+        dataset: As for `load_corpus`, and so are the others but those below.
+        layout: Where words and tags are in files.
+        keep: How the sentences of a split are kept.
 
     Raises:
         DataError: There is no such data, or its columns or its scheme cannot be told.
@@ -80,14 +89,14 @@ def read_corpus(
     rows: Mapping[str, Dataset] = {}
     if found := find_corpus_files(dataset, layout, files):
         layout = found.layout
-        splits = read_splits(*found, report=findings.append)
+        splits = read_splits(*found, keep=keep, report=findings.append)
     else:
         # Imports `datasets`, which takes a second or more.
         from tf_ner.corpus.loading.hub_sets import load_from_hub, read_hub_splits, words_and_tags
 
         loaded = load_from_hub(str(dataset), config_name=config_name, revision=revision)
         rows = words_and_tags(loaded, str(dataset), layout)
-        splits = read_hub_splits(rows, str(dataset), report=findings.append)
+        splits = read_hub_splits(rows, str(dataset), keep=keep, report=findings.append)
     if layout.task == "pos":
         scheme = None
     elif scheme is None:
@@ -124,7 +133,8 @@ def find_scheme(splits: Mapping[str, Split]) -> SchemeName:
     scheme = detect_scheme(_all_tags(splits))
     if scheme == "plain":
         path, sentences = next(iter(splits.values()))
-        place = f"{path}:{sentences[0].lines[0]}" if sentences and sentences[0].lines else path
+        first = next(iter(sentences), None)
+        place = f"{path}:{first.lines[0]}" if first is not None and first.lines else path
         used = set(chain.from_iterable(_all_tags(splits)))
         if odd := _other_spelling(used):
             raise DataError(
@@ -160,7 +170,7 @@ def warn_of_unused_names(
     Args:
         splits: As read.
         scheme: How the tags spell entities; None where they spell none.
-        new_labels: As in `to_training_tags`.
+        new_labels: As in `training_tags`.
     """
     if not new_labels:
         return
@@ -212,36 +222,32 @@ _ODD_TAG = (
 )
 
 
-def to_training_tags(
-    splits: Mapping[str, Split], *, scheme: SchemeName | None, new_labels: Mapping[str, str | None]
-) -> dict[str, list[list[str]]]:
-    """Spells the tags of each split as the model learns them; warns of labels to be renamed that no tag has.
+def training_tags(
+    sentences: Iterable[Sentence], *, scheme: SchemeName | None, new_labels: Mapping[str, str | None]
+) -> Iterator[list[str]]:
+    """The tags of each sentence, spelt as the model learns them.
 
     Args:
-        splits: With tags of the scheme.
+        sentences: With tags of the scheme.
         scheme: How the tags spell entities, which become IOB2; None where they spell none, as parts of speech.
         new_labels: New names of labels; a label whose new name is None is dropped, and its words become `O`.
     """
-
-    warn_of_unused_names(splits, scheme, new_labels)
-
-    def convert(tags: list[str]) -> list[str]:
+    for sentence in sentences:
         if scheme is None:
-            return [new_labels.get(tag) or tag for tag in tags]
-        tags = to_iob2(tags, scheme)
-        return relabel(tags, new_labels) if new_labels else tags
-
-    return {name: [convert(sentence.tags) for sentence in split.sentences] for name, split in splits.items()}
+            yield [new_labels.get(tag) or tag for tag in sentence.tags]
+        else:
+            tags = to_iob2(sentence.tags, scheme)
+            yield relabel(tags, new_labels) if new_labels else tags
 
 
 def remarks(
-    splits: Mapping[str, Split], tags: Mapping[str, Sequence[Sequence[str]]], scheme: SchemeName | None
+    splits: Mapping[str, Split], counts: Mapping[str, Mapping[str, int]], scheme: SchemeName | None
 ) -> Iterator[str]:
     """What a user should know of the tags: how they were read, and labels that cannot be learnt.
 
     Args:
         splits: As read.
-        tags: Of each split, spelt as the model learns them.
+        counts: How many words of each split have a tag, spelt as the model learns it.
         scheme: As found; None where the tags spell no entities.
     """
     if scheme not in (None, "iob2"):
@@ -250,24 +256,28 @@ def remarks(
         yield from broken_transitions(splits, scheme)
     if "train" not in splits:
         return
-    used = {name: Counter(_label(tag, scheme) for row in split for tag in row) for name, split in tags.items()}
-    for name, counts in used.items():
-        for label in sorted(counts.keys() - used["train"].keys()):
-            yield f"{name}: {counts[label]} words are tagged {label}, which never occurs in train and cannot be learnt."
+    known = {_label(tag, scheme) for tag in counts["train"]}
+    for name, of_split in counts.items():
+        unknown: Counter[str] = Counter()
+        for tag, count in of_split.items():
+            if _label(tag, scheme) not in known:
+                unknown[_label(tag, scheme)] += count
+        for label, count in sorted(unknown.items()):
+            yield f"{name}: {count} words are tagged {label}, which never occurs in train and cannot be learnt."
 
 
 def broken_transitions(splits: Mapping[str, Split], scheme: SchemeName) -> Iterator[str]:
     """A line for each split with tags that may not follow one another: the first place, and how many there are."""
     for split in splits.values():
-        places = [
-            (sentence.lines[position], reason)
-            for sentence in split.sentences
-            for position, reason in illegal_positions(sentence.tags, scheme)
-        ]
-        if places:
-            line, reason = places[0]
+        first, num_places = None, 0
+        for sentence in split.sentences:
+            for position, reason in illegal_positions(sentence.tags, scheme):
+                first = first or (sentence.lines[position], reason)
+                num_places += 1
+        if first:
+            line, reason = first
             yield (
-                f"{split.path}:{line}: {reason}. Violations of {scheme.upper()}: {len(places)}. An entity begins "
+                f"{split.path}:{line}: {reason}. Violations of {scheme.upper()}: {num_places}. An entity begins "
                 "where one must, as in conlleval, and strict scores may not count it. `tf-ner check-data` lists them."
             )
 
