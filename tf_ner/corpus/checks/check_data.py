@@ -1,9 +1,7 @@
 """What is wrong with a data set, before a model is loaded."""
 
-import gc
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
@@ -18,6 +16,7 @@ from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, Split
 from tf_ner.corpus.loading.tagged import (
     check_tag_characters,
     check_tags,
+    no_garbage_sought,
     read_configured,
     read_corpus,
     warn_of_unused_names,
@@ -266,7 +265,7 @@ def check_data(config: CheckConfig) -> CheckedData:
         DataError: There is none, its columns or scheme cannot be told, or its format cannot be repaired.
         OutputError: The folder for the copy is not empty.
     """
-    with _no_garbage():
+    with no_garbage_sought():
         corpus = read_configured(config, config.dataset, config.files)
         warn_of_unused_names(corpus.splits, corpus.scheme, config.new_labels)
         changes: list[Change] = []
@@ -282,15 +281,3 @@ def check_data(config: CheckConfig) -> CheckedData:
             reported=corpus.findings,
         )
     return CheckedData(corpus.splits, report, changes)
-
-
-@contextmanager
-def _no_garbage() -> Iterator[None]:
-    """Stops the search for reference cycles, of which there are none: it would walk through all words many times."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -11,6 +11,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value, co
 from tf_ner.corpus.loading.splits import Split
 from tf_ner.corpus.loading.tagged import (
     TaggedCorpus,
+    no_garbage_sought,
     read_configured,
     read_corpus,
     remarks,
@@ -82,22 +83,25 @@ def load_corpus(
         word_prefix=word_prefix,
         comments=comments,
     )
-    corpus = read_corpus(
-        dataset,
-        layout,
-        scheme=scheme,
-        config_name=config_name,
-        revision=revision,
-        files=files,
-        keep=StoredSentences,
-    )
-    return _to_datasets(corpus, new_labels or {})
+    with no_garbage_sought():
+        corpus = read_corpus(
+            dataset,
+            layout,
+            scheme=scheme,
+            config_name=config_name,
+            revision=revision,
+            files=files,
+            keep=StoredSentences,
+        )
+        return _to_datasets(corpus, new_labels or {})
 
 
 def load_configured(config: DataConfig) -> DatasetDict:
     """Loads what the options say, the splits to be scored cut to `max_eval_examples`."""
-    read = read_configured(config, config.dataset, config.files, keep=StoredSentences)
-    return cut_evaluation(_to_datasets(read, config.new_labels), config.max_eval_examples)
+    with no_garbage_sought():
+        read = read_configured(config, config.dataset, config.files, keep=StoredSentences)
+        corpus = _to_datasets(read, config.new_labels)
+    return cut_evaluation(corpus, config.max_eval_examples)
 
 
 def cut_evaluation(corpus: DatasetDict, limit: int | None) -> DatasetDict:
