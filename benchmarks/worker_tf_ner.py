@@ -3,6 +3,9 @@
 python -m benchmarks.worker_tf_ner {train,score,feed,tokenize,prepare,grow} --data FOLDER --model FOLDER …
 """
 
+# Before TensorFlow, as in all commands: it chooses how to multiply.
+import tf_ner  # noqa: F401, I001
+
 import argparse
 import tempfile
 from pathlib import Path
