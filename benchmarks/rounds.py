@@ -104,8 +104,11 @@ class OwnMemory:
             time.sleep(_SECONDS_BETWEEN_LOOKS)
 
     def _look(self) -> None:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-        [kilobytes] = re.findall(r"^RssAnon:\s*(\d+) kB$", status, re.MULTILINE)
+        if not (status := Path("/proc/self/status")).exists():
+            # Only Linux tells one from the other.
+            self._most = _peak_mb()
+            return
+        [kilobytes] = re.findall(r"^RssAnon:\s*(\d+) kB$", status.read_text(encoding="ascii"), re.MULTILINE)
         self._most = max(self._most, int(kilobytes) / 2**10)
 
     def __call__(self) -> float:

@@ -161,7 +161,7 @@ def without_contestants(row: Row, text: str | None) -> Row:
         return row
     left = {name: command for name, command in row.contestants.items() if text not in name}
     num_references = len(left.keys() & list(row.contestants)[: row.num_references])
-    if num_references == 0:
+    if num_references in (0, len(left)):
         raise ValueError(f"Received --without {text}, which leaves nothing to compare with in '{row.title}'.")
     return dataclasses.replace(row, contestants=left, num_references=num_references)
 

@@ -112,8 +112,9 @@ def test_contestants_can_be_left_out():
     assert row.num_references == 1
     assert without_contestants(ROWS["best"], "float64") == ROWS["best"]
     assert without_contestants(ROWS["best"], None) is ROWS["best"]
-    with pytest.raises(ValueError, match="nothing to compare with"):
-        without_contestants(ROWS["best"], "Trainer")
+    for text in ("Trainer", "tf_ner"):
+        with pytest.raises(ValueError, match="nothing to compare with"):
+            without_contestants(ROWS["best"], text)
 
 
 def test_one_works_at_a_time(tmp_path):

@@ -1,12 +1,14 @@
 """Tables on disk: what is read of them, what stays in memory, and where there is no room for them."""
 
-import errno
+import signal
+import sys
 import tempfile
 import tracemalloc
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from datasets import Dataset, DatasetDict
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +16,7 @@ import tf_ner.corpus.stored
 import tf_ner.tasks.word_encoder
 from tests.conftest import SENTENCES, conll
 from tf_ner import load_corpus, make_dataset
+from tf_ner.corpus.loading import hub_sets
 from tf_ner.corpus.sentences import Sentence
 from tf_ner.corpus.stored import StoredSentences
 from tf_ner.errors import DataError
@@ -98,10 +101,31 @@ def test_memory_does_not_grow_with_the_corpus(task, tokenizer, tmp_path, monkeyp
     assert peaks[2] - peaks[1] < 8 * 350 * 200, peaks
 
 
-def test_a_disk_without_room_is_told(monkeypatch, corpus_dir):
-    def refuse(*arguments):
-        raise OSError(errno.ENOSPC, "No space left on device")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")
+@pytest.mark.parametrize("limit", [100, 1000, 2000, 4000])
+def test_a_disk_without_room_is_told(limit):
+    """A limit to the size of files stands for it: the first write fails, or a later one, or the last."""
+    import resource
 
-    monkeypatch.setattr(pa.RecordBatchStreamWriter, "write_batch", refuse)
-    with pytest.raises(DataError, match=rf"{tempfile.gettempdir()} \(No space left on device\).*TMPDIR=FOLDER"):
-        load_corpus(corpus_dir)
+    sentences = [Sentence(["word"] * 20, ["O"] * 20, [*range(20)])] * 40
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        with pytest.raises(DataError, match=rf"{tempfile.gettempdir()} \(File too large\).*TMPDIR=FOLDER"):
+            StoredSentences(sentences)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_what_is_made_of_a_corpus_of_the_hub_is_found_again(tmp_path, monkeypatch):
+    """The library knows rows by a fingerprint, and keeps on disk what a user makes of them."""
+    rows = Dataset.from_dict({"tokens": [["EU", "said"]] * 9, "ner_tags": [["B-ORG", "O"]] * 9}, split="train")
+    rows.save_to_disk(tmp_path / "set")
+    monkeypatch.setattr(hub_sets, "load_dataset", lambda *_, **__: DatasetDict.load_from_disk(tmp_path))
+    (tmp_path / "dataset_dict.json").write_text('{"splits": ["set"]}')
+    first, second = (load_corpus("lab/set")["set"] for _ in range(2))
+    assert first._fingerprint == second._fingerprint
+    assert first.split == "train"
+    assert first[:] == second[:] == {"words": [["EU", "said"]] * 9, "tags": [[1, 0]] * 9}

@@ -11,7 +11,7 @@ from tf_ner.tensorflow_tpu import make_findable
 
 make_findable()
 # Before TensorFlow is imported, which by itself takes oneDNN's products of matrices on some processors only. On others
-# they are faster too: a step of training by a sixth and more.
+# they are faster too, and steps of training about 1.17 times as fast.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"

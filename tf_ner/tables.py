@@ -3,7 +3,7 @@
 import mmap
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -33,7 +33,8 @@ def stored(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
     Raises:
         DataError: There is no room for the file.
     """
-    with tempfile.TemporaryFile() as file:
+    file = tempfile.TemporaryFile()  # noqa: SIM115
+    try:
         with _room_asked_for():
             writer = pa.ipc.new_stream(file, schema)
         for batch in batches:
@@ -42,7 +43,11 @@ def stored(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
         with _room_asked_for():
             writer.close()
             file.flush()
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    finally:
+        # What could not be written cannot be flushed now either, and was told.
+        with suppress(OSError):
+            file.close()
     return pa.ipc.open_stream(pa.py_buffer(mapped)).read_all()
 
 

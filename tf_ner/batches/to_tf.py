@@ -125,7 +125,8 @@ def batches_to_tf(
     else:
         collate = _PaddedCollator(windows, tokenizer, num_subwords)
     # One row of this data set is one batch: so batches may be formed in any way, epoch after epoch.
-    rows = dataset_of(pa.table({"rows": Lists.array(np.concatenate(batches), np.array([*map(len, batches)]))}))
+    examples, sizes = np.concatenate([np.zeros(0, np.int64), *batches]), np.array([*map(len, batches)], np.int64)
+    rows = dataset_of(pa.table({"rows": Lists.array(examples, sizes)}))
     dataset = rows.to_tf_dataset(batch_size=1, collate_fn=collate, num_test_batches=2, prefetch=False)
     collate.is_probed = False
     shape = (None, None, None) if num_subwords is None else (len(batches[0]), num_subwords)

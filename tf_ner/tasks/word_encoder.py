@@ -114,7 +114,8 @@ class WordEncoder:
 
         def windows() -> Iterator[pa.RecordBatch]:
             nonlocal counts, num_without_subwords, num_lost
-            for rows in sentences.with_format("arrow").iter(_SENTENCES_AT_A_TIME):
+            read = sentences.select_columns(["words", "tags"]).with_format("arrow")
+            for rows in read.iter(_SENTENCES_AT_A_TIME):
                 words, tags = Lists.of(rows, "words"), Lists.of(rows, "tags")
                 first_sentence, first_word = sum(map(len, num_words)), counts.sum()
                 tag_numbers = tags.numbers()
@@ -137,8 +138,8 @@ class WordEncoder:
         lists = dict.fromkeys([*self.tokenizer.model_input_names, "labels", "word_ids"], pa.list_(pa.int32()))
         schema = pa.schema({**lists, "sentence": pa.int32()})
         table = stored(windows(), schema)
-        if unknown := {name: int(count) for name, count in zip(names, counts, strict=True) if name not in ids}:
-            warn_of_unknown(unknown, total=int(counts.sum()), what="words")
+        unknown = {name: count for name, count in zip(names, counts.tolist(), strict=True) if name not in ids}
+        warn_of_unknown(unknown, total=int(counts.sum()), what="words")
         return EncodedSplit(
             windows=dataset_of(table),
             num_words=np.concatenate(num_words),

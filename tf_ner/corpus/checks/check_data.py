@@ -12,11 +12,10 @@ from tf_ner.corpus.checks.repair import Change, write_repaired
 from tf_ner.corpus.checks.slips import Repeats, Slip, find_repeats, likely_slips
 from tf_ner.corpus.entities import EntityReader, ReadSentence
 from tf_ner.corpus.findings import Finding
-from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, Split
+from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, Split, no_garbage_sought
 from tf_ner.corpus.loading.tagged import (
     check_tag_characters,
     check_tags,
-    no_garbage_sought,
     read_configured,
     read_corpus,
     warn_of_unused_names,

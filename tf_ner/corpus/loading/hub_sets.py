@@ -11,7 +11,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, LargeList, List, Value, l
 from datasets.exceptions import DatasetsError
 
 from tf_ner.corpus.findings import Finding, Report
-from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, Keep, Split
+from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, Keep, Split, no_garbage_sought
 from tf_ner.corpus.sentences import ANY_TAG_NAMES, TAG_NAMES, WORD_NAMES, Layout, Sentence
 from tf_ner.errors import DataError, why_not_kept
 from tf_ner.hub_client import let_client_give_up
@@ -126,6 +126,7 @@ def words_and_tags(loaded: DatasetDict, name: str, layout: Layout) -> DatasetDic
     return chosen.rename_columns({word_column: "words", tag_column: "tags"})
 
 
+@no_garbage_sought()
 def read_hub_splits(loaded: DatasetDict, name: str, *, keep: Keep = list, report: Report) -> dict[str, Split]:
     """The sentences of what `words_and_tags` gives, tags by their names.
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value, concatenate_datasets
+import pyarrow as pa
+from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
-from tf_ner.corpus.loading.splits import Split
+from tf_ner.corpus.loading.splits import Split, no_garbage_sought
 from tf_ner.corpus.loading.tagged import (
     TaggedCorpus,
-    no_garbage_sought,
     read_configured,
     read_corpus,
     remarks,
@@ -83,25 +83,22 @@ def load_corpus(
         word_prefix=word_prefix,
         comments=comments,
     )
-    with no_garbage_sought():
-        corpus = read_corpus(
-            dataset,
-            layout,
-            scheme=scheme,
-            config_name=config_name,
-            revision=revision,
-            files=files,
-            keep=StoredSentences,
-        )
-        return _to_datasets(corpus, new_labels or {})
+    corpus = read_corpus(
+        dataset,
+        layout,
+        scheme=scheme,
+        config_name=config_name,
+        revision=revision,
+        files=files,
+        keep=StoredSentences,
+    )
+    return _to_datasets(corpus, new_labels or {})
 
 
 def load_configured(config: DataConfig) -> DatasetDict:
     """Loads what the options say, the splits to be scored cut to `max_eval_examples`."""
-    with no_garbage_sought():
-        read = read_configured(config, config.dataset, config.files, keep=StoredSentences)
-        corpus = _to_datasets(read, config.new_labels)
-    return cut_evaluation(corpus, config.max_eval_examples)
+    read = read_configured(config, config.dataset, config.files, keep=StoredSentences)
+    return cut_evaluation(_to_datasets(read, config.new_labels), config.max_eval_examples)
 
 
 def cut_evaluation(corpus: DatasetDict, limit: int | None) -> DatasetDict:
@@ -114,6 +111,7 @@ def first_rows(rows: Dataset, limit: int | None) -> Dataset:
     return rows if limit is None else rows.select(range(min(limit, len(rows))))
 
 
+@no_garbage_sought()
 def _to_datasets(corpus: TaggedCorpus, new_labels: Mapping[str, str | None]) -> DatasetDict:
     """What the model learns from, on disk; the words of a data set from the Hub stay where it keeps them.
 
@@ -132,15 +130,17 @@ def _to_datasets(corpus: TaggedCorpus, new_labels: Mapping[str, str | None]) -> 
     for remark in remarks(splits, counts, scheme):
         logger.info("%s", remark)
     ids = {name: number for number, name in enumerate(names)}
+    features = Features({"words": List(Value("string")), "tags": List(ClassLabel(names=names))})
     loaded = DatasetDict()
     for name, split in splits.items():
-        tags = dataset_of(stored_tags(tags_of(split), ids), Features({"tags": List(ClassLabel(names=names))}))
+        tags = stored_tags(tags_of(split), ids)["tags"]
         if name in rows:
-            words = rows[name].remove_columns("tags")
+            # Keeps what the library knows of it, by which it finds again what a user made of the rows.
+            loaded[name] = rows[name].remove_columns("tags").add_column("tags", tags, feature=features["tags"])
         else:
             assert isinstance(split.sentences, StoredSentences)
-            words = dataset_of(split.sentences.table.select(["words"]), Features({"words": List(Value("string"))}))
-        loaded[name] = concatenate_datasets([words, tags], axis=1)
+            words = split.sentences.table["words"]
+            loaded[name] = dataset_of(pa.table({"words": words, "tags": tags}), features)
     return loaded
 
 

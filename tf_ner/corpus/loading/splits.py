@@ -1,8 +1,10 @@
 """The files of a corpus: which file is which split, and all their sentences."""
 
+import gc
 import logging
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -183,6 +185,19 @@ def _extension_of(extensions: frozenset[str]) -> str:
     return ".conll" if ".conll" in extensions else min(extensions)
 
 
+@contextmanager
+def no_garbage_sought() -> Iterator[None]:
+    """Stops the search for reference cycles, of which sentences have none: it would take as long as to read them."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@no_garbage_sought()
 def read_splits(
     files: Mapping[str, Path], layout: Layout, *, keep: Keep = list, report: Report = raise_error
 ) -> dict[str, Split]:

@@ -1,11 +1,9 @@
 """A corpus whose tags have one scheme in all splits: read, checked, and with the labels that were asked for."""
 
-import gc
 import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, get_args
@@ -47,18 +45,6 @@ class TaggedCorpus(NamedTuple):
     layout: Layout
     findings: list[Finding]
     rows: "Mapping[str, Dataset]"
-
-
-@contextmanager
-def no_garbage_sought() -> Iterator[None]:
-    """Stops the search for reference cycles, of which sentences have none: it would take as long as to read them."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def read_configured(
