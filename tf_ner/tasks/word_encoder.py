@@ -108,43 +108,47 @@ class WordEncoder:
         names = sentences.features["tags"].feature.names
         ids = {name: number for number, name in enumerate(self.tag_names)}
         model_ids = np.array([ids.get(name, IGNORED) for name in names], dtype=np.int64)
-        counts = np.zeros(len(names), np.int64)
-        num_words = [np.zeros(0, np.int64)]
-        num_without_subwords = num_lost = 0
+        lists = dict.fromkeys([*self.tokenizer.model_input_names, "labels", "word_ids"], pa.list_(pa.int32()))
+        schema = pa.schema({**lists, "sentence": pa.int32()})
+        parts = [_Part(np.zeros(0, np.int64), np.zeros(len(names), np.int64), 0, 0)]
 
         def windows() -> Iterator[pa.RecordBatch]:
-            nonlocal counts, num_without_subwords, num_lost
+            first_sentence = first_word = 0
             read = sentences.select_columns(["words", "tags"]).with_format("arrow")
             for rows in read.iter(_SENTENCES_AT_A_TIME):
                 words, tags = Lists.of(rows, "words"), Lists.of(rows, "tags")
-                first_sentence, first_word = sum(map(len, num_words)), counts.sum()
                 tag_numbers = tags.numbers()
                 _require_a_tag_each(
                     words.lengths, tags.lengths, tag_numbers, num_tags=len(names), first_sentence=first_sentence
                 )
                 found = words.values.combine_chunks().dictionary_encode()
                 encoded = self._encode(found.dictionary.to_pylist(), found.indices.to_numpy(), words.lengths)
-                labels = self.align_labels(encoded.columns["word_ids"], model_ids[tag_numbers])
-                is_word = encoded.columns["word_ids"] != NO_WORD
-                word_ids = np.where(is_word, encoded.columns["word_ids"] + first_word, NO_WORD)
-                columns = {**encoded.columns, "labels": labels, "word_ids": word_ids}
-                lists = [Lists.array(columns[name], encoded.lengths) for name in schema.names[:-1]]
-                yield pa.record_batch([*lists, pa.array(encoded.sentences + first_sentence, pa.int32())], schema=schema)
-                counts += np.bincount(tag_numbers, minlength=len(names))
-                num_words.append(words.lengths)
-                num_without_subwords += encoded.num_words_without_subwords
-                num_lost += encoded.num_words_lost
+                word_ids = encoded.columns["word_ids"]
+                columns = {
+                    **encoded.columns,
+                    "labels": self.align_labels(word_ids, model_ids[tag_numbers]),
+                    "word_ids": np.where(word_ids == NO_WORD, NO_WORD, word_ids + first_word),
+                }
+                arrays = [Lists.array(columns[name], encoded.lengths) for name in lists]
+                yield pa.record_batch(
+                    [*arrays, pa.array(encoded.sentences + first_sentence, pa.int32())], schema=schema
+                )
+                counts = np.bincount(tag_numbers, minlength=len(names))
+                lost = encoded.num_words_without_subwords, encoded.num_words_lost
+                parts.append(_Part(words.lengths, counts, *lost))
+                first_sentence += len(words.lengths)
+                first_word += len(tag_numbers)
 
-        lists = dict.fromkeys([*self.tokenizer.model_input_names, "labels", "word_ids"], pa.list_(pa.int32()))
-        schema = pa.schema({**lists, "sentence": pa.int32()})
         table = stored(windows(), schema)
-        unknown = {name: count for name, count in zip(names, counts.tolist(), strict=True) if name not in ids}
-        warn_of_unknown(unknown, total=int(counts.sum()), what="words")
+        num_words, counts, num_without_subwords, num_lost = zip(*parts, strict=True)
+        counts_by_name = dict(zip(names, np.sum(counts, axis=0).tolist(), strict=True))
+        unknown = {name: count for name, count in counts_by_name.items() if name not in ids}
+        warn_of_unknown(unknown, total=sum(counts_by_name.values()), what="words")
         return EncodedSplit(
             windows=dataset_of(table),
             num_words=np.concatenate(num_words),
-            num_words_without_subwords=num_without_subwords,
-            num_words_lost=num_lost,
+            num_words_without_subwords=sum(num_without_subwords),
+            num_words_lost=sum(num_lost),
         )
 
     def remarks(self, encoded: EncodedRows) -> Iterator[str]:
@@ -307,6 +311,21 @@ def _require_a_tag_each(
             f"Received the tag number {tag_numbers[is_unnamed.argmax()]} in sentence {first_sentence + row + 1}; "
             f"expected 0 to {num_tags - 1}. Correct the data."
         )
+
+
+class _Part(NamedTuple):
+    """What is told of some sentences of a split.
+
+    Attributes:
+        num_words: Of each <int64>[sentences].
+        counts: How many words have each tag of the data <int64>[tags].
+        num_words_without_subwords, num_words_lost: As in `EncodedSplit`.
+    """
+
+    num_words: Ids
+    counts: Ids
+    num_words_without_subwords: int
+    num_words_lost: int
 
 
 class _Encoded(NamedTuple):

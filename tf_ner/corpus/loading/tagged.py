@@ -135,7 +135,7 @@ def find_scheme(splits: Mapping[str, Split]) -> SchemeName:
         path, sentences = next(iter(splits.values()))
         first = next(iter(sentences), None)
         place = f"{path}:{first.lines[0]}" if first is not None and first.lines else path
-        used = set(chain.from_iterable(_all_tags(splits)))
+        used = _used_tags(splits)
         if odd := _other_spelling(used):
             raise DataError(
                 f"{place}: received tags such as {odd[0]!r} and {odd[1]!r}; expected prefixes as in 'B-PER' and "
@@ -174,7 +174,7 @@ def warn_of_unused_names(
     """
     if not new_labels:
         return
-    tags = set(chain.from_iterable(_all_tags(splits)))
+    tags = _used_tags(splits)
     if scheme is not None:
         tags = {label_of(tag, scheme) for tag in tags if tag != OUTSIDE and not what_is_wrong(tag, scheme)}
     for name in sorted(new_labels.keys() - tags):
@@ -188,7 +188,7 @@ def warn_of_unused_names(
 
 def check_tags(splits: Mapping[str, Split], scheme: SchemeName, report: Report) -> None:
     """Reports tags that are not of the scheme."""
-    problems = {tag: what_is_wrong(tag, scheme) for tag in set(chain.from_iterable(_all_tags(splits)))}
+    problems = {tag: what_is_wrong(tag, scheme) for tag in _used_tags(splits)}
     wrong = {tag: problem for tag, problem in problems.items() if problem}
     if not wrong:
         return
@@ -201,7 +201,7 @@ def check_tags(splits: Mapping[str, Split], scheme: SchemeName, report: Report) 
 
 def check_tag_characters(splits: Mapping[str, Split], report: Report) -> None:
     """Warns of tags with invisible characters: they are not the tags that they look like."""
-    used = set(chain.from_iterable(_all_tags(splits)))
+    used = _used_tags(splits)
     odd = {tag: names for tag in suspects(used) if (names := faults_of_tag(tag))}
     if not odd:
         return
@@ -284,6 +284,10 @@ def broken_transitions(splits: Mapping[str, Split], scheme: SchemeName) -> Itera
 
 def _label(tag: str, scheme: SchemeName | None) -> str:
     return tag if scheme is None else split_tag(tag)[1]
+
+
+def _used_tags(splits: Mapping[str, Split]) -> set[str]:
+    return set(chain.from_iterable(_all_tags(splits)))
 
 
 def _all_tags(splits: Mapping[str, Split]) -> Iterator[list[str]]:
