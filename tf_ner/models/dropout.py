@@ -15,18 +15,49 @@ from transformers import TFPreTrainedModel
 _seeds: ContextVar[Iterator[tf.Tensor] | None] = ContextVar("_seeds", default=None)
 
 
-def seed_of_step(seed: int, step: tf.Tensor) -> tf.Tensor:
-    """What a step of this replica draws from <int32>[2]; differs from replica to replica."""
-    replica = tf.distribute.get_replica_context()
-    number = replica.replica_id_in_sync_group if replica is not None else 0
-    # Seeds reach 2 ** 32 - 1, and the same bits are as good.
-    base = tf.stack([tf.bitcast(tf.constant(seed, tf.uint32), tf.int32), tf.cast(step, tf.int32)])
-    return fold_in(base, number)
+def seed_of_step(seed: int, step: tf.Tensor, replica: tf.Tensor | None = None) -> tf.Tensor:
+    """What a step of a replica draws from <int32>[2]; differs from replica to replica.
+
+    Args:
+        seed: Of the training.
+        step: The number of steps before.
+        replica: Its number <int>[]; that of the replica that calls this, if not given.
+    """
+    if replica is None:
+        context = tf.distribute.get_replica_context()
+        replica = context.replica_id_in_sync_group if context is not None else 0
+    # Seeds reach 2 ** 32 - 1.
+    high, low = divmod(seed, 2**31)
+    base = tf.stack([tf.constant(low, tf.int32), tf.cast(step, tf.int32)])
+    return fold_in(base, 2 * replica + high)
 
 
 def fold_in(seed: tf.Tensor, number: int | tf.Tensor) -> tf.Tensor:
     """Another seed <int32>[2] for each number."""
-    return tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int32))
+    folded = tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int32))
+    # Of one below 0, TensorFlow would make something else with XLA than without.
+    return tf.bitwise.bitwise_and(folded, tf.int32.max)
+
+
+def drop(values: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
+    """Drops some of the values and scales the others up: by the same seed the same ones, on every device.
+
+    What TensorFlow draws as whole numbers is the same with and without XLA, and half of their bits is enough for each
+    value; what it draws between 0 and 1 is not.
+
+    Args:
+        values: <float>[…]
+        rate: The share that is dropped, to 16 bits.
+        seed: <int32>[2]
+    """
+    threshold = min(round(rate * 2**16), 2**16 - 1)
+    num_values = tf.size(values)
+    draws = tf.random.stateless_uniform(
+        [(num_values + 1) // 2], seed, minval=None, maxval=None, dtype=tf.int32, alg="philox"
+    )
+    halves = tf.reshape(tf.bitcast(draws, tf.int16), [-1])[:num_values]
+    is_kept = tf.reshape(halves, tf.shape(values)) >= tf.constant(threshold - 2**15, tf.int16)
+    return tf.where(is_kept, values * tf.cast(1 / (1 - threshold / 2**16), values.dtype), tf.zeros([], values.dtype))
 
 
 @contextmanager
@@ -76,4 +107,4 @@ def _call(
     seeds = _seeds.get()
     if seeds is None or not training:
         return as_before(inputs, training=training)
-    return tf.nn.experimental.stateless_dropout(inputs, rate=_rate_of(layer), seed=next(seeds))
+    return drop(inputs, _rate_of(layer), next(seeds))

@@ -18,7 +18,7 @@ from transformers.activations_tf import get_tf_activation
 from transformers.tf_utils import check_embeddings_within_bounds
 
 from tf_ner.errors import ConfigError, ModelError
-from tf_ner.models.dropout import fold_in, next_seed
+from tf_ner.models.dropout import drop, fold_in, next_seed
 
 Weights = Mapping[str, tf.Variable | tf.Tensor]
 """The weights of a model by name, such as `bert/embeddings/LayerNorm/gamma`."""
@@ -301,8 +301,7 @@ class _Dropout:
     def __call__(self, values: tf.Tensor, rate: float) -> tf.Tensor:
         if self._noise is None or rate == 0:
             return values
-        seed = fold_in(self._noise, next(self._numbers))
-        return tf.nn.experimental.stateless_dropout(values, rate=rate, seed=seed)
+        return drop(values, rate, fold_in(self._noise, next(self._numbers)))
 
 
 _FOR_WORDS, _FOR_TEXTS = "ForTokenClassification", "ForSequenceClassification"
@@ -342,8 +341,16 @@ class PackedModel(keras.Model):
                 through all rows.
             training: Whether dropout drops.
         """
-        noise = next_seed() if training else None
-        weights = weights_by_name(self.unpacked)
+        return self.logits(weights_by_name(self.unpacked), inputs, noise=next_seed() if training else None)
+
+    def logits(self, weights: Weights, inputs: Batch, *, noise: tf.Tensor | None = None) -> tf.Tensor:
+        """Gives what `call` gives, but with weights that are told.
+
+        Args:
+            weights: By name, as `weights_by_name` has them; variables or tensors.
+            inputs: As for `call`.
+            noise: What dropout is drawn from <int32>[2]; nothing is dropped without.
+        """
         hidden = tf.cast(self._encoder(weights, inputs, noise=noise), tf.float32)
         drop = _Dropout(None if noise is None else fold_in(noise, -1))
         head = _Part(weights, "", tf.float32)
