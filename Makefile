@@ -57,8 +57,9 @@ NEEDS_DATA = $(or $(DATA),$(error Set DATA to the folder that holds conll2003 an
 	.venv-pytorch/bin/pip install --quiet -r benchmarks/requirements-pytorch.txt
 	touch $@
 
-# TensorFlow for TPUs in place of the ordinary one; where there is no TPU, set TPU_SKIP_MDS_QUERY=1 to use it.
+# TensorFlow for TPUs in place of the ordinary one, and whether tf_ner works with it on this machine, without a TPU.
 tpu-env: .tpu-env/installed
+	.tpu-env/bin/python tests/tpu_environment.py
 
 .tpu-env/installed: requirements-tpu.txt pyproject.toml
 	$(PYTHON) -m venv .tpu-env

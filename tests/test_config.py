@@ -52,6 +52,8 @@ def test_a_card_that_the_hub_would_refuse(options):
         ({"label_smoothing": -0.1}, "0 or more and less than 1"),
         ({"label_smoothing": 1.0}, "0 or more and less than 1"),
         *(({name: 0}, "at least 1") for name in ("accumulate", "eval_every", "log_every", "save_every")),
+        ({"rows_per_step": 0}, "at least 1"),
+        ({"runtime": "torch"}, "one of auto, tensorflow, jax"),
         ({"early_stopping_patience": 0}, "at least 1"),
         ({"freeze_layers": -1}, "at least 0"),
         ({"learning_rate": float("inf")}, "a finite number above 0"),

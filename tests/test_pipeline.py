@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tf_ner import make_dataset, num_batches
-from tf_ner.batches.sampling import evaluation_batches, padding_ratio, training_batches
+from tf_ner.batches.layouts import Padded, padding_ratio
+from tf_ner.batches.sampling import evaluation_batches, training_batches
 from tf_ner.batches.to_tf import batches_to_tf
 
 LENGTHS = st.lists(st.integers(2, 60), min_size=1, max_size=200).map(np.array)
@@ -34,7 +35,9 @@ def test_epochs_differ_and_reruns_agree():
 def test_grouping_by_length_saves_padding():
     lengths = np.random.default_rng(0).integers(5, 50, 4000)
     ratios = [
-        padding_ratio(lengths, training_batches(lengths, batch_size=8, seed=1, epoch=0, group_by_length=grouped))
+        padding_ratio(
+            Padded(), lengths, training_batches(lengths, batch_size=8, seed=1, epoch=0, group_by_length=grouped)
+        )
         for grouped in (True, False)
     ]
     assert ratios[0] < ratios[1] / 5
@@ -64,7 +67,7 @@ def test_one_long_row_among_many_alike_does_not_break_the_shapes(tokenizer):
     lengths = [10] * 199 + [30]
     columns = {name: [[1] * length for length in lengths] for name in (*tokenizer.model_input_names, "labels")}
     windows = Dataset.from_dict(columns)
-    dataset = batches_to_tf(windows, [np.array([row]) for row in range(200)], tokenizer=tokenizer)
+    dataset = batches_to_tf(windows, [np.array([row]) for row in range(200)], tokenizer=tokenizer, layout=Padded())
     assert dataset.element_spec[1].shape.as_list() == [None, None]
     assert [labels.shape[1] for _, labels in dataset] == lengths
 

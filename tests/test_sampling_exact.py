@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tf_ner.batches import sampling
+from tf_ner.batches.layouts import Padded, padding_ratio
 
 
 def rows(batches):
@@ -76,10 +77,10 @@ def test_fillers_are_told_from_rows():
     assert sampling.rows_behind(batch).tolist() == [0, 0, 7, 7]
 
 
-@pytest.mark.parametrize(("num_subwords", "expected"), [(None, 1 - 9 / 14), (5, 1 - 9 / 20)])
-def test_fillers_are_padding(num_subwords, expected):
+@pytest.mark.parametrize(("row_length", "expected"), [(None, 1 - 9 / 14), (5, 1 - 9 / 20)])
+def test_fillers_are_padding(row_length, expected):
     batches = [np.array([0, 1]), np.array([2, ~2])]
-    found = sampling.padding_ratio(np.array([4, 2, 3]), batches, num_subwords=num_subwords)
+    found = padding_ratio(Padded(row_length=row_length), np.array([4, 2, 3]), batches)
     assert found == pytest.approx(expected, abs=1e-12)
 
 

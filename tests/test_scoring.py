@@ -21,6 +21,7 @@ from tf_ner import (
     score_entities,
 )
 from tf_ner.corpus.tags import tags_to_spans
+from tf_ner.errors import ConfigError
 from tf_ner.tasks import word_encoder
 from tf_ner.tasks.token_classification import score_subwords
 from tf_ner.training.scoring import Scorer
@@ -51,6 +52,11 @@ def test_there_is_no_dropout_while_scoring_and_predicting(model, task, corpus):
     assert scorer.score(model).metrics == scorer.score(model).metrics
     predictor = Predictor(model, task)
     assert list(predictor.tag_words(corpus["test"]["words"])) == list(predictor.tag_words(corpus["test"]["words"]))
+
+
+def test_rows_too_short_for_a_sentence_are_refused(task, corpus):
+    with pytest.raises(ConfigError, match=r"pad_to_length=5 and an input of \d+ subwords; expected none"):
+        Scorer(corpus["test"], task, pad_to_length=5)
 
 
 def test_scorer_and_predictor_agree_with_the_model_itself(model, task, corpus):

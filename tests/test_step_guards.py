@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tf_ner import TokenClassificationLoss, load_untrained, make_optimizer, make_train_step, packed
 from tf_ner.batches import to_tf
+from tf_ner.batches.layouts import Packed
 from tf_ner.batches.sampling import training_batches
 
 pytestmark = pytest.mark.usefixtures("graphs")
@@ -21,7 +22,7 @@ def step(tiny_bert, task, corpus):
     windows = task.encode_split(corpus["train"]).windows
     lengths = task.encode_split(corpus["train"]).lengths
     batches = training_batches(lengths, batch_size=4, seed=1, epoch=0)
-    dataset = to_tf.batches_to_tf(windows, batches, tokenizer=task.tokenizer, packing=True)
+    dataset = to_tf.batches_to_tf(windows, batches, tokenizer=task.tokenizer, layout=Packed())
     model = load_untrained(str(tiny_bert), tag_names=task.tag_names)
     optimizer = make_optimizer(learning_rate=1e-3, num_steps=100, max_grad_norm=None)
     taken = make_train_step(packed(model), loss=TokenClassificationLoss(), optimizer=optimizer, seed=1, lazy_rows=True)
@@ -88,7 +89,7 @@ def test_python_is_called_once_a_batch(task, corpus, monkeypatch):
     monkeypatch.setattr(
         to_tf._PackedCollator, "collate", lambda self, rows: called.append(len(rows)) or collate(self, rows)
     )
-    dataset = to_tf.batches_to_tf(windows, [np.arange(3), np.arange(3, 8)], tokenizer=task.tokenizer, packing=True)
+    dataset = to_tf.batches_to_tf(windows, [np.arange(3), np.arange(3, 8)], tokenizer=task.tokenizer, layout=Packed())
     # `to_tf_dataset` looks at two of them to learn their shapes.
     num_before = len(called)
     assert num_before <= 2

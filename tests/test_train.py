@@ -135,7 +135,7 @@ def test_options_reach_the_training(config, deeper_bert, tmp_path, monkeypatch):
 
         monkeypatch.setattr(module, name, record)
 
-    for module, name in ((loops, "make_optimizer"), (loops, "make_train_step"), (plan, "training_batches")):
+    for module, name in ((loops, "make_optimizer"), (loops, "make_train_step"), (plan, "batches_of_epochs")):
         spy(module, name)
     chosen = {"weight_decay": 0.3, "warmup_ratio": 0.5, "learning_rate": 1e-4, "schedule": "cosine"}
     shaping = {"max_grad_norm": 0.7, "layer_decay": 0.5, "freeze_layers": 1, "accumulate": 2}
@@ -152,7 +152,7 @@ def test_options_reach_the_training(config, deeper_bert, tmp_path, monkeypatch):
     trained = " ".join(variable.name for variable in step["variables"])
     assert [part in trained for part in ("embeddings", "layer_._0", "layer_._1", "classifier")] == [0, 0, 1, 1]
     of_steps = {**sampling, "batch_size": 8}
-    assert seen["training_batches"] == [{**of_steps, "epoch": 0}, {**of_steps, "epoch": 1}]
+    assert seen["batches_of_epochs"] == [{**of_steps, "epochs": 2}]
     _, task = load_trained(str(result.output_dir))
     assert {name: getattr(task, name) for name in reading} == reading
     assert result.metrics["test"]["sentences"] == result.metrics["validation"]["sentences"] == 3

@@ -7,9 +7,10 @@ import importlib
 import os
 from typing import Any
 
-from tf_ner.tensorflow_tpu import make_findable
+from tf_ner.tensorflow_tpu import make_findable, search_no_network
 
 make_findable()
+search_no_network()
 # Before TensorFlow is imported, which by itself takes oneDNN's products of matrices on some processors only. On others
 # they are faster too, and steps of training about 1.17 times as fast.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -33,6 +34,7 @@ _PUBLIC = {
     "TfNerError": "tf_ner.errors",
     "TokenClassification": "tf_ner.tasks.token_classification",
     "TokenClassificationLoss": "tf_ner.learning.losses",
+    "TpuCheckConfig": "tf_ner.options.commands",
     "TrainConfig": "tf_ner.options.train",
     "TrainResult": "tf_ner.training.run",
     "bootstrap_interval": "tf_ner.evaluation.intervals",
@@ -58,6 +60,7 @@ _PUBLIC = {
     "score_labels": "tf_ner.evaluation.texts",
     "score_numbers": "tf_ner.evaluation.texts",
     "score_tags": "tf_ner.evaluation.scores",
+    "tpu_check": "tf_ner.training.tpu_check",
     "train": "tf_ner.training.run",
     "train_seeds": "tf_ner.training.several_seeds",
     "training_steps": "tf_ner.learning.train_step",

@@ -132,3 +132,8 @@ class TrainingInterruptedError(TfNerError):
             "machines, by the first). Run the command again with --resume, instead of --overwrite if that was given."
         )
         self.exit_code = 128 + received
+
+
+def in_one_line(error: Exception) -> str:
+    """The whole message of another library: what the cause was may stand at its end."""
+    return " ".join(str(error).split())

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tf_ner.batches.sampling import Batches, Ids, is_filler, rows_behind
+from tf_ner.batches.sampling import Ids
 from tf_ner.tables import ranges
 
 # How long a row is when attention, which grows with its square, costs as much as all the rest: between 500 and 800 for
 # MiniLM on a CPU, where softmax and dropout of the probabilities are most of it.
 _COSTLY_LENGTH = 800
 _HARDLY_MORE = 1.03
+
+_NO_SUBWORDS = np.zeros(0, np.int32)
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class Packing:
         """The position of each subword in its sentence <int>[subwords], from 0."""
         return ranges(np.zeros_like(self.lengths), self.lengths)
 
+    def lengthened(self, row_length: int) -> "Packing":
+        """The same in rows of another length, which must have room for them."""
+        rows, starts = np.divmod(self.starts, self.row_length)
+        return Packing(rows * row_length + starts, self.lengths, self.num_rows, row_length)
+
     def spread(self, values: NDArray[np.generic], padding: int) -> NDArray[np.int32]:
         """Values of all subwords [subwords] in rows <int32>[rows, subwords]."""
         spread = np.full(self.num_positions, padding, np.int32)
@@ -54,7 +61,7 @@ class Packing:
 
     def collect(self, values: NDArray[np.generic]) -> list[NDArray[np.generic]]:
         """What stands in rows [rows, subwords], for each sentence [subwords]."""
-        return np.split(values.reshape(-1)[self.positions], np.cumsum(self.lengths)[:-1])
+        return np.split(values.reshape(-1)[self.positions], np.cumsum(self.lengths))[:-1]
 
 
 def pack(lengths: Ids, *, num_rows: int | None = None) -> Packing:
@@ -106,38 +113,22 @@ def _into_rows(lengths: Ids, num_rows: int) -> Packing:
     return Packing(row_of * row_length + start_in_row, lengths, num_rows, row_length)
 
 
-def pack_pieces(lengths: Ids, piece_size: int | None) -> list[Packing]:
-    """Packs what is computed at once, piece by piece, all into rows of one shape.
+def packed_in_rows(lengths: Ids, rows: Ids, num_rows: int, row_length: int) -> Packing:
+    """Lays sentences into the rows that are told, each behind those that came before it.
 
     Args:
         lengths: <int>[sentences], in subwords.
-        piece_size: Sentences a piece; all at once if not given.
+        rows: The row of each <int>[sentences].
+        num_rows: How many there are.
+        row_length: In subwords.
     """
-    if piece_size is None:
-        return [pack(lengths)]
-    pieces = [lengths[start : start + piece_size] for start in range(0, len(lengths), piece_size)]
-    num_rows = pack(max(pieces, key=sum)).num_rows
-    packings = [pack(piece, num_rows=num_rows) for piece in pieces]
-    row_length = max(packing.row_length for packing in packings)
-    return [_lengthened(packing, row_length) for packing in packings]
-
-
-def _lengthened(packing: Packing, row_length: int) -> Packing:
-    rows, starts = np.divmod(packing.starts, packing.row_length)
-    return Packing(rows * row_length + starts, packing.lengths, packing.num_rows, row_length)
-
-
-def packed_padding_ratio(lengths: Ids, batches: Batches, *, piece_size: int | None = None) -> float:
-    """Share of the positions that are padding.
-
-    Args:
-        lengths: <int>[sentences], in subwords.
-        batches: As a replica reads them, fillers too.
-        piece_size: As for `pack_pieces`.
-    """
-    packings = [packing for batch in batches for packing in pack_pieces(lengths[rows_behind(batch)], piece_size)]
-    num_subwords = sum(int(lengths[batch[~is_filler(batch)]].sum()) for batch in batches)
-    return 1 - num_subwords / sum(packing.num_positions for packing in packings)
+    order = np.argsort(rows, kind="stable")
+    begins = np.cumsum(lengths[order]) - lengths[order]
+    num_in_row = np.bincount(rows, minlength=num_rows)
+    first_in_row = np.repeat(np.cumsum(num_in_row) - num_in_row, num_in_row)
+    starts = np.zeros_like(lengths)
+    starts[order] = rows[order] * row_length + begins - begins[first_in_row]
+    return Packing(starts, lengths, num_rows, row_length)
 
 
 def packed_inputs(
@@ -157,7 +148,7 @@ def packed_inputs(
     numbers = np.repeat(np.arange(1, len(packing.lengths) + 1), packing.lengths)
     return {
         **{
-            name: packing.spread(np.concatenate(column), padding_id if name == "input_ids" else 0)
+            name: packing.spread(np.concatenate([_NO_SUBWORDS, *column]), padding_id if name == "input_ids" else 0)
             for name, column in columns.items()
         },
         "position_ids": packing.spread(packing.position_ids, 0),

@@ -33,6 +33,19 @@ def training_batches(lengths: Ids, *, batch_size: int, seed: int, epoch: int, gr
     return [batches[position] for position in rng.permutation(len(batches))]
 
 
+def batches_of_epochs(
+    lengths: Ids, *, batch_size: int, epochs: int, seed: int, group_by_length: bool = False
+) -> Batches:
+    """The `training_batches` of one epoch after the other."""
+    return [
+        batch
+        for epoch in range(epochs)
+        for batch in training_batches(
+            lengths, batch_size=batch_size, seed=seed, epoch=epoch, group_by_length=group_by_length
+        )
+    ]
+
+
 def evaluation_batches(lengths: Ids, *, batch_size: int) -> Batches:
     """Forms batches of nearly equal lengths, the longest first, so that a lack of memory shows at once."""
     return _by_length(np.arange(len(lengths)), lengths, batch_size)
@@ -74,18 +87,6 @@ def is_filler(rows: Ids) -> NDArray[np.bool_]:
 def rows_behind(rows: Ids) -> Ids:
     """The rows themselves, also of fillers."""
     return np.where(is_filler(rows), ~rows, rows)
-
-
-def padding_ratio(lengths: Ids, batches: Batches, *, num_subwords: int | None = None) -> float:
-    """Share of a run's subword positions that are padding.
-
-    Args:
-        lengths: <int>[examples], in subwords.
-        batches: As a replica reads them, fillers too.
-        num_subwords: The one length of all batches; each has that of its longest row if not given.
-    """
-    positions = sum(len(batch) * (num_subwords or int(lengths[rows_behind(batch)].max())) for batch in batches)
-    return 1 - sum(int(lengths[batch[~is_filler(batch)]].sum()) for batch in batches) / positions
 
 
 def split_batches(batches: Batches, size: int) -> Batches:

@@ -13,15 +13,15 @@ from datasets import Dataset, List
 from numpy.typing import NDArray
 from transformers import DataCollatorForTokenClassification, DataCollatorWithPadding, PreTrainedTokenizerFast
 
-from tf_ner.batches.packing import Packing, pack_pieces, packed_inputs
+from tf_ner.batches.layouts import Layout, Packed, PackedFixed, Padded
+from tf_ner.batches.packing import Packing, packed_inputs
 from tf_ner.batches.sampling import (
     Batches,
     Ids,
+    batches_of_epochs,
     evaluation_batches,
     is_filler,
     rows_behind,
-    share_out,
-    training_batches,
 )
 from tf_ner.errors import ConfigError
 from tf_ner.tables import Lists, dataset_of, numbers_of
@@ -63,15 +63,14 @@ def make_dataset(
         the number of steps.
     """
     lengths = Lists.of(windows, "input_ids").lengths
-    batches: Batches = []
-    for epoch in range(epochs):
-        if shuffle:
-            batches += training_batches(
-                lengths, batch_size=batch_size, seed=seed, epoch=epoch, group_by_length=group_by_length
-            )
-        else:
-            batches += evaluation_batches(lengths, batch_size=batch_size)
-    dataset = batches_to_tf(windows, batches, tokenizer=tokenizer, packing=packing)
+    if shuffle:
+        batches = batches_of_epochs(
+            lengths, batch_size=batch_size, epochs=epochs, seed=seed, group_by_length=group_by_length
+        )
+    else:
+        batches = evaluation_batches(lengths, batch_size=batch_size) * epochs
+    layout = Packed() if packing else Padded()
+    dataset = batches_to_tf(windows, batches, tokenizer=tokenizer, layout=layout)
     return dataset if epochs == 1 else _telling_of_second_pass(dataset, num_batches=len(batches), epochs=epochs)
 
 
@@ -99,13 +98,7 @@ def _telling_of_second_pass(dataset: tf.data.Dataset, *, num_batches: int, epoch
 
 
 def batches_to_tf(
-    windows: Dataset,
-    batches: Batches,
-    *,
-    tokenizer: PreTrainedTokenizerFast,
-    num_subwords: int | None = None,
-    packing: bool = False,
-    piece_size: int | None = None,
+    windows: Dataset, batches: Batches, *, tokenizer: PreTrainedTokenizerFast, layout: Layout
 ) -> tf.data.Dataset:
     """Makes batches of the given rows, in the given order.
 
@@ -113,26 +106,21 @@ def batches_to_tf(
         windows: As for `make_dataset`.
         batches: The rows of each; fillers have no labels.
         tokenizer: Pads.
-        num_subwords: To what length each batch is padded; all have one shape then, and must have as many rows. To that
-            of its longest row if not given. Not for packed ones.
-        packing: As for `make_dataset`.
-        piece_size: Sentences that are packed together, where a batch is computed in pieces: then each input and the
-            labels have a leading axis more, [pieces, …].
+        layout: How the rows of a batch are laid out.
     """
     collate: _Collator
-    if packing:
-        collate = _PackedCollator(windows, tokenizer, piece_size)
+    if isinstance(layout, Padded):
+        collate = _PaddedCollator(windows, tokenizer, layout.row_length)
     else:
-        collate = _PaddedCollator(windows, tokenizer, num_subwords)
+        collate = _PackedCollator(windows, tokenizer, layout)
     # One row of this data set is one batch: so batches may be formed in any way, epoch after epoch.
     examples, sizes = np.concatenate([np.zeros(0, np.int64), *batches]), np.array([*map(len, batches)], np.int64)
     rows = dataset_of(pa.table({"rows": Lists.array(examples, sizes)}))
     dataset = rows.to_tf_dataset(batch_size=1, collate_fn=collate, num_test_batches=2, prefetch=False)
     collate.is_probed = False
-    shape = (None, None, None) if num_subwords is None else (len(batches[0]), num_subwords)
 
     def features_and_labels(batch: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        batch = {name: tf.ensure_shape(values, shape[: values.shape.rank]) for name, values in batch.items()}
+        batch = {name: tf.ensure_shape(values, layout.shape(values.shape.rank)) for name, values in batch.items()}
         return {name: values for name, values in batch.items() if name != "labels"}, batch["labels"]
 
     return dataset.map(features_and_labels).prefetch(tf.data.AUTOTUNE)
@@ -146,7 +134,7 @@ class _Collator(ABC):
         self._num_probes = 0
 
     def __call__(self, batch_rows: Sequence[dict[str, Any]]) -> dict[str, NDArray[Any]]:
-        batch = self.collate(np.asarray(batch_rows[0]["rows"]))
+        batch = self.collate(np.asarray(batch_rows[0]["rows"], dtype=np.int64))
         if self.is_probed:
             # A length that all its probes have in common `to_tf_dataset` takes for fixed: let every one differ.
             self._num_probes += 1
@@ -161,12 +149,12 @@ class _Collator(ABC):
 class _PaddedCollator(_Collator):
     """Each row padded to the longest, by the collators of transformers."""
 
-    def __init__(self, windows: Dataset, tokenizer: PreTrainedTokenizerFast, num_subwords: int | None):
+    def __init__(self, windows: Dataset, tokenizer: PreTrainedTokenizerFast, row_length: int | None):
         super().__init__()
         self._windows = windows.select_columns([*tokenizer.model_input_names, "labels"])
         has_lists = isinstance(windows.features["labels"], List)
         collator = DataCollatorForTokenClassification if has_lists else DataCollatorWithPadding
-        padding = {"padding": "max_length", "max_length": num_subwords} if num_subwords else {}
+        padding = {"padding": "max_length", "max_length": row_length} if row_length else {}
         self._collate = collator(tokenizer, return_tensors="np", **padding)
         self._no_label = _no_label(windows)
 
@@ -182,7 +170,7 @@ class _PaddedCollator(_Collator):
 class _PackedCollator(_Collator):
     """The rows one behind the other, as `packed_inputs` lays them."""
 
-    def __init__(self, windows: Dataset, tokenizer: PreTrainedTokenizerFast, piece_size: int | None):
+    def __init__(self, windows: Dataset, tokenizer: PreTrainedTokenizerFast, layout: Packed | PackedFixed):
         super().__init__()
         names = [name for name in tokenizer.model_input_names if name != "attention_mask"]
         self._columns = {name: Lists.of(windows, name) for name in names}
@@ -190,33 +178,35 @@ class _PackedCollator(_Collator):
         self._labels = Lists.of(windows, "labels") if has_lists else numbers_of(windows, "labels")
         self._no_label = _no_label(windows)
         self._padding_id = tokenizer.pad_token_id
-        self._piece_size = piece_size
+        self._layout = layout
 
     def collate(self, rows: Ids) -> dict[str, NDArray[Any]]:
-        packings = pack_pieces(self._columns["input_ids"].lengths[rows_behind(rows)], self._piece_size)
-        ends = np.cumsum([len(packing.lengths) for packing in packings])
-        pieces = [self._piece(*piece) for piece in zip(np.split(rows, ends[:-1]), packings, strict=True)]
-        if self._piece_size is None:
-            return pieces[0]
-        return {name: np.stack([piece[name] for piece in pieces]) for name in pieces[0]}
+        pieces = self._layout.pieces(self._columns["input_ids"].lengths[rows_behind(rows)])
+        batches = [self._batch(rows[piece.sentences], piece.packing) for piece in pieces]
+        if not self._layout.is_in_pieces:
+            [batch] = batches
+            return batch
+        return {name: np.stack([batch[name] for batch in batches]) for name in batches[0]}
 
-    def _piece(self, rows: Ids, packing: Packing) -> dict[str, NDArray[Any]]:
+    def _batch(self, rows: Ids, packing: Packing) -> dict[str, NDArray[Any]]:
         columns = {name: column.of_rows(rows_behind(rows)) for name, column in self._columns.items()}
         inputs = packed_inputs(columns, packing, padding_id=self._padding_id)
         has_label = ~is_filler(rows)
         if isinstance(self._labels, Lists):
-            labels = np.where(
-                np.repeat(has_label, packing.lengths), np.concatenate(self._labels.of_rows(rows_behind(rows))), IGNORED
-            )
+            of_subwords = np.concatenate([_NO_LABELS, *self._labels.of_rows(rows_behind(rows))])
+            labels = np.where(np.repeat(has_label, packing.lengths), of_subwords, IGNORED)
             return {**inputs, "labels": packing.spread(labels, IGNORED)}
         of_texts = np.where(has_label, self._labels[rows_behind(rows)], self._no_label).astype(self._labels.dtype)
-        # The last piece has as many texts as the others, if need be some subword again, without a label.
-        num_missing = (self._piece_size or len(rows)) - len(rows)
+        # All pieces have as many texts, if need be some subword again, without a label.
+        num_missing = (self._layout.num_texts or len(rows)) - len(rows)
         return {
             **inputs,
             "first_subwords": np.pad(packing.starts.astype(np.int32), (0, num_missing)),
             "labels": np.pad(of_texts, (0, num_missing), constant_values=self._no_label),
         }
+
+
+_NO_LABELS = np.zeros(0, np.int32)
 
 
 def _no_label(windows: Dataset) -> float:
@@ -233,16 +223,13 @@ class ReplicaBatches:
         batches: The rows of each, over all replicas; none of it is lost, whatever their number.
         tokenizer: Pads.
         strategy: Whose replicas.
-        num_rows: How many rows each share has, if need be some without labels; one at least if not given.
-        num_subwords: To what length each share is padded, which must then have `num_rows` rows; to that of its longest
-            row if not given.
-        packing: As for `make_dataset`.
-        piece_size: As for `batches_to_tf`.
+        layout: Of what each replica reads.
 
     Attributes:
         dataset: For `fit` and for loops; with several replicas it does not end.
         shares: The rows that each replica of this process reads: of the first step, then of the second, and so on.
         num_steps: How many batches there are.
+        layout: As given.
     """
 
     dataset: tf.data.Dataset | tf.distribute.DistributedDataset
@@ -255,12 +242,10 @@ class ReplicaBatches:
         *,
         tokenizer: PreTrainedTokenizerFast,
         strategy: tf.distribute.Strategy,
-        num_rows: int | None = None,
-        num_subwords: int | None = None,
-        packing: bool = False,
-        piece_size: int | None = None,
+        layout: Layout,
     ):
-        shares = share_out(batches, strategy.num_replicas_in_sync, num_rows=num_rows)
+        lengths = Lists.of(windows, "input_ids").lengths
+        shares = layout.share_out(batches, lengths, strategy.num_replicas_in_sync)
 
         def of_this_process(context: tf.distribute.InputContext) -> tf.data.Dataset:
             num_processes, process = context.num_input_pipelines, context.input_pipeline_id
@@ -271,18 +256,12 @@ class ReplicaBatches:
                 )
             num_own = context.num_replicas_in_sync // num_processes
             self.shares = [share for number, share in enumerate(shares) if number // num_own % num_processes == process]
-            dataset = batches_to_tf(
-                windows,
-                self.shares,
-                tokenizer=tokenizer,
-                num_subwords=num_subwords,
-                packing=packing,
-                piece_size=piece_size,
-            )
+            dataset = batches_to_tf(windows, self.shares, tokenizer=tokenizer, layout=layout)
             # Of a dataset that may end, the replicas would ask each other before each batch whether there is one.
             return dataset if context.num_replicas_in_sync == 1 else dataset.repeat()
 
         self.num_steps = len(batches)
+        self.layout = layout
         self.dataset = strategy.distribute_datasets_from_function(of_this_process)
 
     def __iter__(self) -> Iterator[Any]:

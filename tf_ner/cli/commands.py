@@ -23,6 +23,7 @@ from tf_ner.options.commands import (
     EvaluateConfig,
     PredictConfig,
     PushConfig,
+    TpuCheckConfig,
     TrainCommand,
 )
 
@@ -193,6 +194,13 @@ def _convert(config: ConvertConfig) -> None:
         print(converted)
 
 
+def _tpu_check(config: TpuCheckConfig) -> None:
+    from tf_ner.training.tpu_check import tpu_check
+
+    report = tpu_check(config)
+    print(report.to_json() if config.json else report)
+
+
 _COMMANDS: dict[type, Callable[[Any], None]] = {
     TrainCommand: _train,
     EvaluateConfig: _evaluate,
@@ -201,6 +209,7 @@ _COMMANDS: dict[type, Callable[[Any], None]] = {
     CompareConfig: _compare,
     ConvertConfig: _convert,
     CheckConfig: _check_data,
+    TpuCheckConfig: _tpu_check,
 }
 
 

@@ -24,6 +24,7 @@ from tf_ner.options.commands import (
     EvaluateConfig,
     PredictConfig,
     PushConfig,
+    TpuCheckConfig,
     TrainCommand,
 )
 from tf_ner.options.files import types_of
@@ -37,6 +38,7 @@ COMMANDS: dict[str, type] = {
     "compare": CompareConfig,
     "convert": ConvertConfig,
     "check-data": CheckConfig,
+    "tpu-check": TpuCheckConfig,
 }
 """Each command with its options."""
 
@@ -65,7 +67,8 @@ def parse(arguments: Sequence[str]) -> Any:
 
 
 def _refuse_command(typed: str) -> NoReturn:
-    likely = difflib.get_close_matches(typed, COMMANDS, n=1)
+    begins = [command for command in COMMANDS if command.startswith(typed)]
+    likely = begins or difflib.get_close_matches(typed, COMMANDS, n=1)
     meant = f"did you mean {likely[0]}?" if likely else f"expected one of {', '.join(COMMANDS)}."
     raise ConfigError(f"Received the command {typed!r}; {meant} See tf-ner --help.")
 

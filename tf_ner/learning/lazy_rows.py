@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tf_ner.learning.adamw import Learnt, adamw
+
 WINDOW = 128
 """The longest that a row waits, in steps: after that, of a first moment only 10⁻⁶ is left."""
 
@@ -23,14 +25,6 @@ WINDOW = 128
 _ENDS = (1, 2, 3, 4, 6, 8, 11, 15, 20, 28, 45, WINDOW)
 _STEPS = np.arange(1, WINDOW + 1)
 _FRACTION_OF_STEP = np.searchsorted(_ENDS, _STEPS)[:, np.newaxis] == np.arange(len(_ENDS))
-
-
-class Rows(NamedTuple):
-    """Rows of an embedding and their moments, each <float32>[rows, width]."""
-
-    weights: tf.Tensor
-    first: tf.Tensor
-    second: tf.Tensor
 
 
 class Past(NamedTuple):
@@ -57,7 +51,7 @@ class Past(NamedTuple):
         return tf.gather(before, step - self.begin)
 
 
-def catch_up(rows: Rows, since: tf.Tensor, past: Past, *, beta_1: float, beta_2: float, epsilon: float) -> Rows:
+def catch_up(rows: Learnt, since: tf.Tensor, past: Past, *, beta_1: float, beta_2: float, epsilon: float) -> Learnt:
     """What plain AdamW makes of rows in steps without a gradient for them.
 
     Args:
@@ -85,7 +79,7 @@ def catch_up(rows: Rows, since: tf.Tensor, past: Past, *, beta_1: float, beta_2:
     for number in range(len(_ENDS)):
         total += _as_column(numerators[:, number]) / (roots * _as_column(denominators[:, number]) + epsilon)
 
-    return Rows(
+    return Learnt(
         rows.weights * _as_column(past.decay_since(since)) - rows.first * total,
         rows.first * _as_column(beta_1**gap),
         rows.second * _as_column(beta_2**gap),
@@ -122,7 +116,7 @@ class LazyRows(tf.Module):
     ):
         super().__init__()
         self.weights = weights
-        self._tables = Rows(weights, first, second)
+        self._tables = Learnt(weights, first, second)
         self._rate = rate
         self._decay = decay
         self._adam = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
@@ -145,15 +139,11 @@ class LazyRows(tf.Module):
         Args:
             gradient: A slice for each of the rows.
         """
-        beta_1, beta_2, epsilon = self._adam.values()
-        rows, values = gradient.indices, gradient.values
+        rows = gradient.indices
         number = self._now.value() + 1
         step, rate = tf.cast(number, tf.float32), self._rate(number)
-        weights, first, second = self._read(rows)
-        first = first * beta_1 + values * (1 - beta_1)
-        second = second * beta_2 + tf.square(values) * (1 - beta_2)
-        move = first / (1 - beta_1**step) / (tf.sqrt(second / (1 - beta_2**step)) + epsilon)
-        self._write(rows, Rows(weights * (1 - rate * self._decay) - rate * move, first, second), at=number)
+        moved = adamw(self._read(rows), gradient.values, step=step, rate=rate, decay=self._decay, **self._adam)
+        self._write(rows, moved, at=number)
 
     def settle_if_due(self) -> None:
         """Settles after each `WINDOW` steps, so that no row waits for longer."""
@@ -209,12 +199,12 @@ class LazyRows(tf.Module):
         """The rows whose moments are not 0 <int64>[rows]; most have not been used for long, and only decay."""
         return tf.where(tf.reduce_any(self._tables.first.value() != 0, axis=-1))[:, 0]
 
-    def _settled_weights(self, rows: tf.Tensor, moved: Rows) -> tf.Tensor:
+    def _settled_weights(self, rows: tf.Tensor, moved: Learnt) -> tf.Tensor:
         """All weights as they are after the last step, of which some rows are known."""
         decayed = self.weights.value() * _as_column(self._past().decay_since(self.since.value()))
         return tf.tensor_scatter_nd_update(decayed, rows[:, tf.newaxis], moved.weights)
 
-    def _settled(self, rows: tf.Tensor) -> Rows:
+    def _settled(self, rows: tf.Tensor) -> Learnt:
         """Some rows as they are after the last step."""
         return catch_up(self._read(rows), tf.gather(self.since, rows), self._past(), **self._adam)
 
@@ -224,10 +214,10 @@ class LazyRows(tf.Module):
         rates = tf.cast(self._rate(begin + _STEPS), tf.float64)
         return Past(begin, now, rates, tf.cumsum(tf.math.log1p(-rates * self._decay)))
 
-    def _read(self, rows: tf.Tensor) -> Rows:
-        return Rows(*(tf.gather(table, rows) for table in self._tables))
+    def _read(self, rows: tf.Tensor) -> Learnt:
+        return Learnt(*(tf.gather(table, rows) for table in self._tables))
 
-    def _write(self, rows: tf.Tensor, values: Rows, *, at: tf.Tensor) -> None:
+    def _write(self, rows: tf.Tensor, values: Learnt, *, at: tf.Tensor) -> None:
         for table, its in zip(self._tables, values, strict=True):
             table.scatter_update(tf.IndexedSlices(its, rows))
         self.since.scatter_update(tf.IndexedSlices(tf.fill(tf.shape(rows), at), rows))

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Protocol
 
 import tensorflow as tf
 import tf_keras as keras
 from transformers import TFPreTrainedModel
 
 from tf_ner.errors import ConfigError
+from tf_ner.learning.adamw import Learnt, adamw
 from tf_ner.learning.lazy_rows import LazyRows
 from tf_ner.options.train import ScheduleName
 
@@ -98,6 +99,16 @@ def make_optimizer(
     return keras.mixed_precision.LossScaleOptimizer(optimizer) if scale_loss else optimizer
 
 
+class Elsewhere(Protocol):
+    """Weights and moments that are in their variables only when somebody looks at them."""
+
+    def settle(self) -> None:
+        """Brings them there."""
+
+    def settled(self) -> AbstractContextManager[None]:
+        """Shows them there; if somebody changes weights meanwhile, that is kept."""
+
+
 class AdamW(keras.optimizers.Adam):
     """AdamW as published and as PyTorch has it, with a share of the learning rate for each variable.
 
@@ -111,6 +122,7 @@ class AdamW(keras.optimizers.Adam):
 
     Attributes:
         lazy_rows: The embedding whose rows wait, after `follow_rows`.
+        elsewhere: Where weights and moments are while they are trained, if that is not in their variables.
     """
 
     def __init__(
@@ -127,6 +139,7 @@ class AdamW(keras.optimizers.Adam):
         self._decay = weight_decay
         self._rate_shares = dict(rate_shares or {})
         self.lazy_rows: LazyRows | None = None
+        self.elsewhere: Elsewhere | None = None
 
     def build(self, var_list: Sequence[tf.Variable]) -> None:
         if getattr(self, "_built", False):
@@ -169,6 +182,42 @@ class AdamW(keras.optimizers.Adam):
             epsilon=self.epsilon,
             now=self.iterations,
         )
+
+    def learnt(self, variable: tf.Variable) -> Learnt:
+        """A variable that the optimizer was built for, with those of its moments."""
+        index = self._index_dict[self._var_key(variable)]
+        return Learnt(variable, self._momentums[index], self._velocities[index])
+
+    def updated(
+        self,
+        learnt: Sequence[Learnt],
+        gradients: Sequence[tf.Tensor],
+        variables: Sequence[tf.Variable],
+        step: tf.Tensor,
+    ) -> list[Learnt]:
+        """What a step makes of weights, as `update_step` does, but as a function of values.
+
+        Args:
+            learnt: The values before, one for each gradient.
+            gradients: Each of the shape of its weight.
+            variables: Whose values they are; the optimizer was built for them.
+            step: The number of steps that were made before <int>[].
+        """
+        rate = self._learning_rate(step)
+        indices = [self._index_dict[self._var_key(variable)] for variable in variables]
+        return [
+            adamw(
+                before,
+                gradient,
+                step=tf.cast(step + 1, tf.float32),
+                rate=rate * self._shares[index],
+                decay=self._decays[index],
+                beta_1=self.beta_1,
+                beta_2=self.beta_2,
+                epsilon=self.epsilon,
+            )
+            for before, gradient, index in zip(learnt, gradients, indices, strict=True)
+        ]
 
     def _distributed_apply_gradients_fn(self, *arguments: Any, **options: Any) -> tf.Operation | None:
         # Keras calls it once a step, before it updates one variable after the other.
@@ -237,9 +286,22 @@ def lazy_rows_of(optimizer: keras.optimizers.Optimizer) -> LazyRows | None:
 
 
 def weights_settled(optimizer: keras.optimizers.Optimizer) -> AbstractContextManager[None]:
-    """In which all weights are as they are after the last step; outside of it, rows of an embedding may wait."""
-    lazy = lazy_rows_of(optimizer)
-    return nullcontext() if lazy is None else lazy.settled()
+    """In which all weights are as they are after the last step.
+
+    Outside of it, rows of an embedding may wait, or all weights be elsewhere.
+    """
+    unsettled = _unsettled_of(optimizer)
+    return nullcontext() if unsettled is None else unsettled.settled()
+
+
+def settle(optimizer: keras.optimizers.Optimizer) -> None:
+    """Leaves all weights as they are after the last step."""
+    if (unsettled := _unsettled_of(optimizer)) is not None:
+        unsettled.settle()
+
+
+def _unsettled_of(optimizer: keras.optimizers.Optimizer) -> Elsewhere | None:
+    return lazy_rows_of(optimizer) or getattr(optimizer, "elsewhere", None)
 
 
 def restore_rows(

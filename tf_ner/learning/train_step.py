@@ -11,26 +11,27 @@ import tf_keras as keras
 from transformers import TFPreTrainedModel
 
 from tf_ner.errors import ConfigError, DataError
+from tf_ner.learning.gradients import (
+    Inputs,
+    Weights,
+    fixed_piece,
+    in_pieces,
+    of_whole_batch,
+    packed_piece,
+    padded_piece,
+)
 from tf_ner.learning.lazy_rows import LazyRows
 from tf_ner.learning.losses import MeanLoss, sum_over_replicas
 from tf_ner.learning.optimizer import AdamW, sum_slices
-from tf_ner.models.dropout import dropping_by, fold_in, make_dropout_repeatable, seed_of_step
+from tf_ner.models.dropout import make_dropout_repeatable, seed_of_step
 from tf_ner.models.packed import PackedModel
 from tf_ner.tasks.outputs import logits_of
-
-Inputs = dict[str, tf.Tensor]
-Gradients = list[tf.Tensor | tf.IndexedSlices | None]
 
 AnyDataset = Any
 """A `tf.data.Dataset`, or what the replicas of a strategy read of one (`tf.distribute.DistributedDataset`)."""
 
-_TakePiece = Callable[[Inputs, tf.Tensor, tf.Tensor], tuple[Inputs, tf.Tensor]]
-"""Takes the piece of a batch that begins at a number."""
-
 TrainStep = Callable[[Inputs, tf.Tensor], tf.Tensor]
 """Takes a step with a batch and gives its loss."""
-
-_AddUp = Callable[[Inputs, tf.Tensor, tf.Tensor, tf.Tensor | None], tuple[tf.Tensor, Gradients]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,22 +157,16 @@ def make_train_step(
     is_plain = not (is_xla or is_scaled or piece_size is not None)
     lazy = _follow_rows(model, adam, is_plain=is_plain) if lazy_rows else None
 
-    def add_up(
-        inputs: Inputs, labels: tf.Tensor, weight: tf.Tensor, noise: tf.Tensor | None
-    ) -> tuple[tf.Tensor, Gradients]:
-        with dropping_by(noise), tf.GradientTape() as tape:
-            logits = logits_of(model, inputs, training=True)
-            part = tf.math.divide_no_nan(loss.total(labels, logits), weight)
-            target = optimizer.get_scaled_loss(part) if is_scaled else part
-        gradients = tape.gradient(target, variables)
-        return part, optimizer.get_unscaled_gradients(gradients) if is_scaled else gradients
+    def read(_: Weights, inputs: Inputs) -> tf.Tensor:
+        # The weights are its own variables.
+        return logits_of(model, inputs, training=True)
 
-    add_up_batch: _AddUp = add_up
+    loss_and_gradients = of_whole_batch(read, loss, variables, scaler=optimizer if is_scaled else None)
     if piece_size is not None and isinstance(model, PackedModel):
-        add_up_batch = _in_pieces(add_up, variables, 1, _packed_piece)
+        loss_and_gradients = in_pieces(loss_and_gradients, variables, stride=1, take_piece=packed_piece)
     elif piece_size is not None:
-        take = _fixed_piece if is_xla else _piece
-        add_up_batch = _in_pieces(add_up, variables, piece_size, functools.partial(take, size=piece_size))
+        take = functools.partial(fixed_piece if is_xla else padded_piece, size=piece_size)
+        loss_and_gradients = in_pieces(loss_and_gradients, variables, stride=piece_size, take_piece=take)
 
     def train_step(inputs: Inputs, labels: tf.Tensor) -> tf.Tensor:
         # Known before the first piece, so that labels weigh alike in whichever piece and replica they are.
@@ -179,7 +174,7 @@ def make_train_step(
         if lazy is not None:
             lazy.make_ready(inputs["input_ids"])
         noise = None if seed is None else seed_of_step(seed, adam.iterations)
-        part, gradients = add_up_batch(inputs, labels, weight, noise)
+        part, gradients = loss_and_gradients(inputs, labels, weight, noise)
         # What has no part in the outputs, such as a pooler that taggers do not ask, has no gradient.
         pairs = [pair for pair in zip(gradients, variables, strict=True) if pair[0] is not None]
         if is_xla:
@@ -210,65 +205,3 @@ def _follow_rows(model: keras.Model, adam: AdamW, *, is_plain: bool) -> LazyRows
             "sentences without any of them. Leave out lazy_rows."
         )
     return adam.follow_rows(model.unpacked.get_input_embeddings().weight)
-
-
-def _in_pieces(
-    add_up: _AddUp,
-    variables: Sequence[tf.Variable],
-    stride: int,
-    take_piece: _TakePiece,
-) -> _AddUp:
-    """Does what `add_up` does, a piece of the batch at a time."""
-
-    @tf.function
-    def add_up_pieces(
-        inputs: Inputs, labels: tf.Tensor, weight: tf.Tensor, noise: tf.Tensor | None
-    ) -> tuple[tf.Tensor, Gradients]:
-        total, sums = 0.0, [tf.zeros_like(variable) for variable in variables]
-        are_used = [True for _ in variables]
-        for start in tf.range(0, tf.shape(labels)[0], stride):
-            # Not side by side, which would need the memory of all of them.
-            tf.autograph.experimental.set_loop_options(parallel_iterations=1)
-            noise_of_piece = None if noise is None else fold_in(noise, start)
-            part, gradients = add_up(*take_piece(inputs, labels, start), weight, noise_of_piece)
-            total += part
-            sums = [_added(*pair) for pair in zip(sums, gradients, strict=True)]
-            are_used[:] = [gradient is not None for gradient in gradients]
-        return total, [gradient if is_used else None for gradient, is_used in zip(sums, are_used, strict=True)]
-
-    return add_up_pieces
-
-
-def _packed_piece(inputs: Inputs, labels: tf.Tensor, number: tf.Tensor) -> tuple[Inputs, tf.Tensor]:
-    """One of the pieces of which a batch [pieces, …] is made."""
-    if inputs["segment_ids"].shape.rank != 3:
-        raise ConfigError(
-            "Received packed sentences in one piece for a step that adds up pieces; expected batches like those of "
-            "`train` with --accumulate. Leave out piece_size, or packing."
-        )
-    return {name: values[number] for name, values in inputs.items()}, labels[number]
-
-
-def _piece(inputs: Inputs, labels: tf.Tensor, start: tf.Tensor, size: int) -> tuple[Inputs, tf.Tensor]:
-    """Some rows of a batch, without the columns that are padding in all of them."""
-    rows = slice(start, start + size)
-    is_column = tf.reduce_any(tf.cast(inputs["attention_mask"][rows], tf.bool), axis=0)
-
-    def cut(values: tf.Tensor) -> tf.Tensor:
-        return tf.boolean_mask(values[rows], is_column, axis=1) if values.shape.rank == 2 else values[rows]
-
-    return {name: cut(values) for name, values in inputs.items()}, cut(labels)
-
-
-def _fixed_piece(inputs: Inputs, labels: tf.Tensor, start: tf.Tensor, size: int) -> tuple[Inputs, tf.Tensor]:
-    """Some rows of a batch that divides into such pieces, of a shape that is known beforehand."""
-    rows = start + tf.range(size)
-    return {name: tf.gather(values, rows) for name, values in inputs.items()}, tf.gather(labels, rows)
-
-
-def _added(total: tf.Tensor, gradient: tf.Tensor | tf.IndexedSlices | None) -> tf.Tensor:
-    if gradient is None:
-        return total
-    if isinstance(gradient, tf.IndexedSlices):
-        return tf.tensor_scatter_nd_add(total, gradient.indices[:, tf.newaxis], gradient.values)
-    return total + gradient

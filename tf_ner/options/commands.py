@@ -178,6 +178,30 @@ class CheckConfig(CorpusConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TpuCheckConfig(TrainConfig):
+    """Compile the steps of `train --tpu` with the TPU's own compiler, on a machine without one, and report their needs.
+
+    Takes the options of `train` too; trains nothing and writes nothing.
+    """
+
+    topology: str = "v5e-1"
+    """TPU to compile for, by its name on Google Cloud, such as v2-8, v3-8, v4-8, v5e-1, v5e-8 or v6e-1."""
+    find_batch: bool = False
+    """Find the largest --rows-per-step that fits into the TPU's memory."""
+    json: bool = False
+    """Print everything as JSON, and nothing else."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, "runtime", self.runtime != "tensorflow", "jax, whose compiler is asked")
+
+    def to_train(self) -> TrainConfig:
+        """The options of the run itself."""
+        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(TrainConfig)}
+        return TrainConfig(**options | {"tpu": True})
+
+
+@dataclass(frozen=True, kw_only=True)
 class PredictConfig:
     """Find entities in text, tag words or classify whole texts, depending on what the model was trained for."""
 

@@ -70,6 +70,9 @@ StrategyName = Literal["auto", "single", "mirrored", "multiworker", "tpu"]
 """The distribution strategy: `auto` is `multiworker` if TF_CONFIG names several machines, `mirrored` with several GPUs
 or logical devices, and `single` otherwise; a TPU must be asked for."""
 
+RuntimeName = Literal["auto", "tensorflow", "jax"]
+"""What runs the steps. `auto` is `tensorflow`, but on a TPU that only JAX can use."""
+
 Precision = Literal["float32", "bfloat16", "float16", "auto"]
 """What the model computes in; its weights, logits and loss are float32 always. `auto` is `bfloat16` where the devices
 have units for its products, and `float32` elsewhere."""
@@ -77,7 +80,7 @@ have units for its products, and `float32` elsewhere."""
 HUB = "hub"
 """What `--resume-from` says for the checkpoint in the repository that the run is pushed to."""
 
-_PAD_ON_TPU = 128
+_ROW_LENGTH = 128
 
 ScheduleName = Literal["linear", "cosine", "constant"]
 
@@ -305,15 +308,21 @@ class TrainConfig(TaskConfig):
     tpu_name: Annotated[str | None, Kind.COMPUTE, Group.DEVICES] = None
     """TPU to use: `local` for one attached to this machine, otherwise its name on Google Cloud. If not given, the value
     of the environment variable TPU_NAME, or else `local`."""
+    runtime: Annotated[RuntimeName, Kind.COMPUTE, Group.DEVICES] = "auto"
+    """What runs the steps: TensorFlow, or JAX on all its devices (needs `pip install tf-ner[jax]`; --pad-to-length then
+    defaults to 128). `auto`: JAX for a TPU that TensorFlow cannot use."""
     logical_devices: Annotated[int | None, Kind.COMPUTE, Group.DEVICES] = None
     """Split the CPU into N logical devices, to try out multi-device training."""
     precision: Annotated[Precision, Kind.STEPS | Kind.CARD, Group.DEVICES] = "float32"
     """Precision of the computation; float16 needs a GPU. `auto`: bfloat16 if the devices have units for it, float32
     otherwise."""
     jit_compile: Annotated[bool, Kind.COMPUTE | Kind.CARD, Group.DEVICES] = False
-    """Compile the training step with XLA; it recompiles for each new batch shape, so best with --pad-to-length."""
+    """Compile the training step with XLA, once: gives all batches one shape, where --pad-to-length defaults to 128."""
     pad_to_length: Annotated[int | None, Kind.STEPS | Kind.CARD, Group.DEVICES] = None
-    """Pad every batch to this length in subwords and to the same number of rows; longer sentences become windows."""
+    """Give every batch the same number of rows of this length in subwords; longer sentences become windows."""
+    rows_per_step: Annotated[int | None, Kind.PLAN | Kind.CARD, Group.DEVICES] = None
+    """Number of packed rows of --pad-to-length (128 if not given) per replica, filled with as many sentences as there
+    is room for; overrides --batch-size."""
     best_metric: Annotated[str | None, Kind.STEPS | Kind.CARD, Group.SCORES] = None
     """Validation score that selects the best epoch, such as `f1_PER` or `loss`. If not given: F1 for entities and
     chunks, accuracy for other labels, Pearson correlation for numbers, or the metric of the GLUE task."""
@@ -346,9 +355,13 @@ class TrainConfig(TaskConfig):
             make_tuple(self, field)
         require_at_least(1, self, "epochs", "batch_size", "accumulate", "max_train_examples")
         require_at_least(1, self, "eval_every", "log_every", "save_every", "early_stopping_patience")
-        require_at_least(1, self, "keep_checkpoints", "logical_devices")
+        require_at_least(1, self, "keep_checkpoints", "logical_devices", "rows_per_step")
         require_at_least(0, self, "weight_decay", "stride", "freeze_layers", "warmup_steps")
         require_at_least(3, self, "max_length", "pad_to_length")
+        refuse_together(self, "rows_per_step", "packing", self.rows_per_step is not None and self.packing == "off")
+        refuse_together(
+            self, "rows_per_step", "group_by_length", self.rows_per_step is not None and self.group_by_length
+        )
         require(self, "learning_rate", 0 < self.learning_rate < math.inf, "a finite number above 0")
         require(self, "weight_decay", self.weight_decay < math.inf, "a finite number of at least 0")
         require(self, "layer_decay", 0 < self.layer_decay <= 1, "more than 0 and at most 1")
@@ -370,6 +383,12 @@ class TrainConfig(TaskConfig):
     def _check_devices(self) -> None:
         require_one_of(self, "strategy", StrategyName)
         require_one_of(self, "precision", Precision)
+        require_one_of(self, "runtime", RuntimeName)
+        if self.runtime == "jax":
+            refuse_together(self, "runtime", "strategy", self.strategy not in ("auto", "tpu"))
+            refuse_together(self, "runtime", "packing", self.packing == "off")
+            refuse_together(self, "runtime", "tpu_name", self.tpu_name is not None)
+            require(self, "precision", self.precision != "float16", "bfloat16 on JAX")
         refuse_together(self, "tpu", "strategy", self.tpu and self.strategy not in ("auto", "tpu"))
         require_beside(self, "tpu_name", "tpu", self.on_tpu or self.tpu_name is None)
         device = "tpu" if self.tpu else "strategy"
@@ -383,7 +402,8 @@ class TrainConfig(TaskConfig):
     @property
     def fixed_length(self) -> int | None:
         """The one length of all batches, in subwords; None where each has its own."""
-        return self.pad_to_length or (_PAD_ON_TPU if self.on_tpu else None)
+        is_fixed = self.on_tpu or self.jit_compile or self.runtime == "jax" or self.rows_per_step is not None
+        return self.pad_to_length or (_ROW_LENGTH if is_fixed else None)
 
     def _check_card(self) -> None:
         """Finds before the training what the Hub would refuse after it."""

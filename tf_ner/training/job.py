@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import tensorflow as tf
+import pyarrow.compute as pc
 import tf_keras as keras
 from datasets import DatasetDict
 from transformers import PreTrainedTokenizerFast, TFPreTrainedModel
@@ -15,20 +15,22 @@ from transformers import PreTrainedTokenizerFast, TFPreTrainedModel
 from tf_ner.corpus.loading.hub_sets import hub_commit
 from tf_ner.corpus.loading.sources import first_rows
 from tf_ner.corpus.loading.splits import evaluation_splits, validation_split
-from tf_ner.errors import DataError
+from tf_ner.errors import ConfigError, DataError, ModelError
 from tf_ner.models.loading import load_untrained, longest_input, name_inputs, outputs_in_float32
 from tf_ner.models.packed import PackedModel, packed, why_not_packed
 from tf_ner.options.kinds import Kind, kinds_of
 from tf_ner.options.train import RUN_CONFIG, TrainConfig
+from tf_ner.tables import Lists
 from tf_ner.tasks.registry import load_task_corpus, task_class
-from tf_ner.tasks.task import Task
+from tf_ner.tasks.task import EncodedRows, Task
 from tf_ner.tasks.tokenizer_checks import tokenizer_warning
 from tf_ner.tasks.tokenizers import load_tokenizer
 from tf_ner.training.callbacks import MetricsCallback
 from tf_ner.training.checkpoints.resume import ResumePoint, find_resume_point
+from tf_ner.training.jax_runtime import JaxStrategy
 from tf_ner.training.plan import Plan, Recipe, hint_of_few_steps, make_plan, make_recipe
 from tf_ner.training.scoring import Scorer, ScoringSteps
-from tf_ner.training.strategies import all_processes_have
+from tf_ner.training.strategies import Strategy, all_processes_have
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ class Job:
 
     Attributes:
         config: The options, with the commits that model and data came from.
+        strategy: The devices.
         corpus: The splits.
         model: As it was loaded; its weights are not those of the checkpoint yet.
         packed_model: The same for packed sentences; None where batches are padded.
@@ -51,6 +54,7 @@ class Job:
     """
 
     config: TrainConfig
+    strategy: Strategy
     corpus: DatasetDict
     model: TFPreTrainedModel
     packed_model: PackedModel | None
@@ -67,7 +71,7 @@ class Job:
         return self.resume_point.state.step if self.resume_point else 0
 
 
-def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
+def prepare_job(config: TrainConfig, strategy: Strategy) -> Job:
     """Loads what a run needs, and says what should be known of it; writes nothing.
 
     Raises:
@@ -87,27 +91,29 @@ def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
     task = task_class(config.task).of_model(tokenizer, model.config, max_length=max_length, config=config)
     is_new_head = not task.has_head(model.config)
     encoded = task.encode_split(corpus["train"])
-    why_padded = why_not_packed(model)
-    if config.fixed_length or config.jit_compile:
-        why_padded = "their shape is fixed"
-    if why_padded and config.packing == "auto":
-        logger.info("batches are padded, not packed: %s", why_padded)
-    packed_model = packed(model) if config.packing == "auto" and not why_padded else None
+    packed_model = _packed_model(model, config, strategy)
     how: dict[str, Any] = {
         "batch_size": config.eval_batch_size,
         "pad_to_length": config.fixed_length,
-        "steps": ScoringSteps(jit_compile=config.jit_compile),
+        "steps": ScoringSteps(jit_compile=config.jit_compile, strategy=strategy),
         "packing": packed_model is not None,
     }
     evaluation = MetricsCallback(corpus[validation], task, **how)
     plan = make_plan(
         encoded,
         evaluation.scorer.encoded,
-        batch_size=config.batch_size * config.accumulate * strategy.num_replicas_in_sync,
+        batch_size=config.batch_size,
+        accumulate=config.accumulate,
+        num_replicas=strategy.num_replicas_in_sync,
         epochs=config.epochs,
         seed=config.seed,
         group_by_length=config.group_by_length,
+        packing=packed_model is not None,
+        row_length=config.fixed_length,
+        rows_per_step=config.rows_per_step,
     )
+    if remark := plan.remark(strategy.num_replicas_in_sync):
+        logger.info("%s", remark)
     if resume_point is not None:
         resume_point.require_same(plan, model.config)
     num_taken = resume_point.state.step if resume_point else 0
@@ -135,6 +141,7 @@ def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
         if split not in scorers:
             scorers[split] = Scorer(corpus[split], task, **how)
     for split, rows in {"train": encoded, **{split: scorer.encoded for split, scorer in scorers.items()}}.items():
+        _require_embeddings(model, rows)
         for remark in task.remarks(rows):
             logger.info("%s: %s", split, remark)
     return Job(
@@ -144,6 +151,7 @@ def prepare_job(config: TrainConfig, strategy: tf.distribute.Strategy) -> Job:
             model_revision=getattr(model.config, "_commit_hash", None) or config.model_revision,
             dataset_revision=hub_commit(corpus) or config.dataset_revision,
         ),
+        strategy=strategy,
         corpus=corpus,
         model=model,
         packed_model=packed_model,
@@ -171,9 +179,43 @@ def _load_model(
     return tokenizer, model
 
 
-def _require_same_elsewhere(
-    strategy: tf.distribute.Strategy, plan: Plan, *, num_taken: int, options: Mapping[str, Any]
-) -> None:
+def _packed_model(model: TFPreTrainedModel, config: TrainConfig, strategy: Strategy) -> PackedModel | None:
+    """The model for packed sentences, if there shall be one; says why where there cannot.
+
+    Raises:
+        ConfigError: Its sentences must be packed, and cannot be.
+    """
+    reason = "because of --packing off" if config.packing == "off" else why_not_packed(model)
+    if reason is None:
+        return packed(model)
+    wanted_by = {"JAX": isinstance(strategy, JaxStrategy), "--rows-per-step": config.rows_per_step is not None}
+    for name in (name for name, is_wanted in wanted_by.items() if is_wanted):
+        is_chosen = config.packing == "off"
+        advice = "Leave out --packing off" if is_chosen else "Choose a model of a family that can be packed"
+        raise ConfigError(
+            f"Received a model whose sentences are not packed ({reason}); expected packed ones for {name}. {advice}, "
+            f"or train without {name}."
+        )
+    if config.packing == "auto":
+        logger.info("batches are padded, not packed: %s", reason)
+    return None
+
+
+def _require_embeddings(model: TFPreTrainedModel, rows: EncodedRows) -> None:
+    """Stops where a subword has no embedding: XLA would take another one, and say nothing.
+
+    Raises:
+        ModelError: One has none.
+    """
+    largest = pc.max(Lists.of(rows.windows, "input_ids").values).as_py() or 0
+    if largest >= model.config.vocab_size:
+        raise ModelError(
+            f"Received a tokenizer that gives the id {largest} and a model with {model.config.vocab_size} embeddings; "
+            "expected a tokenizer and a model that belong together. Choose another --model."
+        )
+
+
+def _require_same_elsewhere(strategy: Strategy, plan: Plan, *, num_taken: int, options: Mapping[str, Any]) -> None:
     """Stops where the machines of a training would not take the same steps."""
     same = hashlib.sha256(repr((plan.digest, num_taken, sorted(options.items()))).encode()).hexdigest()
     if not all_processes_have(strategy, int(same[:12], 16)):

@@ -1,22 +1,21 @@
 """A training from its first step to its last, with Keras's `fit` or with the loop written out."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
 
-from tf_ner.batches.packing import packed_padding_ratio
-from tf_ner.batches.sampling import padding_ratio, share_out, split_batches
 from tf_ner.batches.to_tf import ReplicaBatches
-from tf_ner.learning.optimizer import lazy_rows_of, make_optimizer
+from tf_ner.learning.optimizer import make_optimizer, settle
 from tf_ner.learning.train_step import AnyDataset, TrainStep, compile_step, make_train_step, training_steps
 from tf_ner.training.callbacks import EverySteps, HistoryWriter, OwnCallbacks, ScoreLines, StopAtNoNumber, StopEarly
 from tf_ner.training.checkpoints.callback import SaveCheckpoints
 from tf_ner.training.checkpoints.checkpoints import CheckpointWriter, restore
 from tf_ner.training.checkpoints.interrupts import Interrupts
+from tf_ner.training.jax_runtime import JaxStrategy, JaxTraining
 from tf_ner.training.job import Job
 
 _NO_BAR = 2
@@ -99,56 +98,45 @@ def run_training(job: Job, callbacks: RunCallbacks) -> dict[str, Any]:
         What `metrics.json` holds under `training`.
     """
     model, plan, config, resume_point = job.model, job.plan, job.config, job.resume_point
-    strategy = model.distribute_strategy
-    with strategy.scope():
-        optimizer, train_step = _make_step(job)
+    with job.strategy.scope():
+        optimizer, train_step = make_step(job)
         model.compile(optimizer=optimizer, loss=job.recipe.loss)
     if resume_point is not None:
         restore(model, resume_point.checkpoint)
-    num_taken = job.num_taken
-    # XLA's pieces of a batch have one size.
-    is_filled = config.fixed_length is not None or (config.jit_compile and config.accumulate > 1)
-    num_rows = config.batch_size * config.accumulate if is_filled else None
     num_traces = 0
-    if num_taken < len(plan.batches) and not (resume_point and resume_point.state.is_stopped):
-        batches = ReplicaBatches(
-            plan.encoded.windows,
-            plan.batches[num_taken:],
-            tokenizer=job.task.tokenizer,
-            strategy=strategy,
-            num_rows=num_rows,
-            num_subwords=config.fixed_length,
-            packing=job.packed_model is not None,
-            piece_size=_piece_size(job),
-        )
-        num_traces = _LOOPS[config.loop](job, batches.dataset, train_step, callbacks)
-    if (lazy := lazy_rows_of(optimizer)) is not None:
-        lazy.settle()
+    if job.num_taken < len(plan.batches) and not (resume_point and resume_point.state.is_stopped):
+        num_traces = _LOOPS[config.loop](job, batches_to_train(job).dataset, train_step, callbacks)
+    settle(optimizer)
     # A callback may have ended training early.
     num_steps = int(optimizer.iterations.numpy())
-    facts = _facts(job, num_steps=num_steps, seconds=callbacks.checkpoints.seconds, num_rows=num_rows)
+    facts = _facts(job, num_steps=num_steps, seconds=callbacks.checkpoints.seconds)
     return {**facts, "trace_count": num_traces, "peak_memory_mb": _peak_memory_mb()}
 
 
-def _facts(job: Job, *, num_steps: int, seconds: float, num_rows: int | None) -> dict[str, Any]:
-    """What is told of the steps that were taken, each replica's batch filled up to `num_rows` where they are fixed."""
-    config, plan, num_replicas = job.config, job.plan, job.model.distribute_strategy.num_replicas_in_sync
+def batches_to_train(job: Job) -> ReplicaBatches:
+    """What the replicas read, from the first step that is left."""
+    return ReplicaBatches(
+        job.plan.encoded.windows,
+        job.plan.batches[job.num_taken :],
+        tokenizer=job.task.tokenizer,
+        strategy=job.strategy,
+        layout=job.plan.layout,
+    )
+
+
+def _facts(job: Job, *, num_steps: int, seconds: float) -> dict[str, Any]:
+    """What is told of the steps that were taken."""
+    plan, num_replicas = job.plan, job.strategy.num_replicas_in_sync
     taken = plan.batches[:num_steps]
-    read = share_out(taken, num_replicas, num_rows=num_rows)
-    lengths = plan.encoded.lengths
-    if job.packed_model is not None:
-        padding = packed_padding_ratio(lengths, read, piece_size=_piece_size(job))
-    else:
-        padding = padding_ratio(lengths, split_batches(read, config.batch_size), num_subwords=config.fixed_length)
     return {
         "seconds": round(seconds, 3),
         "examples_per_second": round(sum(map(len, taken)) / seconds, 3),
         "packed": job.packed_model is not None,
-        "padding_ratio": round(padding, 4),
+        "padding_ratio": round(plan.padding_ratio(num_replicas, num_steps=num_steps), 4),
         "steps": len(taken),
         "epochs": -(-len(taken) // plan.steps_per_epoch),
         "replicas": num_replicas,
-        "precision": config.precision,
+        "precision": job.config.precision,
     }
 
 
@@ -157,7 +145,8 @@ def _piece_size(job: Job) -> int | None:
     return job.config.batch_size if job.config.accumulate > 1 else None
 
 
-def _make_step(job: Job) -> tuple[keras.optimizers.Optimizer, TrainStep]:
+def make_step(job: Job) -> tuple[keras.optimizers.Optimizer, TrainStep | JaxTraining]:
+    """The optimizer of a training, and the step that it makes."""
     config, recipe = job.config, job.recipe
     optimizer = make_optimizer(
         learning_rate=config.learning_rate,
@@ -170,6 +159,18 @@ def _make_step(job: Job) -> tuple[keras.optimizers.Optimizer, TrainStep]:
         rate_shares=recipe.rate_shares,
         scale_loss=config.precision == "float16",
     )
+    if isinstance(job.strategy, JaxStrategy):
+        assert job.packed_model is not None
+        return optimizer, JaxTraining(
+            job.strategy,
+            job.packed_model,
+            loss=recipe.loss,
+            optimizer=optimizer,
+            variables=recipe.variables,
+            max_grad_norm=config.max_grad_norm,
+            seed=config.seed,
+            is_in_pieces=config.accumulate > 1,
+        )
     train_step = make_train_step(
         job.packed_model or job.model,
         loss=recipe.loss,
@@ -186,17 +187,29 @@ def _make_step(job: Job) -> tuple[keras.optimizers.Optimizer, TrainStep]:
 
 def _has_lazy_rows(job: Job) -> bool:
     """Whether those rows of the embedding wait that a step does not use: each device and each piece uses others."""
-    if job.packed_model is None or job.config.accumulate > 1 or job.config.precision == "float16":
+    config = job.config
+    if job.packed_model is None or config.accumulate > 1 or config.precision == "float16" or config.jit_compile:
         return False
     embedding = job.model.get_input_embeddings().weight
     is_trained = any(variable is embedding for variable in job.recipe.variables)
     return is_trained and not isinstance(embedding, tf.distribute.DistributedValues)
 
 
-def _run_fit(job: Job, dataset: AnyDataset, train_step: TrainStep, callbacks: RunCallbacks) -> int:
+def _run_fit(job: Job, dataset: AnyDataset, train_step: TrainStep | JaxTraining, callbacks: RunCallbacks) -> int:
     """Trains with Keras's `fit`; gives how often the step was traced."""
     model, plan = job.model, job.plan
-    model.train_step = lambda batch: {"loss": train_step(*batch)}
+    if isinstance(train_step, JaxTraining):
+        on_jax = train_step
+
+        # What Keras would otherwise make of a step, and call for each.
+        def train_function(batches: Iterator[Any]) -> dict[str, Any]:
+            loss = on_jax(*next(batches))
+            model._train_counter.assign_add(1)
+            return {"loss": loss}
+
+        model.train_function = train_function
+    else:
+        model.train_step = lambda batch: {"loss": train_step(*batch)}
     # The loss that each replica gives is that of the whole batch.
     model.distribute_reduction_method = "first"
     # Keras asks this, as it does to recover from a fault, where in the epochs it is.
@@ -211,7 +224,7 @@ def _run_fit(job: Job, dataset: AnyDataset, train_step: TrainStep, callbacks: Ru
         )
     finally:
         model._training_state = None
-    return _num_traces(model.train_function)
+    return _num_traces(train_step if isinstance(train_step, JaxTraining) else model.train_function)
 
 
 class _KerasCounters:
@@ -226,10 +239,10 @@ class _KerasCounters:
         return divmod(self._step, steps_per_epoch)
 
 
-def _run_loop(job: Job, dataset: AnyDataset, train_step: TrainStep, callbacks: RunCallbacks) -> int:
+def _run_loop(job: Job, dataset: AnyDataset, train_step: TrainStep | JaxTraining, callbacks: RunCallbacks) -> int:
     """Trains with the loop written out; calls the callbacks when `fit` would, and gives the same count."""
     model, plan = job.model, job.plan
-    compiled = compile_step(model, train_step, dataset)
+    compiled = train_step if isinstance(train_step, JaxTraining) else compile_step(model, train_step, dataset)
     updates = training_steps(
         model,
         dataset,
@@ -266,7 +279,9 @@ def _run_loop(job: Job, dataset: AnyDataset, train_step: TrainStep, callbacks: R
 
 
 def _num_traces(step: Any) -> int:
-    """How often TensorFlow made a graph of a step; never where it is told to run functions eagerly."""
+    """How often a graph or a program was made of a step; never where TensorFlow is told to run functions eagerly."""
+    if isinstance(step, JaxTraining):
+        return step.num_programs
     return 0 if tf.config.functions_run_eagerly() else step.experimental_get_tracing_count()
 
 

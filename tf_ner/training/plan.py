@@ -5,14 +5,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 from transformers import TFPreTrainedModel
 
-from tf_ner.batches.sampling import Batches, training_batches
+from tf_ner.batches.fixed_steps import steps_of_rows, steps_of_sentences
+from tf_ner.batches.layouts import Layout, Packed, PackedFixed, Padded, padding_ratio
+from tf_ner.batches.sampling import Batches, batches_of_epochs
 from tf_ner.errors import ConfigError
 from tf_ner.learning.best import BestScore
 from tf_ner.learning.losses import MeanLoss, balanced_weights, make_loss, named_weights
@@ -29,16 +31,37 @@ class Plan:
         validation: What says which state is the best.
         batches: The rows of each step, over all replicas; the epochs follow one another.
         epochs: How many there are, of equally many steps.
+        layout: Of the batches.
     """
 
     encoded: EncodedRows
     validation: EncodedRows
     batches: Batches
     epochs: int
+    layout: Layout
 
     @property
     def steps_per_epoch(self) -> int:
         return len(self.batches) // self.epochs
+
+    def padding_ratio(self, num_replicas: int, *, num_steps: int | None = None) -> float:
+        """Share of the positions that are padding, of all steps or of the first ones."""
+        shares = self.layout.share_out(self.batches[:num_steps], self.encoded.lengths, num_replicas)
+        return padding_ratio(self.layout, self.encoded.lengths, shares)
+
+    def remark(self, num_replicas: int) -> str | None:
+        """How much rows of one shape hold; None where each batch has its own."""
+        if not isinstance(self.layout, PackedFixed):
+            return None
+        layout, num_examples = self.layout, len(self.encoded.lengths)
+        mean = self.epochs * num_examples / len(self.batches)
+        return (
+            f"each step packs {mean:.1f} of the {num_examples} examples into {layout.num_rows} rows of "
+            f"{layout.row_length} subwords"
+            + (f", {layout.num_pieces} times" if layout.is_in_pieces else "")
+            + (f", on each of {num_replicas} replicas" if num_replicas > 1 else "")
+            + f"; {self.padding_ratio(num_replicas):.1%} of the positions are padding"
+        ).replace("%", " %")
 
     @cached_property
     def digest(self) -> str:
@@ -60,29 +83,50 @@ def make_plan(
     validation: EncodedRows,
     *,
     batch_size: int,
+    accumulate: int = 1,
+    num_replicas: int = 1,
     epochs: int,
     seed: int,
     group_by_length: bool = False,
+    packing: bool = False,
+    row_length: int | None = None,
+    rows_per_step: int | None = None,
 ) -> Plan:
     """Forms the batches of all epochs.
 
     Args:
         encoded: What is learnt from.
         validation: What says which state is the best.
-        batch_size: Rows a step, over all replicas and all that is accumulated: so 4 batches of 4 take the very step of
-            one of 16.
+        batch_size: Examples that a replica computes at once.
+        accumulate: How many such batches a step adds up: 4 batches of 4 take the very step of one of 16.
+        num_replicas: How many replicas share a step.
         epochs: How many there are.
         seed: Of the order, another one each epoch.
-        group_by_length: Whether rows of like length form a batch.
+        group_by_length: Whether examples of like length form a batch.
+        packing: Whether the examples of a batch are packed.
+        row_length: Of the rows of all batches, in subwords, if it is one.
+        rows_per_step: How many packed rows of that length a replica computes at once, instead of so many examples.
     """
-    batches = [
-        batch
-        for epoch in range(epochs)
-        for batch in training_batches(
-            encoded.lengths, batch_size=batch_size, seed=seed, epoch=epoch, group_by_length=group_by_length
-        )
-    ]
-    return Plan(encoded=encoded, validation=validation, batches=batches, epochs=epochs)
+    lengths, num_pieces = encoded.lengths, accumulate * num_replicas
+    order: dict[str, Any] = {"epochs": epochs, "seed": seed}
+    of_sentences = {**order, "batch_size": batch_size * num_pieces, "group_by_length": group_by_length}
+    layout: Layout
+    if packing and row_length is not None:
+        rows: dict[str, Any] = {"num_pieces": num_pieces, "row_length": row_length}
+        if rows_per_step is not None:
+            batches, num_rows = steps_of_rows(lengths, num_rows=rows_per_step, **rows, **order), rows_per_step
+        else:
+            batches, num_rows = steps_of_sentences(lengths, **rows, **of_sentences)
+        layout = PackedFixed(num_rows, row_length, accumulate)
+    else:
+        batches = batches_of_epochs(lengths, **of_sentences)
+        piece_size = batch_size if accumulate > 1 else None
+        if packing:
+            layout = Packed(piece_size)
+        else:
+            # A batch of one length has one number of rows too, if need be some without labels.
+            layout = Padded(batch_size * accumulate if row_length else None, row_length, piece_size)
+    return Plan(encoded=encoded, validation=validation, batches=batches, epochs=epochs, layout=layout)
 
 
 # What a new head needs at the least, as the sum of the learning rates of all steps: 100 steps at the default rate.

@@ -81,17 +81,23 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
         TfNerError: An option, the data, the model or the folder cannot be used, in which case nothing has been
             written; or the training cannot continue.
     """
-    config = with_known_precision(config)
-    # Before anything else asks TensorFlow for a device.
+    # Before anything else asks for a device.
     strategy = choose_strategy(
-        config.strategy, tpu=config.tpu, tpu_name=config.tpu_name, logical_devices=config.logical_devices
+        config.strategy,
+        tpu=config.tpu,
+        tpu_name=config.tpu_name,
+        logical_devices=config.logical_devices,
+        runtime=config.runtime,
     )
+    config = with_known_precision(config, strategy)
     check_devices(
         strategy,
         precision=config.precision,
         jit_compile=config.jit_compile,
         batch_size=config.batch_size,
         accumulate=config.accumulate,
+        rows_per_step=config.rows_per_step,
+        deterministic=config.deterministic,
     )
     if not is_chief(strategy):
         verbose = 0
@@ -161,7 +167,7 @@ def _train(
     checkpoints = CheckpointWriter(folder, tokenizer, keep=job.config.keep_checkpoints) if keeps else None
     # A state that is pushed with its checkpoint must wait until that is written.
     push = [PushRun(folder, uploader)] if uploader and not job.config.push_checkpoints else []
-    with _ended(uploader, checkpoints), noticed_interrupts(job.model.distribute_strategy) as interrupts:
+    with _ended(uploader, checkpoints), noticed_interrupts(job.strategy) as interrupts:
         called = make_callbacks(
             job,
             writers=[save_best, history, *push],

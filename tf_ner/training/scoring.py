@@ -1,6 +1,7 @@
 """A model over a whole split: what it says, and the scores."""
 
 import logging
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +12,12 @@ from datasets import Dataset, DatasetDict, List
 from numpy.typing import NDArray
 from transformers import TFPreTrainedModel
 
-from tf_ner.batches.packing import pack
-from tf_ner.batches.sampling import Ids, evaluation_batches, is_filler, rows_behind
+from tf_ner.batches.fixed_steps import full_batches
+from tf_ner.batches.layouts import Layout, Packed, PackedFixed, Padded
+from tf_ner.batches.sampling import Batches, Ids, evaluation_batches, is_filler, rows_behind
 from tf_ner.batches.to_tf import ReplicaBatches
 from tf_ner.corpus.loading.splits import evaluation_splits
-from tf_ner.errors import DataError
+from tf_ner.errors import ConfigError, DataError
 from tf_ner.files import require_file, write_json
 from tf_ner.learning.losses import make_loss
 from tf_ner.models.loading import load_trained
@@ -24,7 +26,8 @@ from tf_ner.options.commands import EvaluateConfig
 from tf_ner.tasks.outputs import logits_of, read_out, without_padding
 from tf_ner.tasks.registry import load_task_corpus
 from tf_ner.tasks.task import Outputs, SplitScores, Task
-from tf_ner.training.strategies import add_over_processes
+from tf_ner.training.jax_runtime import JaxScoring, JaxStrategy
+from tf_ner.training.strategies import Strategy, add_over_processes
 
 
 class Scorer:
@@ -36,9 +39,13 @@ class Scorer:
         rows: As `load_corpus` gives them.
         task: How they become inputs and scores.
         batch_size: Windows a batch, for each replica.
-        pad_to_length: In subwords; gives every batch this one length, and as many rows.
+        pad_to_length: In subwords; gives every batch this one length, and as many rows. Packed, they hold about as
+            many windows as `batch_size` says. No window may be longer.
         packing: Pack the sentences of a batch where the model can be computed so.
         steps: Shared by scorers of the same model, so that its step is traced once.
+
+    Raises:
+        ConfigError: A window is longer than `pad_to_length`.
     """
 
     def __init__(
@@ -52,13 +59,20 @@ class Scorer:
         steps: "ScoringSteps | None" = None,
     ):
         self.encoded = task.encode_split(rows)
+        longest = int(self.encoded.lengths.max(initial=0))
+        if pad_to_length is not None and longest > pad_to_length:
+            raise ConfigError(
+                f"Received pad_to_length={pad_to_length} and an input of {longest} subwords; expected none that is "
+                f"longer. Give the task max_length={pad_to_length}, so that longer ones become windows."
+            )
         self._references = task.references(rows)
         self._task = task
         self._batch_size = batch_size
         self._pad_to_length = pad_to_length
-        self._packing = packing and pad_to_length is None
+        self._packing = packing
         self._steps = steps or ScoringSteps()
         self._model: TFPreTrainedModel | None = None
+        self._batches: ReplicaBatches
 
     def score(self, model: TFPreTrainedModel, *, bootstrap: int = 0) -> SplitScores:
         """Predicts the whole split and scores it, if it has labels; `loss` is the mean over all of them.
@@ -76,42 +90,60 @@ class Scorer:
             metrics["interval"] = self._task.interval(scored, num_resamples=bootstrap)
         return replace(scored, metrics=metrics)
 
-    def _prepare(self, model: TFPreTrainedModel) -> None:
-        strategy = model.distribute_strategy
-        self._is_packed = self._packing and why_not_packed(model) is None
-        size = self._batch_size * strategy.num_replicas_in_sync
+    def batches_for(self, model: TFPreTrainedModel) -> ReplicaBatches:
+        """What the replicas of a model read."""
+        if model is self._model:
+            return self._batches
+        strategy = self._steps.strategy_of(model)
+        self._is_packed = is_packed = self._packing and why_not_packed(model) is None
+        batches, self._layout = self._plan(is_packed, strategy.num_replicas_in_sync)
         self._batches = ReplicaBatches(
             self.encoded.windows,
-            evaluation_batches(self.encoded.lengths, batch_size=size),
+            batches,
             tokenizer=self._task.tokenizer,
             strategy=strategy,
-            num_rows=None if self._pad_to_length is None else self._batch_size,
-            num_subwords=self._pad_to_length,
-            packing=self._is_packed,
+            layout=self._layout,
         )
         self._model = model
-        spec, is_fixed = self._batches.dataset.element_spec, self._pad_to_length is not None
-        self._step = self._steps.of(model, self._task, spec, is_fixed=is_fixed, is_packed=self._is_packed)
+        return self._batches
+
+    def _plan(self, is_packed: bool, num_replicas: int) -> tuple[Batches, Layout]:
+        """The rows of each batch, and how they are laid out."""
+        lengths, row_length = self.encoded.lengths, self._pad_to_length
+        if not is_packed or row_length is None:
+            batches = evaluation_batches(lengths, batch_size=self._batch_size * num_replicas)
+            padded = Padded(None if row_length is None else self._batch_size, row_length)
+            return batches, Packed() if is_packed else padded
+        num_rows = self._steps.num_rows(math.ceil(self._batch_size * lengths.mean() / row_length))
+        order = np.arange(len(lengths))
+        batches = full_batches(order, lengths, num_rows=num_rows * num_replicas, row_length=row_length)
+        return batches, PackedFixed(num_rows, row_length)
+
+    @property
+    def _has_lists(self) -> bool:
+        """Whether each subword has a label, and not each text."""
+        return isinstance(self.encoded.windows.features["labels"], List)
 
     def _predict(self, model: TFPreTrainedModel) -> tuple[Outputs, float]:
-        if model is not self._model:
-            self._prepare(model)
-        strategy = model.distribute_strategy
+        batches = self.batches_for(model)
+        strategy = self._steps.strategy_of(model)
+        spec, is_fixed = batches.dataset.element_spec, self._pad_to_length is not None
+        step = self._steps.of(model, self._task, spec, is_fixed=is_fixed, is_packed=self._is_packed)
         lengths = self.encoded.lengths
-        has_lists = isinstance(self.encoded.windows.features["labels"], List)
+        has_lists = self._has_lists
         ends = np.cumsum(lengths if has_lists else np.ones_like(lengths))
         begins = ends - (lengths if has_lists else 1)
         # One after the other, so that those which other processes predict can be added.
         predictions = np.zeros(ends[-1], dtype=np.int64 if self._task.output_kind == "classes" else np.float32)
         scores = np.zeros(ends[-1], dtype=np.float32)
         totals = np.zeros(2)
-        shares = iter(self._batches.shares)
-        for inputs, labels in self._batches:
-            of_replicas = zip(*map(strategy.experimental_local_results, self._step(inputs, labels)), strict=True)
+        shares = iter(batches.shares)
+        for inputs, labels in batches:
+            of_replicas = zip(*map(strategy.experimental_local_results, step(inputs, labels)), strict=True)
             for *outputs, loss, num_labels in of_replicas:
                 totals += float(loss), float(num_labels)
                 rows = next(shares)
-                of_rows = self._by_row(rows, *(output.numpy() for output in outputs))
+                of_rows = self._by_row(rows, *map(np.asarray, outputs))
                 for row, *values in zip(rows, *of_rows, strict=True):
                     if not is_filler(row):
                         place = slice(begins[row], ends[row])
@@ -124,9 +156,11 @@ class Scorer:
     def _by_row(self, rows: Ids, *outputs: NDArray[Any]) -> list[list[NDArray[Any]]]:
         """Each of the outputs of a step for each row of a batch, without padding."""
         lengths = self.encoded.lengths[rows_behind(rows)]
-        if self._is_packed and isinstance(self.encoded.windows.features["labels"], List):
-            packing = pack(lengths)
-            return [packing.collect(values) for values in outputs]
+        if not isinstance(self._layout, Padded):
+            [piece] = self._layout.pieces(lengths)
+            return [
+                piece.packing.collect(values) if self._has_lists else list(values[: len(rows)]) for values in outputs
+            ]
         return [[without_padding(self._task, *row) for row in zip(values, lengths, strict=True)] for values in outputs]
 
 
@@ -135,21 +169,40 @@ class ScoringSteps:
 
     Args:
         jit_compile: Compile those whose shape is fixed with XLA.
+        strategy: The devices; those that the model was made for if not given.
     """
 
-    def __init__(self, *, jit_compile: bool = False):
+    def __init__(self, *, jit_compile: bool = False, strategy: Strategy | None = None):
         self._jit_compile = jit_compile
+        self._strategy = strategy
+        self._num_rows: int | None = None
         self._model: TFPreTrainedModel | None = None
         self._steps: dict[str, Any] = {}
 
     def of(self, model: TFPreTrainedModel, task: Task, element_spec: Any, *, is_fixed: bool, is_packed: bool) -> Any:
-        """The step of a model, traced once: a function of a batch that gives predictions, scores, loss and weight."""
+        """The step of a model, traced once: a function of a batch that gives predictions, scores, loss and weight.
+
+        It is to be asked for anew when the weights have changed.
+        """
         if model is not self._model:
             self._model, self._steps = model, {}
         if (key := str(element_spec)) not in self._steps:
             reader = packed(model) if is_packed else model
-            self._steps[key] = _make_step(reader, task, element_spec, jit_compile=self._jit_compile and is_fixed)
-        return self._steps[key]
+            if isinstance(self._strategy, JaxStrategy):
+                self._steps[key] = JaxScoring(self._strategy, reader, task)
+            else:
+                self._steps[key] = _make_step(reader, task, element_spec, jit_compile=self._jit_compile and is_fixed)
+        step = self._steps[key]
+        return step.with_weights_of_now() if isinstance(step, JaxScoring) else step
+
+    def num_rows(self, wanted: int) -> int:
+        """How many rows the packed batches of every split have, so that they share a step: what the first wanted."""
+        self._num_rows = self._num_rows or wanted
+        return self._num_rows
+
+    def strategy_of(self, model: TFPreTrainedModel) -> Strategy:
+        """The devices that score a model."""
+        return self._strategy or model.distribute_strategy
 
 
 def _make_step(model: keras.Model, task: Task, element_spec: Any, *, jit_compile: bool) -> Any:

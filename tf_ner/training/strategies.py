@@ -9,25 +9,22 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 from numpy.typing import NDArray
 
-from tf_ner.errors import ConfigError, TrainingError
-from tf_ner.options.train import Precision, StrategyName, TrainConfig
+from tf_ner.errors import ConfigError, TrainingError, in_one_line
+from tf_ner.options.train import Precision, RuntimeName, StrategyName, TrainConfig
+from tf_ner.training.jax_runtime import JaxStrategy
+from tf_ner.training.tpus import LOCAL, find_tpu, jax_strategy
 
 logger = logging.getLogger(__name__)
 
-_LOCAL_TPU = "local"
-
-_HOW_TO_GET_A_TPU = (
-    "On Colab choose Runtime > Change runtime type > TPU; on Kaggle Settings > Accelerator > TPU; on Google Cloud run "
-    "this on the TPU VM itself, or name another one with --tpu-name. There, install tensorflow-tpu in place of "
-    "tensorflow. Without a TPU, leave out --tpu"
-)
+Strategy: TypeAlias = tf.distribute.Strategy | JaxStrategy
+"""What shares the work: of TensorFlow, or of JAX."""
 
 
 def choose_strategy(
@@ -36,7 +33,8 @@ def choose_strategy(
     tpu: bool = False,
     tpu_name: str | None = None,
     logical_devices: int | None = None,
-) -> tf.distribute.Strategy:
+    runtime: RuntimeName = "auto",
+) -> Strategy:
     """Chooses the devices to train on; must be called before TensorFlow is otherwise used in this process.
 
     Args:
@@ -47,16 +45,39 @@ def choose_strategy(
         tpu_name: `local` for a TPU of this machine, otherwise its name on Google Cloud; defaults to TPU_NAME, or to
             `local`.
         logical_devices: How many logical devices to split the CPU into, to try out training on several devices.
+        runtime: `jax` takes the devices that JAX sees; `auto` does so for a TPU that TensorFlow cannot use.
 
     Raises:
         ConfigError: There are no such devices, or TF_CONFIG is invalid.
     """
     for gpu in tf.config.list_physical_devices("GPU"):
         _configure(functools.partial(tf.config.experimental.set_memory_growth, gpu, True))
+    if tpu or name == "tpu":
+        # JAX reaches what is attached to this machine, whatever the variable names.
+        named = os.environ.get("TPU_NAME") if runtime != "jax" else None
+        return find_tpu(tpu_name or named or LOCAL, runtime)
+    if runtime == "jax":
+        # Each would take most of a GPU's memory for itself.
+        _configure(functools.partial(tf.config.set_visible_devices, [], "GPU"))
+        if name == "auto" and _most_fitting(logical_devices) == "multiworker":
+            raise ConfigError(
+                "Received --runtime jax and several machines in TF_CONFIG; expected one machine. Unset TF_CONFIG, or "
+                "leave out --runtime jax."
+            )
+        try:
+            return jax_strategy(None, logical_devices)
+        except RuntimeError as error:
+            raise ConfigError(
+                f"Received --runtime jax, and JAX finds no device ({in_one_line(error)}); expected one. Look at the "
+                "environment variable JAX_PLATFORMS and at the packages of JAX, or leave out --runtime jax."
+            ) from None
+        except ImportError:
+            raise ConfigError(
+                'Received --runtime jax without JAX; expected it to be installed. Run `pip install "tf-ner[jax]"`, and '
+                'for a TPU `pip install "jax[tpu]"`, for a GPU `pip install "jax[cuda12]"`.'
+            ) from None
     if logical_devices is not None:
         _divide_cpu(logical_devices)
-    if tpu or name == "tpu":
-        return _tpu(tpu_name or os.environ.get("TPU_NAME") or _LOCAL_TPU)
     if name == "auto":
         name = _most_fitting(logical_devices)
     if name == "multiworker":
@@ -130,7 +151,7 @@ def _multiworker(tf_config: str) -> tf.distribute.Strategy:
         ) from None
     except tf.errors.OpError as error:
         raise ConfigError(
-            f"Received TF_CONFIG, whose machines cannot be joined ({_in_one_line(error)}); expected "
+            f"Received TF_CONFIG, whose machines cannot be joined ({in_one_line(error)}); expected "
             "this machine's port to be free and all others to respond. Check the addresses, and that each machine has "
             "its own index and runs one process."
         ) from None
@@ -154,29 +175,15 @@ def _workers_of(tf_config: str) -> list[str]:
     return addresses
 
 
-@functools.cache
-def _tpu(name: str) -> tf.distribute.Strategy:
-    """Connects to a TPU; doing it again would wipe its memory."""
-    try:
-        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=name)
-        tf.config.experimental_connect_to_cluster(resolver)
-        tf.tpu.experimental.initialize_tpu_system(resolver)
-        if not tf.config.list_logical_devices("TPU"):
-            raise ValueError("TensorFlow found no TPU device")
-        return tf.distribute.TPUStrategy(resolver)
-    except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
-        raise ConfigError(
-            f"Received --tpu, but found no TPU {name!r} ({_in_one_line(error)}); expected one. {_HOW_TO_GET_A_TPU}."
-        ) from None
-
-
-def _in_one_line(error: Exception) -> str:
-    """The whole of it: what the cause was may stand at the end."""
-    return " ".join(str(error).split())
-
-
 def check_devices(
-    strategy: tf.distribute.Strategy, *, precision: str, jit_compile: bool, batch_size: int, accumulate: int
+    strategy: Strategy,
+    *,
+    precision: str,
+    jit_compile: bool,
+    batch_size: int,
+    accumulate: int,
+    rows_per_step: int | None = None,
+    deterministic: bool = False,
 ) -> None:
     """Says what the devices are, before the training, and refuses what they cannot do.
 
@@ -184,8 +191,10 @@ def check_devices(
         strategy: Knows them.
         precision: What the model computes in.
         jit_compile: Whether XLA compiles the step.
-        batch_size: Rows a replica has in memory at once.
+        batch_size: Examples a replica has in memory at once.
         accumulate: How many such batches a step has.
+        rows_per_step: Rows that a replica has in memory at once, instead of so many examples.
+        deterministic: Whether the same computation must give the same bits each time.
 
     Raises:
         ConfigError: They cannot.
@@ -197,18 +206,31 @@ def check_devices(
             "Received --precision float16 and no GPU; expected one, since other devices compute it slowly or not at "
             "all. Use --precision bfloat16."
         )
-    if jit_compile and num_replicas > 1 and not isinstance(strategy, tf.distribute.TPUStrategy):
+    on_gpu_of_jax = isinstance(strategy, JaxStrategy) and strategy.devices[0].platform == "gpu"
+    if deterministic and on_gpu_of_jax and "xla_gpu_deterministic_ops" not in os.environ.get("XLA_FLAGS", ""):
+        raise ConfigError(
+            "Received --deterministic with --runtime jax on a GPU; expected XLA to be told before it starts. Set the "
+            "environment variable XLA_FLAGS=--xla_gpu_deterministic_ops=true."
+        )
+    if jit_compile and num_replicas > 1 and not isinstance(strategy, tf.distribute.TPUStrategy | JaxStrategy):
         raise ConfigError(
             f"Received --jit-compile with {num_replicas} devices; expected one, since XLA cannot compile the "
             "communication between them within a step. Leave out --jit-compile, or use --strategy single."
         )
-    if not gpus and not isinstance(strategy, tf.distribute.TPUStrategy) and (warning := unseen_gpu_warning()):
+    if (
+        not gpus
+        and not isinstance(strategy, tf.distribute.TPUStrategy | JaxStrategy)
+        and (warning := unseen_gpu_warning())
+    ):
         logger.warning("%s", warning)
     kind = type(strategy).__name__.removeprefix("_").removesuffix("Strategy").replace("DefaultDistribution", "Single")
+    kind = kind.replace("Jax", "JAX")
+    size = rows_per_step or batch_size
     logger.info(
-        "%s, %d %s (%s): batches of %d per replica, %d in total%s; %s",
+        "%s, %d %s (%s): batches of %d%s per replica, %d in total%s; %s",
         kind, num_replicas, "replica" if num_replicas == 1 else "replicas", _devices_of(strategy, has_gpu=bool(gpus)),
-        batch_size, batch_size * num_replicas, f", {accumulate} of them per step" if accumulate > 1 else "", precision,
+        size, " rows" if rows_per_step else "", size * num_replicas,
+        f", {accumulate} of them per step" if accumulate > 1 else "", precision,
     )  # fmt: skip
 
 
@@ -237,7 +259,9 @@ def unseen_gpu_warning(*, root: Path = Path("/"), variables: Mapping[str, str] =
     return None
 
 
-def _devices_of(strategy: tf.distribute.Strategy, *, has_gpu: bool) -> str:
+def _devices_of(strategy: Strategy, *, has_gpu: bool) -> str:
+    if isinstance(strategy, JaxStrategy):
+        return ", ".join(map(str, strategy.devices))
     if strategy.num_replicas_in_sync == 1 and not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return "GPU:0" if has_gpu else "CPU:0"
     # /job:worker/replica:0/task:1/device:CPU:0 of several machines, of one without a job, or with the job localhost.
@@ -247,7 +271,7 @@ def _devices_of(strategy: tf.distribute.Strategy, *, has_gpu: bool) -> str:
     return ", ".join(name.replace("/replica:0", "").replace("/device:", " ").strip("/") for name in names)
 
 
-def is_chief(strategy: tf.distribute.Strategy) -> bool:
+def is_chief(strategy: Strategy) -> bool:
     """Whether this process writes the results; the others only compute."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return True
@@ -257,7 +281,7 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return resolver.task_type == "worker" and resolver.task_id == 0
 
 
-def add_over_processes(strategy: tf.distribute.Strategy, values: NDArray[Any]) -> NDArray[Any]:
+def add_over_processes(strategy: Strategy, values: NDArray[Any]) -> NDArray[Any]:
     """Adds up what the processes of a training have, each an array of the same shape; all get the sum."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return values
@@ -273,38 +297,51 @@ def add_over_processes(strategy: tf.distribute.Strategy, values: NDArray[Any]) -
     return total
 
 
-def all_processes_have(strategy: tf.distribute.Strategy, number: int) -> bool:
+def all_processes_have(strategy: Strategy, number: int) -> bool:
     """Whether each process of a training has the same whole number, of at most 48 bits."""
     number_and_one = add_over_processes(strategy, np.array([number, 1], dtype=np.int64))
     total, num_processes = number_and_one.tolist()
     return bool(total == number * num_processes)
 
 
-def with_known_precision(config: TrainConfig, *, cpu_info: Path = Path("/proc/cpuinfo")) -> TrainConfig:
+def with_known_precision(
+    config: TrainConfig, strategy: Strategy | None = None, *, cpu_info: Path = Path("/proc/cpuinfo")
+) -> TrainConfig:
     """Says instead of `auto` what is computed in, so that the run can be repeated, and gone on with, elsewhere.
 
     Args:
         config: The options of a run.
+        strategy: The devices; those of TensorFlow if not given.
         cpu_info: Where Linux lists what the processor can do.
     """
     if config.precision != "auto":
         return config
-    gpus = tf.config.list_physical_devices("GPU")
-    if config.on_tpu:
+    gpus = _gpu_generations(strategy)
+    is_tpu = config.on_tpu or (isinstance(strategy, JaxStrategy) and strategy.devices[0].platform == "tpu")
+    if is_tpu:
         has_units = True
     elif gpus:
-        capabilities = [tf.config.experimental.get_device_details(gpu).get("compute_capability") for gpu in gpus]
-        has_units = all(capability is not None and capability >= _AMPERE for capability in capabilities)
+        has_units = all(generation is not None and generation >= _AMPERE for generation in gpus)
     else:
         flags = cpu_info.read_text(encoding="utf-8", errors="replace") if cpu_info.exists() else ""
         has_units = not _BFLOAT16_FLAGS.isdisjoint(flags.split())
     logger.info(
         "--precision auto: %s, since the %s has %s for products in bfloat16",
         "bfloat16" if has_units else "float32",
-        "TPU" if config.on_tpu else "GPU" if gpus else "processor",
+        "TPU" if is_tpu else "GPU" if gpus else "processor",
         "units" if has_units else "no units",
     )
     return dataclasses.replace(config, precision="bfloat16" if has_units else "float32")
+
+
+def _gpu_generations(strategy: Strategy | None) -> list[tuple[int, ...] | None]:
+    """What NVIDIA calls compute capability, of each GPU; None where it is not known."""
+    if isinstance(strategy, JaxStrategy):
+        gpus = [device for device in strategy.devices if device.platform == "gpu"]
+        known = [getattr(gpu, "compute_capability", None) for gpu in gpus]
+        return [tuple(map(int, found.split("."))) if found else None for found in known]
+    details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
+    return [found.get("compute_capability") for found in details]
 
 
 _AMPERE = (8, 0)
@@ -333,7 +370,7 @@ def computing_in(precision: Precision, *, deterministic: bool = False) -> Iterat
 
 
 @contextmanager
-def lost_workers_named(strategy: tf.distribute.Strategy) -> Iterator[None]:
+def lost_workers_named(strategy: Strategy) -> Iterator[None]:
     """Turns what TensorFlow says when another machine is gone into a TrainingError."""
     try:
         yield
@@ -342,6 +379,6 @@ def lost_workers_named(strategy: tf.distribute.Strategy) -> Iterator[None]:
         if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
             raise
         raise TrainingError(
-            f"Received no response from another machine in TF_CONFIG ({_in_one_line(error)}); expected all to "
+            f"Received no response from another machine in TF_CONFIG ({in_one_line(error)}); expected all to "
             "keep running to the end. Restart all of them with the same command and --resume."
         ) from None

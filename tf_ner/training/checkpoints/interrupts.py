@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_ner.errors import TrainingInterruptedError
-from tf_ner.training.strategies import add_over_processes
+from tf_ner.training.strategies import Strategy, add_over_processes
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _TOLD_EVERY = 10
@@ -25,7 +25,7 @@ class Interrupts:
             each other of it; one alone knows at once.
     """
 
-    def __init__(self, strategy: tf.distribute.Strategy):
+    def __init__(self, strategy: Strategy):
         self._strategy = strategy
         self.received: signal.Signals | None = None
         self.told_every = _TOLD_EVERY if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) else 1
@@ -47,7 +47,7 @@ class Interrupts:
 
 
 @contextmanager
-def noticed_interrupts(strategy: tf.distribute.Strategy) -> Iterator[Interrupts]:
+def noticed_interrupts(strategy: Strategy) -> Iterator[Interrupts]:
     """Notes the first signal that asks to stop, and lets a second one do what it did before.
 
     In threads, where Python gives no signals, nothing is noted, and no signal that the process was started to ignore.

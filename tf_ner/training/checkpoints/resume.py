@@ -47,8 +47,9 @@ class ResumePoint:
         if self.state.plan != plan.digest:
             raise OutputError(
                 f"Received {self.checkpoint}, written while training on other sentences or with other batches; "
-                "expected the same data, encoder, --max-length, --group-by-length, and --batch-size times --accumulate "
-                "times devices. Change them, or resume from another one."
+                "expected the same data, encoder, --max-length, --group-by-length, --pad-to-length (128 with --tpu, "
+                "--jit-compile, --runtime jax and --rows-per-step), and --batch-size (or --rows-per-step) times "
+                "--accumulate times devices. Change them, or resume from another one."
             )
 
     def bring_best(self, run_dir: Path) -> None:
