@@ -314,9 +314,11 @@ def test_tf_ner_works_beside_tensorflow_for_tpus(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "20 steps on the CPU\n--tpu ends with 2 after " in done.stdout
     # pip leaves it in place beside what asks for tensorflow.
-    listed = subprocess.run(
-        [clone / ".tpu-env" / "bin" / "pip", "list"], capture_output=True, text=True, check=True
-    ).stdout.split()
+    listed = (
+        subprocess.run([clone / ".tpu-env" / "bin" / "pip", "list"], capture_output=True, text=True, check=True)
+        .stdout.replace("_", "-")
+        .split()
+    )
     assert "tensorflow-tpu" in listed
     assert "tensorflow" not in listed
 

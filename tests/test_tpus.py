@@ -101,7 +101,10 @@ def test_without_the_compiler_it_is_said_how_to_install_it(monkeypatch):
 
 @pytest.fixture
 def options(tiny_bert, corpus_dir):
-    return {"model": str(tiny_bert), "dataset": str(corpus_dir), "pad_to_length": 64, "rows_per_step": 2}
+    return {
+        "model": str(tiny_bert), "dataset": str(corpus_dir),
+        "eval_batch_size": 4, "pad_to_length": 64, "rows_per_step": 2,
+    }  # fmt: skip
 
 
 @pytest.mark.slow
