@@ -45,10 +45,10 @@ interop: .venv/installed .interop/4/installed .interop/5/installed
 bench: .venv/installed .venv-pytorch/installed
 	exec $(BIN)/python -m benchmarks.run --data "$(NEEDS_DATA)" $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(WITHOUT),--without $(WITHOUT))
 
-# The scores of both, for benchmarks/scores.md: make results DATA=FOLDER [EXAMPLES=200, for a trial]. Takes hours;
-# stopped and called again, it goes on.
+# The scores of both, for benchmarks/scores.md: make results DATA=FOLDER [RECIPES=published] [EXAMPLES=200, for a trial].
+# Takes hours; stopped and called again, it goes on.
 results: .venv/installed .venv-pytorch/installed
-	exec $(BIN)/python -m benchmarks.scores --data "$(NEEDS_DATA)" $(if $(EXAMPLES),--examples $(EXAMPLES))
+	exec $(BIN)/python -m benchmarks.scores --data "$(NEEDS_DATA)" $(if $(RECIPES),--recipes $(RECIPES)) $(if $(EXAMPLES),--examples $(EXAMPLES))
 
 NEEDS_DATA = $(or $(DATA),$(error Set DATA to the folder that holds conll2003 and mrpc))
 

@@ -237,9 +237,13 @@ def _own_command(row: str, num_rounds: int, *, without: str | None, is_trial: bo
     return " ".join([*variables, f"{OURS} -m benchmarks.run {options}"])
 
 
-def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+def now_and_commit() -> str:
+    """Today's date, and the commit that is measured, whatever has been written of it."""
+    found, changes = (
+        subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+        for command in (["describe", "--always"], ["status", "--porcelain", "--", "*.py"])
+    )
+    return f"{datetime.date.today()}, commit {found or 'unknown'}{' with changes' if changes else ''}"
 
 
 def main() -> None:
@@ -278,7 +282,7 @@ def main() -> None:
         except WorkerError as error:
             sys.exit(f"error: {error}")
         results[name] = {
-            "when": f"{'A trial, of no worth; ' if options.trial else ''}{datetime.date.today()}, commit {_commit()}",
+            "when": f"{'A trial, of no worth; ' if options.trial else ''}{now_and_commit()}",
             "where": describe_machine(),
             "num_rounds": num_rounds,
             "num_references": row.num_references,

@@ -12,6 +12,7 @@ from benchmarks.report import MOST_OTHERS, Spread, rates, ratios, section, table
 from benchmarks.rounds import Worker, WorkerError
 from benchmarks.run import ROWS, measure, without_contestants
 from benchmarks.scores import difference, mean_and_deviation
+from benchmarks.scores import report as report_of_scores
 from tests import processes
 
 OURS = [sys.executable, "-c", "from benchmarks.worker_tf_ner import main; main()"]
@@ -212,3 +213,19 @@ def test_scores_of_seeds_are_summed_up():
     assert numbers(difference(own, others)) == [round(np.mean(own) - np.mean(others), 4), round(error, 4)]
     assert difference(others, own).startswith("-")
     assert (mean_and_deviation([0.5]), difference([0.5], [0.25])) == ("0.5000", "+0.2500")
+
+
+def test_page_of_scores_shows_each_contestant_over_its_seeds():
+    columns = "validation", "validation_subword", "test", "test_subword"
+    names = {"ours --batch-size 8": ("published", "tf_ner"), "theirs": ("published", "Trainer")}
+    kept = {
+        f"{command} --seed {seed}": {"scores": dict.fromkeys(columns, f1), "when": "today", "where": "here"}
+        for command, seed, f1 in (("ours --batch-size 8", 1, 0.5), ("ours --batch-size 8", 2, 0.7), ("theirs", 1, 0.25))
+    }
+    page = report_of_scores(kept, names)
+    rows = {cells[2].strip(): cells[3:7] for line in page.splitlines() if len(cells := line.split("|")) == 8}
+    assert [numbers(cell) for cell in rows["tf_ner"]] == [[0.6, 0.1414]] * 4
+    assert [numbers(cell) for cell in rows["Trainer"]] == [[0.25]] * 4
+    assert [numbers(cell) for cell in rows["tf_ner less Trainer"]] == [[0.35]] * 4
+    assert page.count("today: here") == 1
+    assert all(f"    {command}\n" in page for command in kept)
