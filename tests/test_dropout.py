@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_ner.models.dropout import drop, fold_in, seed_of_step
+from tf_ner.models.dropout import drawing_from, drop, fold_in, seed_of_step
 
 SEED = np.array([3, 4], np.int32)
+
+
+@pytest.fixture(autouse=True, params=["philox", "hash"])
+def generator(request):
+    with drawing_from(request.param):
+        yield
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
@@ -20,8 +26,13 @@ def test_as_much_is_dropped_as_the_rate_says(rate):
     # Neighbours, which come from one draw, know nothing of each other.
     flat = is_dropped.reshape(-1)[: values.size // 2 * 2].reshape(-1, 2)
     assert abs(np.corrcoef(flat.T)[0, 1]) < 0.01
-    other = drop(tf.constant(values), rate, SEED + 1).numpy() == 0
-    assert abs(np.corrcoef(is_dropped.reshape(-1), other.reshape(-1))[0, 1]) < 0.01
+    for step in ([1, 0], [0, 1], [1, 1], [1, -1], [2**16, 0], [0, 2**30]):
+        other = drop(tf.constant(values), rate, SEED + np.array(step, np.int32)).numpy() == 0
+        assert abs(np.corrcoef(is_dropped.reshape(-1), other.reshape(-1))[0, 1]) < 0.01
+    # Of rows and columns as much as of single values: the spread of their shares is that of independent draws.
+    for axis in range(3):
+        shares = is_dropped.mean(axis=axis)
+        assert shares.var() == pytest.approx(rate * (1 - rate) / values.shape[axis], rel=0.15)
 
 
 @pytest.mark.parametrize("shape", [[], [1], [7], [3, 5], [2, 4, 8]])

@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import sys
+import time
 from dataclasses import replace
 
 import jax
@@ -12,7 +13,7 @@ import pytest
 import tf_keras as keras
 
 from tests.test_resume import KillAt, KilledError
-from tests.test_strategies import assert_equal_runs, config, run  # noqa: F401 a fixture
+from tests.test_strategies import assert_equal_runs, config, finished, run, run_left_in, start  # noqa: F401 a fixture
 from tf_ner import TrainConfig, train
 from tf_ner.errors import ConfigError
 from tf_ner.training.jax_runtime import JaxStrategy
@@ -58,6 +59,21 @@ def test_a_run_begun_on_one_runtime_goes_on_with_the_other(config, expected, tmp
     losses, metrics, weights = run(replace(options, **ON[other]), tmp_path / "run")
     assert len(losses) < 6
     assert_equal_runs(([*expected[0][: -len(losses)], *losses], metrics, weights), expected)
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on(config, expected, tmp_path):  # noqa: F811
+    options = replace(config, **ON_JAX, save_every=1, resume=True)
+    log = tmp_path / "killed"
+    process = start(options, tmp_path / "run", log)
+    while not (tmp_path / "run" / "checkpoints" / "step-2").exists():
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    finished(start(options, tmp_path / "run", tmp_path / "resumed"), tmp_path / "resumed")
+    assert_equal_runs(run_left_in(tmp_path / "run"), expected)
 
 
 class Watch(keras.callbacks.Callback):

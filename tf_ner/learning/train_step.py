@@ -23,7 +23,7 @@ from tf_ner.learning.gradients import (
 from tf_ner.learning.lazy_rows import LazyRows
 from tf_ner.learning.losses import MeanLoss, sum_over_replicas
 from tf_ner.learning.optimizer import AdamW, sum_slices
-from tf_ner.models.dropout import make_dropout_repeatable, seed_of_step
+from tf_ner.models.dropout import drawing_from, make_dropout_repeatable, seed_of_step
 from tf_ner.models.packed import PackedModel
 from tf_ner.tasks.outputs import logits_of
 
@@ -153,7 +153,8 @@ def make_train_step(
     optimizer.build(variables)
     if seed is not None:
         make_dropout_repeatable(model)
-    is_xla = jit_compile or isinstance(model.distribute_strategy, tf.distribute.TPUStrategy)
+    on_tpu = isinstance(model.distribute_strategy, tf.distribute.TPUStrategy)
+    is_xla = jit_compile or on_tpu
     is_plain = not (is_xla or is_scaled or piece_size is not None)
     lazy = _follow_rows(model, adam, is_plain=is_plain) if lazy_rows else None
 
@@ -174,7 +175,8 @@ def make_train_step(
         if lazy is not None:
             lazy.make_ready(inputs["input_ids"])
         noise = None if seed is None else seed_of_step(seed, adam.iterations)
-        part, gradients = loss_and_gradients(inputs, labels, weight, noise)
+        with drawing_from("hash" if on_tpu else "philox"):
+            part, gradients = loss_and_gradients(inputs, labels, weight, noise)
         # What has no part in the outputs, such as a pooler that taggers do not ask, has no gradient.
         pairs = [pair for pair in zip(gradients, variables, strict=True) if pair[0] is not None]
         if is_xla:

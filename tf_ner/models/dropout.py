@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 import tf_keras as keras
@@ -13,6 +13,13 @@ from transformers import TFPreTrainedModel
 
 # What is drawn from while a model is called; each replica of a strategy traces its step in a thread of its own.
 _seeds: ContextVar[Iterator[tf.Tensor] | None] = ContextVar("_seeds", default=None)
+_generator: ContextVar["Generator"] = ContextVar("_generator", default="philox")
+
+Generator = Literal["philox", "hash"]
+"""What random bits come from. `philox` is a kernel of TensorFlow, the same with XLA, where it is one of the slowest
+things on a TPU: it makes four numbers at once, which must then be laid behind each other. `hash` is a function of a
+value's place, which XLA computes where the value is, forward and backward, without ever writing it to memory; without
+XLA it takes many passes."""
 
 
 def seed_of_step(seed: int, step: tf.Tensor, replica: tf.Tensor | None = None) -> tf.Tensor:
@@ -40,10 +47,7 @@ def fold_in(seed: tf.Tensor, number: int | tf.Tensor) -> tf.Tensor:
 
 
 def drop(values: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
-    """Drops some of the values and scales the others up: by the same seed the same ones, on every device.
-
-    What TensorFlow draws as whole numbers is the same with and without XLA, and half of their bits is enough for each
-    value; what it draws between 0 and 1 is not.
+    """Drops some of the values and scales the others up: by the same seed and generator the same ones, on every device.
 
     Args:
         values: <float>[…]
@@ -51,13 +55,57 @@ def drop(values: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
         seed: <int32>[2]
     """
     threshold = min(round(rate * 2**16), 2**16 - 1)
-    num_values = tf.size(values)
-    draws = tf.random.stateless_uniform(
+    is_kept = _KEPT_BY[_generator.get()](tf.shape(values), seed, threshold)
+    return tf.where(is_kept, values * tf.cast(1 / (1 - threshold / 2**16), values.dtype), tf.zeros([], values.dtype))
+
+
+def _kept_by_philox(shape: tf.Tensor, seed: tf.Tensor, threshold: int) -> tf.Tensor:
+    """Where 16 random bits are a number that is not below the threshold <bool>[shape].
+
+    What TensorFlow draws as whole numbers is the same with and without XLA; what it draws between 0 and 1 is not.
+    """
+    num_values = tf.reduce_prod(shape)
+    numbers = tf.random.stateless_uniform(
         [(num_values + 1) // 2], seed, minval=None, maxval=None, dtype=tf.int32, alg="philox"
     )
-    halves = tf.reshape(tf.bitcast(draws, tf.int16), [-1])[:num_values]
-    is_kept = tf.reshape(halves, tf.shape(values)) >= tf.constant(threshold - 2**15, tf.int16)
-    return tf.where(is_kept, values * tf.cast(1 / (1 - threshold / 2**16), values.dtype), tf.zeros([], values.dtype))
+    halves = tf.reshape(tf.bitcast(numbers, tf.int16), [-1])[:num_values]
+    return tf.reshape(halves, shape) >= tf.constant(threshold - 2**15, tf.int16)
+
+
+def _kept_by_hash(shape: tf.Tensor, seed: tf.Tensor, threshold: int) -> tf.Tensor:
+    """The same with the hash of a value's place and of both parts of the seed."""
+    first, second = tf.unstack(tf.bitcast(seed, tf.uint32))
+    # From the seed on, so that XLA has no table of places to read from memory.
+    places, rank = first, shape.shape[0]
+    for axis, stride in enumerate(tf.unstack(tf.math.cumprod(shape, exclusive=True, reverse=True), rank)):
+        of_axis = tf.reshape(tf.range(shape[axis]) * stride, [-1, *[1] * (rank - axis - 1)])
+        places += tf.cast(of_axis, tf.uint32)
+    bits = tf.bitwise.right_shift(_mixed(_mixed(places) + second), tf.constant(16, tf.uint32))
+    return bits >= tf.constant(threshold, tf.uint32)
+
+
+def _mixed(bits: tf.Tensor) -> tf.Tensor:
+    """Others <uint32>[…] for each, of which every bit depends on all.
+
+    Source: Wellons, "Prospecting for Hash Functions", 2018: the one with the least bias of its form.
+    """
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+        bits = tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, tf.constant(shift, tf.uint32)))
+        bits *= tf.constant(factor, tf.uint32)
+    return tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, tf.constant(16, tf.uint32)))
+
+
+_KEPT_BY = {"philox": _kept_by_philox, "hash": _kept_by_hash}
+
+
+@contextmanager
+def drawing_from(generator: Generator) -> Iterator[None]:
+    """While this lasts, `drop` draws from it."""
+    token = _generator.set(generator)
+    try:
+        yield
+    finally:
+        _generator.reset(token)
 
 
 @contextmanager

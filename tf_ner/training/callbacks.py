@@ -61,6 +61,7 @@ class EverySteps(keras.callbacks.Callback):
         num_steps: Every how many steps; at the end of each epoch if None.
 
     Attributes:
+        step: How many were taken, of those that Keras has told of.
         last_told: The step after which they were last told.
     """
 
@@ -97,8 +98,8 @@ class EverySteps(keras.callbacks.Callback):
             callback.set_model(model)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self._step = self.last_told = int(self.model.optimizer.iterations.numpy())
-        self._first_step = self._step if self._first_step is None else self._first_step
+        self.step = self.last_told = int(self.model.optimizer.iterations.numpy())
+        self._first_step = self.step if self._first_step is None else self._first_step
         self._last_step = self._first_step + self.params["epochs"] * self.params["steps"]
         for callback in self._callbacks:
             callback.on_train_begin(logs)
@@ -107,24 +108,24 @@ class EverySteps(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        self._step += 1
+        self.step += 1
         loss = float((logs or {})["loss"])
         self._losses.append(loss)
         self._losses_of_epoch.append(loss)
-        if self._num_steps is not None and (self._step % self._num_steps == 0 or self._step == self._last_step):
+        if self._num_steps is not None and (self.step % self._num_steps == 0 or self.step == self._last_step):
             self._tell()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self._num_steps is None:
             self._tell()
         if logs is not None:
-            logs |= self._logs if self.last_told == self._step else {}
+            logs |= self._logs if self.last_told == self.step else {}
             logs["loss"] = statistics.fmean(self._losses_of_epoch)
         self._losses_of_epoch = []
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         # Another callback has stopped the training in between.
-        if self.last_told != self._step:
+        if self.last_told != self.step:
             self._tell()
 
     def _tell(self) -> None:
@@ -132,7 +133,7 @@ class EverySteps(keras.callbacks.Callback):
         with _settled_for(self._callbacks, self.model):
             for callback in self._callbacks:
                 callback.on_epoch_end(self._epoch, self._logs)
-        self.last_told = self._step
+        self.last_told = self.step
         self._losses = []
 
 
@@ -162,8 +163,14 @@ class OwnCallbacks(keras.callbacks.Callback):
         for callback in self.callbacks:
             callback.set_model(model)
 
+    @property
+    def watches_steps(self) -> bool:
+        """Whether one of them is called for each step."""
+        hooks = "on_train_batch_begin", "on_train_batch_end"
+        return any(_has_hook(callback, hook) for callback in self.callbacks for hook in hooks)
+
     def _implements_train_batch_hooks(self) -> bool:
-        return any(callback._implements_train_batch_hooks() for callback in self.callbacks)
+        return self.watches_steps
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._call("on_train_begin", logs)
@@ -500,12 +507,17 @@ class StopAtNoNumber(keras.callbacks.Callback):
         super().__init__()
         self._plan = plan
         self._tokenizer = tokenizer
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         loss = float((logs or {})["loss"])
         if math.isfinite(loss):
             return
-        step = int(self.model.optimizer.iterations.numpy())
+        # The model may be ahead, where several steps are taken at once.
+        step = self._epoch * self._plan.steps_per_epoch + batch + 1
         raise TrainingError(
             f"Received the loss {loss} at step {step}, which trains on {self._sentences_of(step)}; expected a "
             "finite number. Lower --learning-rate, or look at these sentences; earlier checkpoints are intact, and "

@@ -5,18 +5,22 @@ weights, adds up what the devices have, and runs the program. While it trains, w
 who asks for them finds them in the variables of model and optimizer.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
+from tf_ner.errors import ConfigError
 from tf_ner.learning.adamw import Learnt
 from tf_ner.learning.gradients import Inputs, in_pieces, of_whole_batch, packed_piece
 from tf_ner.learning.losses import MeanLoss, make_loss
 from tf_ner.learning.optimizer import AdamW
-from tf_ner.models.dropout import next_seed, seed_of_step
+from tf_ner.models.dropout import Generator, drawing_from, next_seed, seed_of_step
 from tf_ner.models.packed import PackedModel, weights_by_name
 from tf_ner.tasks.outputs import read_out
 from tf_ner.tasks.task import Task
@@ -36,17 +40,20 @@ class JaxStrategy:
 
     Args:
         devices: Of one host, or those of a topology that a program is only compiled for.
+        platform: What its programs are for, if for other devices than these.
 
     Attributes:
         devices: The same.
+        platform: What its programs are for, such as `tpu`.
         mesh: The devices in a row, one a replica.
         num_replicas_in_sync: How many there are.
     """
 
-    def __init__(self, devices: Sequence[Any]):
+    def __init__(self, devices: Sequence[Any], *, platform: str | None = None):
         import jax
 
         self.devices = list(devices)
+        self.platform: str = platform or self.devices[0].platform
         self.mesh = jax.sharding.Mesh(np.array(self.devices), (_REPLICA,))
         self.num_replicas_in_sync = len(self.devices)
 
@@ -118,6 +125,46 @@ class JaxStrategy:
         return jax.sharding.NamedSharding(self.mesh, jax.sharding.PartitionSpec(*parts))
 
 
+@functools.cache
+def jax_strategy(platform: str | None, num_cpu_devices: int | None = None) -> JaxStrategy:
+    """All devices that JAX sees.
+
+    Args:
+        platform: What they must be, such as `tpu`; JAX's choice if not given.
+        num_cpu_devices: How many devices to divide the CPU into, to try out several.
+
+    Raises:
+        ImportError: JAX is not installed.
+        RuntimeError: It does not see such devices.
+        ConfigError: The devices cannot be used.
+    """
+    import jax
+
+    if num_cpu_devices is not None:
+        platform = "cpu"
+        _divide_cpu_of_jax(num_cpu_devices)
+    devices: list[Any] = jax.devices(platform)
+    if jax.process_count() > 1:
+        raise ConfigError(
+            "Received a TPU with several hosts; expected one host. Choose a smaller TPU, or --runtime tensorflow."
+        )
+    if num_cpu_devices is not None and len(devices) < num_cpu_devices:
+        raise ConfigError(
+            f"Received --logical-devices {num_cpu_devices} in a process where JAX has {len(devices)}; expected it "
+            "before JAX is first used. Start a new process."
+        )
+    return JaxStrategy(devices[:num_cpu_devices])
+
+
+def _divide_cpu_of_jax(num_devices: int) -> None:
+    import jax
+
+    # Refused where JAX is used already, perhaps with as many.
+    with suppress(RuntimeError):
+        if getattr(jax.config, "jax_num_cpu_devices") < num_devices:  # noqa: B009 it says nothing of its attributes
+            jax.config.update("jax_num_cpu_devices", num_devices)
+
+
 def _in_32_bits(values: tf.Tensor) -> tf.Tensor:
     return tf.cast(values, tf.int32) if values.dtype == tf.int64 else values
 
@@ -155,8 +202,13 @@ class JaxTraining:
         max_grad_norm: The largest global norm of the gradients; larger ones are scaled down.
         seed: Together with the number of the step, determines dropout.
         is_in_pieces: Whether a replica's batch is made of pieces [pieces, …] of which one is computed at a time.
+        most_at_once: How many steps a call may take.
 
     Attributes:
+        trained: The variables to train, by name.
+        program: What JAX compiles, once for each shape: of what is learnt, of the other weights, of the number of the
+            first step and of how many there are, and of their inputs and labels [replicas, steps, …]; it gives what is
+            learnt then, and the losses.
         num_programs: How many were traced.
     """
 
@@ -171,6 +223,7 @@ class JaxTraining:
         max_grad_norm: float,
         seed: int,
         is_in_pieces: bool,
+        most_at_once: int = 1,
     ):
         optimizer.build(variables)
         optimizer.elsewhere = self
@@ -182,11 +235,12 @@ class JaxTraining:
         self._max_grad_norm = max_grad_norm
         self._seed = seed
         self._is_in_pieces = is_in_pieces
+        self._most_at_once = most_at_once
         trained = {id(variable) for variable in variables}
         self._variables = weights_by_name(model.unpacked)
-        self._trained = {name: variable for name, variable in self._variables.items() if id(variable) in trained}
-        self._program = strategy.on_each(
-            self._step, shared_out=(False, False, False, True, True), results_differ=False, reuses_first=True
+        self.trained = {name: variable for name, variable in self._variables.items() if id(variable) in trained}
+        self.program = strategy.on_each(
+            self._steps, shared_out=(False, False, False, False, True, True), results_differ=False, reuses_first=True
         )
         self._learnt: dict[str, Learnt] | None = None
         self._others: dict[str, Array] = {}
@@ -195,24 +249,40 @@ class JaxTraining:
 
     def __call__(self, inputs: Inputs, labels: tf.Tensor) -> np.float32:
         """Takes a step with a batch [replicas, …] and gives its loss."""
+        return np.float32(self.take(iter([(inputs, labels)]), 1)[0])
+
+    def take(self, batches: Iterator[tuple[Inputs, tf.Tensor]], num_steps: int | np.int32) -> NDArray[np.float32]:
+        """Takes so many steps, with the next batches [replicas, …], and gives their losses."""
         if self._learnt is None:
             self._take_variables()
         steps = self._optimizer.iterations
+        taken = list(islice(batches, int(num_steps)))
+        # One shape, and so one program, for any number.
+        filled = [*taken, *taken[-1:] * (self._most_at_once - num_steps)]
+        stacked = tf.nest.map_structure(lambda *parts: np.stack([np.asarray(part) for part in parts], axis=1), *filled)
+        inputs, labels = self._strategy.place(stacked, is_shared_out=True)
+        numbers = np.int32(steps.numpy()), np.int32(num_steps)
+        self._learnt, losses = self.program(self._learnt, self._others, *numbers, inputs, labels)
+        steps.assign_add(num_steps - 1)
         # As Keras does before each step, for who asks what the rate is.
         self._optimizer._compute_current_learning_rate()
-        batch = self._strategy.place(tf.nest.map_structure(np.asarray, (inputs, labels)), is_shared_out=True)
-        self._learnt, loss = self._program(self._learnt, self._others, np.int32(steps.numpy()), *batch)
         steps.assign_add(1)
         self._is_settled = False
-        return np.float32(loss)
+        return np.asarray(losses)[:num_steps]
 
     def compiled(self, batch: tuple[Mapping[str, Any], Any]) -> Any:
-        """The program for a batch of such shapes, without running it, on whatever the strategy's devices are."""
+        """The program for batches of such shapes, without running it, on whatever the strategy's devices are."""
+        import jax
+
+        def stacked(of_batch: Any) -> Any:
+            replicas, *of_replica = of_batch.shape
+            return of_batch.update(shape=(replicas, self._most_at_once, *of_replica))
+
         specs = self._strategy.specs(self._variables)
-        learnt = {name: Learnt(*[specs[name]] * 3) for name in self._trained}
-        others = {name: spec for name, spec in specs.items() if name not in self._trained}
-        step = self._strategy.spec([], tf.int32)
-        return self._program.lower(learnt, others, step, *batch).compile()
+        learnt = {name: Learnt(*[specs[name]] * 3) for name in self.trained}
+        others = {name: spec for name, spec in specs.items() if name not in self.trained}
+        number = self._strategy.spec([], tf.int32)
+        return self.program.lower(learnt, others, number, number, *jax.tree.map(stacked, batch)).compile()
 
     def settle(self) -> None:
         """Brings weights and moments to the variables of model and optimizer, and leaves the devices to others."""
@@ -223,7 +293,7 @@ class JaxTraining:
         if self._is_settled or self._learnt is None:
             return
         for name, learnt in self._learnt.items():
-            for variable, value in zip(self._optimizer.learnt(self._trained[name]), learnt, strict=True):
+            for variable, value in zip(self._optimizer.learnt(self.trained[name]), learnt, strict=True):
                 # Of its own: JAX will use the array's memory again.
                 variable.assign(np.array(value))
         self._is_settled = True
@@ -248,10 +318,38 @@ class JaxTraining:
     def _take_variables(self) -> None:
         learnt = {
             name: Learnt(*(part.numpy() for part in self._optimizer.learnt(variable)))
-            for name, variable in self._trained.items()
+            for name, variable in self.trained.items()
         }
-        others = {name: variable.numpy() for name, variable in self._variables.items() if name not in self._trained}
+        others = {name: variable.numpy() for name, variable in self._variables.items() if name not in self.trained}
         self._learnt, self._others = self._strategy.place((learnt, others))
+
+    def _steps(
+        self,
+        learnt: dict[str, Learnt],
+        others: dict[str, Array],
+        first_step: Array,
+        num_steps: Array,
+        inputs: dict[str, Array],
+        labels: Array,
+    ) -> tuple[dict[str, Learnt], Array]:
+        """What a replica does, whose batches [1, steps, …] have a first axis of one."""
+        import jax
+
+        self.num_programs += 1
+        batches = jax.tree.map(lambda values: values[0], (inputs, labels))
+
+        def take(number: Array, state: tuple[dict[str, Learnt], Array]) -> tuple[dict[str, Learnt], Array]:
+            learnt, losses = state
+            batch = jax.tree.map(lambda values: jax.lax.dynamic_index_in_dim(values, number, keepdims=False), batches)
+            learnt, loss = self._step(learnt, others, first_step + number, *batch)
+            return learnt, losses.at[number].set(loss)
+
+        # What XLA knows to be one round is no loop to it.
+        num_rounds = num_steps if self._most_at_once > 1 else 1
+        state: tuple[dict[str, Learnt], Array] = jax.lax.fori_loop(
+            0, num_rounds, take, (learnt, jax.numpy.zeros(self._most_at_once))
+        )
+        return state
 
     def _step(
         self,
@@ -261,11 +359,9 @@ class JaxTraining:
         inputs: dict[str, Array],
         labels: Array,
     ) -> tuple[dict[str, Learnt], Array]:
-        """What a replica does, whose batch has a first axis of one."""
+        """A replica's part of a step."""
         import jax
 
-        self.num_programs += 1
-        inputs, labels = jax.tree.map(lambda values: values[0], (inputs, labels))
         weights = {name: of_weight.weights for name, of_weight in learnt.items()}
         divisor = jax.lax.psum(_lowered(self._loss.weight)(labels), _REPLICA)
         replica = jax.lax.axis_index(_REPLICA)
@@ -294,7 +390,10 @@ class JaxTraining:
         compute = of_whole_batch(logits_of, self._loss, values)
         if self._is_in_pieces:
             compute = in_pieces(compute, values, stride=1, take_piece=packed_piece)
-        part, gradients = compute(inputs, labels, divisor, seed_of_step(self._seed, step, replica))
+        # On the CPU as without JAX.
+        generator: Generator = "philox" if self._strategy.platform == "cpu" else "hash"
+        with drawing_from(generator):
+            part, gradients = compute(inputs, labels, divisor, seed_of_step(self._seed, step, replica))
         pairs = zip(names, gradients, strict=True)
         return part, {name: tf.convert_to_tensor(gradient) for name, gradient in pairs if gradient is not None}
 
@@ -304,7 +403,7 @@ class JaxTraining:
         """The weights after a step that was made with these gradients, and how long those were before clipping."""
         names = list(gradients)
         clipped, norm = tf.clip_by_global_norm([gradients[name] for name in names], self._max_grad_norm)
-        variables = [self._trained[name] for name in names]
+        variables = [self.trained[name] for name in names]
         moved = self._optimizer.updated([learnt[name] for name in names], clipped, variables, step)
         return dict(zip(names, moved, strict=True)), norm
 

@@ -17,6 +17,7 @@ from tf_ner.training.checkpoints.checkpoints import CheckpointWriter, restore
 from tf_ner.training.checkpoints.interrupts import Interrupts
 from tf_ner.training.jax_runtime import JaxStrategy, JaxTraining
 from tf_ner.training.job import Job
+from tf_ner.training.steps_at_once import StepsAtOnce, compile_steps, most_steps_at_once
 
 _NO_BAR = 2
 """The verbosity without a terminal: Keras prints a line an epoch."""
@@ -30,11 +31,13 @@ class RunCallbacks:
         in_order: In the order in which they are called; those of the user see the scores of an epoch that ends with
             an evaluation.
         checkpoints: Which of them writes checkpoints.
+        look_every: Of which steps some of them must see the model as it is then: the multiples of these numbers.
         verbose: As for `fit`.
     """
 
     in_order: list[keras.callbacks.Callback]
     checkpoints: SaveCheckpoints
+    look_every: list[int]
     verbose: int
 
 
@@ -83,8 +86,14 @@ def make_callbacks(
         after_writing=after_checkpoint,
     )
     stop_at_no_number = StopAtNoNumber(job.plan, job.task.tokenizer)
-    callbacks = [stop_at_no_number, *stateful.values(), OwnCallbacks(others), checkpoints]
-    return RunCallbacks(in_order=callbacks, checkpoints=checkpoints, verbose=verbose)
+    own = OwnCallbacks(others)
+    callbacks = [stop_at_no_number, *stateful.values(), own, checkpoints]
+    told_every = interrupts.told_every if interrupts.told_every > 1 else None
+    every = [job.plan.steps_per_epoch, config.eval_every, config.log_every, config.save_every, told_every]
+    if own.watches_steps:
+        every.append(1)
+    look_every = [number for number in every if number is not None]
+    return RunCallbacks(in_order=callbacks, checkpoints=checkpoints, look_every=look_every, verbose=verbose)
 
 
 def run_training(job: Job, callbacks: RunCallbacks) -> dict[str, Any]:
@@ -170,6 +179,7 @@ def make_step(job: Job) -> tuple[keras.optimizers.Optimizer, TrainStep | JaxTrai
             max_grad_norm=config.max_grad_norm,
             seed=config.seed,
             is_in_pieces=config.accumulate > 1,
+            most_at_once=most_steps_at_once(job.config, job.strategy),
         )
     train_step = make_train_step(
         job.packed_model or job.model,
@@ -198,12 +208,18 @@ def _has_lazy_rows(job: Job) -> bool:
 def _run_fit(job: Job, dataset: AnyDataset, train_step: TrainStep | JaxTraining, callbacks: RunCallbacks) -> int:
     """Trains with Keras's `fit`; gives how often the step was traced."""
     model, plan = job.model, job.plan
+    most_at_once = most_steps_at_once(job.config, job.strategy)
+    traced: Any = None
     if isinstance(train_step, JaxTraining):
-        on_jax = train_step
+        traced, take = train_step, train_step.take
+    elif most_at_once > 1:
+        traced = take = compile_steps(model, train_step)
+    if traced is not None:
+        steps = StepsAtOnce(take, most=most_at_once, end_every=callbacks.look_every, first_step=job.num_taken)
 
         # What Keras would otherwise make of a step, and call for each.
         def train_function(batches: Iterator[Any]) -> dict[str, Any]:
-            loss = on_jax(*next(batches))
+            loss = steps(batches)
             model._train_counter.assign_add(1)
             return {"loss": loss}
 
@@ -224,7 +240,7 @@ def _run_fit(job: Job, dataset: AnyDataset, train_step: TrainStep | JaxTraining,
         )
     finally:
         model._training_state = None
-    return _num_traces(train_step if isinstance(train_step, JaxTraining) else model.train_function)
+    return _num_traces(traced or model.train_function)
 
 
 class _KerasCounters:

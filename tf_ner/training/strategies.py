@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from tf_ner.errors import ConfigError, TrainingError, in_one_line
 from tf_ner.options.train import Precision, RuntimeName, StrategyName, TrainConfig
-from tf_ner.training.jax_runtime import JaxStrategy
-from tf_ner.training.tpus import LOCAL, find_tpu, jax_strategy
+from tf_ner.training.jax_runtime import JaxStrategy, jax_strategy
+from tf_ner.training.tpus import LOCAL, find_tpu
 
 logger = logging.getLogger(__name__)
 
@@ -57,25 +57,7 @@ def choose_strategy(
         named = os.environ.get("TPU_NAME") if runtime != "jax" else None
         return find_tpu(tpu_name or named or LOCAL, runtime)
     if runtime == "jax":
-        # Each would take most of a GPU's memory for itself.
-        _configure(functools.partial(tf.config.set_visible_devices, [], "GPU"))
-        if name == "auto" and _most_fitting(logical_devices) == "multiworker":
-            raise ConfigError(
-                "Received --runtime jax and several machines in TF_CONFIG; expected one machine. Unset TF_CONFIG, or "
-                "leave out --runtime jax."
-            )
-        try:
-            return jax_strategy(None, logical_devices)
-        except RuntimeError as error:
-            raise ConfigError(
-                f"Received --runtime jax, and JAX finds no device ({in_one_line(error)}); expected one. Look at the "
-                "environment variable JAX_PLATFORMS and at the packages of JAX, or leave out --runtime jax."
-            ) from None
-        except ImportError:
-            raise ConfigError(
-                'Received --runtime jax without JAX; expected it to be installed. Run `pip install "tf-ner[jax]"`, and '
-                'for a TPU `pip install "jax[tpu]"`, for a GPU `pip install "jax[cuda12]"`.'
-            ) from None
+        return _on_jax(name, logical_devices)
     if logical_devices is not None:
         _divide_cpu(logical_devices)
     if name == "auto":
@@ -90,6 +72,28 @@ def choose_strategy(
     if name == "mirrored":
         return _mirrored(logical_devices)
     return tf.distribute.get_strategy()
+
+
+def _on_jax(name: StrategyName, logical_devices: int | None) -> JaxStrategy:
+    # Each would take most of a GPU's memory for itself.
+    _configure(functools.partial(tf.config.set_visible_devices, [], "GPU"))
+    if name == "auto" and _most_fitting(logical_devices) == "multiworker":
+        raise ConfigError(
+            "Received --runtime jax and several machines in TF_CONFIG; expected one machine. Unset TF_CONFIG, or "
+            "leave out --runtime jax."
+        )
+    try:
+        return jax_strategy(None, logical_devices)
+    except RuntimeError as error:
+        raise ConfigError(
+            f"Received --runtime jax, and JAX finds no device ({in_one_line(error)}); expected one. Look at the "
+            "environment variable JAX_PLATFORMS and at the packages of JAX, or leave out --runtime jax."
+        ) from None
+    except ImportError:
+        raise ConfigError(
+            'Received --runtime jax without JAX; expected it to be installed. Run `pip install "tf-ner[jax]"`, and '
+            'for a TPU `pip install "jax[tpu]"`, for a GPU `pip install "jax[cuda12]"`.'
+        ) from None
 
 
 def _most_fitting(logical_devices: int | None) -> StrategyName:
@@ -206,7 +210,7 @@ def check_devices(
             "Received --precision float16 and no GPU; expected one, since other devices compute it slowly or not at "
             "all. Use --precision bfloat16."
         )
-    on_gpu_of_jax = isinstance(strategy, JaxStrategy) and strategy.devices[0].platform == "gpu"
+    on_gpu_of_jax = isinstance(strategy, JaxStrategy) and strategy.platform == "gpu"
     if deterministic and on_gpu_of_jax and "xla_gpu_deterministic_ops" not in os.environ.get("XLA_FLAGS", ""):
         raise ConfigError(
             "Received --deterministic with --runtime jax on a GPU; expected XLA to be told before it starts. Set the "
@@ -317,7 +321,7 @@ def with_known_precision(
     if config.precision != "auto":
         return config
     gpus = _gpu_generations(strategy)
-    is_tpu = config.on_tpu or (isinstance(strategy, JaxStrategy) and strategy.devices[0].platform == "tpu")
+    is_tpu = config.on_tpu or (isinstance(strategy, JaxStrategy) and strategy.platform == "tpu")
     if is_tpu:
         has_units = True
     elif gpus:

@@ -1,16 +1,14 @@
 """A TPU, through TensorFlow or through JAX, or what to do where there is none."""
 
-import contextlib
 import functools
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
 from tf_ner.errors import ConfigError, in_one_line
 from tf_ner.options.train import RuntimeName
 from tf_ner.tensorflow_tpu import has_tpu_chip, is_tensorflow_tpu
-from tf_ner.training.jax_runtime import JaxStrategy
+from tf_ner.training.jax_runtime import JaxStrategy, jax_strategy
 
 LOCAL = "local"
 """The name of a TPU that is attached to this machine."""
@@ -72,43 +70,3 @@ def tensorflow_tpu(name: str) -> tf.distribute.Strategy:
     if not tf.config.list_logical_devices("TPU"):
         raise ValueError("it found no TPU device")
     return tf.distribute.TPUStrategy(resolver)
-
-
-@functools.cache
-def jax_strategy(platform: str | None, num_cpu_devices: int | None = None) -> JaxStrategy:
-    """All devices that JAX sees.
-
-    Args:
-        platform: What they must be, such as `tpu`; JAX's choice if not given.
-        num_cpu_devices: How many devices to divide the CPU into, to try out several.
-
-    Raises:
-        ImportError: JAX is not installed.
-        RuntimeError: It does not see such devices.
-        ConfigError: The devices cannot be used.
-    """
-    import jax
-
-    if num_cpu_devices is not None:
-        platform = "cpu"
-        _divide_cpu_of_jax(num_cpu_devices)
-    devices: list[Any] = jax.devices(platform)
-    if jax.process_count() > 1:
-        raise ConfigError(
-            "Received a TPU with several hosts; expected one host. Choose a smaller TPU, or --runtime tensorflow."
-        )
-    if num_cpu_devices is not None and len(devices) < num_cpu_devices:
-        raise ConfigError(
-            f"Received --logical-devices {num_cpu_devices} in a process where JAX has {len(devices)}; expected it "
-            "before JAX is first used. Start a new process."
-        )
-    return JaxStrategy(devices[:num_cpu_devices])
-
-
-def _divide_cpu_of_jax(num_devices: int) -> None:
-    import jax
-
-    # Refused where JAX is used already, perhaps with as many.
-    with contextlib.suppress(RuntimeError):
-        if getattr(jax.config, "jax_num_cpu_devices") < num_devices:  # noqa: B009 it says nothing of its attributes
-            jax.config.update("jax_num_cpu_devices", num_devices)

@@ -81,6 +81,9 @@ class SaveCheckpoints(keras.callbacks.Callback):
 
     def _save_if_due(self) -> None:
         step = self._position()[0]
+        if self._evaluations.step < step:
+            # One of several steps that were taken at once: the model is ahead of it.
+            return
         is_due = self._every is not None and step % self._every == 0
         received = self._interrupts.of_all() if step % self._interrupts.told_every == 0 else None
         if is_due or step == self._evaluations.last_told or received is not None:
