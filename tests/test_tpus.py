@@ -117,6 +117,11 @@ def test_both_steps_compile_for_one_device_and_for_several(options, capsys):
     alone = json.loads(capsys.readouterr().out)
     assert (alone["num_devices"], alone["training"]["all_reduces"]) == (1, 0)
     assert alone["padding"] < alone["padding_one_a_row"] < report.padding
+    assert report.training.cycles < alone["training"]["cycles"] * 2
+    for program in (alone["training"], alone["scoring"]):
+        assert 0 < program["least_seconds"] < program["seconds"]
+    # Each weight and both its moments are read and written.
+    assert alone["training"]["bytes_moved"] > 1.8 * alone["training"]["arguments"]
     assert alone["training"]["operations"] > 2 * alone["scoring"]["operations"] > 0
     for program in (alone["training"], alone["scoring"]):
         assert program["memory"] == sum(program[name] for name in ("arguments", "outputs", "temporaries", "code"))

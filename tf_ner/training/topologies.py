@@ -12,25 +12,32 @@ from tf_ner.errors import ConfigError
 class Chip:
     """A generation of TPUs; all figures are those of a device of JAX, which on v2 and v3 is one of a chip's two cores.
 
-    Source: Google Cloud's pages on TPU versions, 2026-11.
+    Source: Google Cloud's pages on TPU versions, 2026-11; Jouppi et al. 2020 and 2023.
 
     Attributes:
+        multipliers: How many products and sums in bfloat16 its matrix units make in a cycle.
         flops: Operations a second in bfloat16.
         bandwidth: Bytes a second between a device and its memory.
         memory: Of a device, in bytes.
     """
 
+    multipliers: int
     flops: float
     bandwidth: float
     memory: float
 
+    @property
+    def clock(self) -> float:
+        """Cycles a second."""
+        return self.flops / (2 * self.multipliers)
 
-_V2 = Chip(flops=23e12, bandwidth=350e9, memory=8 * 2**30)
-_V3 = Chip(flops=61.5e12, bandwidth=450e9, memory=16 * 2**30)
-_V4 = Chip(flops=275e12, bandwidth=1228e9, memory=32 * 2**30)
-_V5E = Chip(flops=197e12, bandwidth=819e9, memory=16 * 2**30)
-_V5P = Chip(flops=459e12, bandwidth=2765e9, memory=95 * 2**30)
-_V6E = Chip(flops=918e12, bandwidth=1640e9, memory=32 * 2**30)
+
+_V2 = Chip(multipliers=128**2, flops=23e12, bandwidth=350e9, memory=8 * 2**30)
+_V3 = Chip(multipliers=2 * 128**2, flops=61.5e12, bandwidth=450e9, memory=16 * 2**30)
+_V4 = Chip(multipliers=8 * 128**2, flops=275e12, bandwidth=1228e9, memory=32 * 2**30)
+_V5E = Chip(multipliers=4 * 128**2, flops=197e12, bandwidth=819e9, memory=16 * 2**30)
+_V5P = Chip(multipliers=8 * 128**2, flops=459e12, bandwidth=2765e9, memory=95 * 2**30)
+_V6E = Chip(multipliers=4 * 256**2, flops=918e12, bandwidth=1640e9, memory=32 * 2**30)
 
 
 @dataclass(frozen=True)

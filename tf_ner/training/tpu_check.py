@@ -19,6 +19,7 @@ from tf_ner.training.job import Job, prepare_job
 from tf_ner.training.loops import batches_to_train, make_step
 from tf_ner.training.strategies import computing_in, with_known_precision
 from tf_ner.training.topologies import Chip, compile_only_devices
+from tf_ner.training.tpu_program import CompiledProgram
 from tf_ner.training.tpu_report import Program, TpuReport
 
 logger = logging.getLogger(__name__)
@@ -133,19 +134,19 @@ class _Compiler:
 _OUT_OF_MEMORY = re.compile(
     r"RESOURCE_EXHAUSTED.*?\((?P<needed>[\d.]+[KMGT])\) exceeds available HBM \((?P<there>[\d.]+[KMGT])\)"
 )
-_ALL_REDUCE = re.compile(r" all-reduce(?:-start)?\(")
 
 
 def _program(executable: Any) -> Program:
-    memory, cost = executable.memory_analysis(), executable.cost_analysis()
+    memory, compiled = executable.memory_analysis(), CompiledProgram(executable.as_text())
     return Program(
         arguments=memory.argument_size_in_bytes,
         outputs=memory.output_size_in_bytes - memory.alias_size_in_bytes,
         temporaries=memory.temp_size_in_bytes,
         code=memory.generated_code_size_in_bytes,
-        operations=cost["flops"],
-        bytes_moved=cost["bytes accessed"],
-        all_reduces=len(_ALL_REDUCE.findall(executable.as_text())),
+        operations=executable.cost_analysis()["flops"],
+        bytes_moved=compiled.bytes_moved(),
+        cycles=compiled.cycles,
+        all_reduces=compiled.all_reduces,
     )
 
 

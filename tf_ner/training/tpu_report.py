@@ -19,6 +19,7 @@ class Program:
             not counted.
         operations: Floating-point operations a step.
         bytes_moved: Between the device and its memory, a step.
+        cycles: Of the device, a step, by the compiler's own estimates.
         all_reduces: How many times the devices add up what they have.
     """
 
@@ -27,7 +28,8 @@ class Program:
     temporaries: int
     code: int
     operations: float
-    bytes_moved: float
+    bytes_moved: int
+    cycles: int
     all_reduces: int
 
     @property
@@ -35,9 +37,13 @@ class Program:
         """All of it, in bytes."""
         return self.arguments + self.outputs + self.temporaries + self.code
 
-    def seconds(self, chip: Chip) -> float:
-        """The least that a step takes."""
+    def least_seconds(self, chip: Chip) -> float:
+        """What a step takes at least."""
         return max(self.operations / chip.flops, self.bytes_moved / chip.bandwidth)
+
+    def seconds(self, chip: Chip) -> float:
+        """What a step takes by the compiler's estimates."""
+        return max(self.least_seconds(chip), self.cycles / chip.clock)
 
     def bound(self, chip: Chip) -> str:
         """What a step waits for."""
@@ -74,23 +80,15 @@ class TpuReport:
     versions: Mapping[str, str]
     command: str
 
-    @property
-    def examples_a_second(self) -> float:
-        """At the bound, in training."""
-        return self.examples_a_step / self.training.seconds(self.chip)
-
-    @property
-    def rows_a_second(self) -> float:
-        """The same; as many examples were trained if each had a row of its own."""
-        return self.rows_a_step / self.training.seconds(self.chip)
-
     def to_json(self) -> str:
         """The same for programs."""
         values = dataclasses.asdict(self)
         for name in ("training", "scoring"):
             program = getattr(self, name)
-            values[name] |= {"memory": program.memory, "seconds": program.seconds(self.chip)}
-        values |= {"examples_a_second": self.examples_a_second, "rows_a_second": self.rows_a_second}
+            seconds = {"least_seconds": program.least_seconds(self.chip), "seconds": program.seconds(self.chip)}
+            values[name] |= {"memory": program.memory, **seconds}
+        values["training"]["examples_a_second"] = self.examples_a_step / self.training.seconds(self.chip)
+        values["training"]["examples_a_second_at_most"] = self.examples_a_step / self.training.least_seconds(self.chip)
         return json.dumps(values, indent=2)
 
     def __str__(self) -> str:
@@ -106,8 +104,9 @@ class TpuReport:
             lines.append(_row(text, *(f"{getattr(of, name) / _MB:,.0f}" for of in self._programs)))
         lines.append(_row("operations, 10⁹", *(f"{of.operations / 1e9:,.0f}" for of in self._programs)))
         lines.append(_row("memory traffic, MB", *(f"{of.bytes_moved / _MB:,.0f}" for of in self._programs)))
-        lines.append(_row("at least, ms", *(f"{1000 * of.seconds(self.chip):,.1f}" for of in self._programs)))
-        lines.append(_row("bounded by", *(of.bound(self.chip) for of in self._programs)))
+        lines.append(_row("at least, ms", *(f"{1000 * of.least_seconds(self.chip):,.2f}" for of in self._programs)))
+        lines.append(_row("  bounded by", *(of.bound(self.chip) for of in self._programs)))
+        lines.append(_row("estimated, ms", *(f"{1000 * of.seconds(self.chip):,.2f}" for of in self._programs)))
         lines.append(_row("all-reduces", *(str(of.all_reduces) for of in self._programs)))
         lines += [
             "",
@@ -115,12 +114,17 @@ class TpuReport:
             f"Both compile, and a run compiles no others ({', '.join(map(' '.join, self.versions.items()))}).",
             f"Padding: {_percent(self.padding)} of the positions; with one example a row "
             f"{_percent(self.padding_one_a_row)}.",
-            f"At the bound: {self.examples_a_second:,.0f} examples a second in training; with one example a row "
-            f"{self.rows_a_second:,.0f}. Real steps take longer.",
+            "Examples a second in training, with one a row in brackets: "
+            f"{self._rates(self.training.seconds(self.chip))} by the compiler's estimates, "
+            f"{self._rates(self.training.least_seconds(self.chip))} at the bound.",
             "",
             self.command,
         ]
         return "\n".join(lines)
+
+    def _rates(self, seconds: float) -> str:
+        """Examples a second; if each had a row of its own, as many were trained as there are rows."""
+        return f"{self.examples_a_step / seconds:,.0f} ({self.rows_a_step / seconds:,.0f})"
 
     @property
     def _programs(self) -> tuple[Program, Program]:
