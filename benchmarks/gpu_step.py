@@ -79,6 +79,8 @@ class OnPyTorch:
     def __init__(self, folder: Path, *, drops: bool):
         import torch
 
+        # As JAX does, where a GPU has units for it.
+        torch.set_float32_matmul_precision("high")
         self._torch = torch
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))

@@ -237,13 +237,14 @@ def _own_command(row: str, num_rounds: int, *, without: str | None, is_trial: bo
     return " ".join([*variables, f"{OURS} -m benchmarks.run {options}"])
 
 
-def now_and_commit() -> str:
-    """Today's date, and the commit that is measured, whatever has been written of it."""
+def commit() -> str:
+    """What is measured: the commit, and whether anything but results differs from it."""
+    status = ["status", "--porcelain", "--untracked-files=no", "--", ":!benchmarks/*.md", ":!benchmarks/*.json"]
     found, changes = (
         subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
-        for command in (["describe", "--always"], ["status", "--porcelain", "--", "*.py"])
+        for command in (["describe", "--always"], status)
     )
-    return f"{datetime.date.today()}, commit {found or 'unknown'}{' with changes' if changes else ''}"
+    return f"{found or 'unknown'}{' with changes' if changes else ''}"
 
 
 def main() -> None:
@@ -282,7 +283,7 @@ def main() -> None:
         except WorkerError as error:
             sys.exit(f"error: {error}")
         results[name] = {
-            "when": f"{'A trial, of no worth; ' if options.trial else ''}{now_and_commit()}",
+            "when": f"{'A trial, of no worth; ' if options.trial else ''}{datetime.date.today()}, commit {commit()}",
             "where": describe_machine(),
             "num_rounds": num_rounds,
             "num_references": row.num_references,

@@ -7,6 +7,7 @@ FOLDER holds `conll2003`. It takes hours, and may be stopped at any time: the sc
 """
 
 import argparse
+import datetime
 import json
 import math
 import os
@@ -19,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.run import OURS, PEERS, ROOT, describe_machine, folders_of, now_and_commit
+from benchmarks.run import OURS, PEERS, ROOT, commit, describe_machine, folders_of
 
 SCORES = ROOT / "benchmarks" / "scores.md"
 _RECIPES = {
@@ -105,13 +106,14 @@ def report(kept: Mapping[str, Mapping[str, Any]], names: Mapping[str, tuple[str,
     scores: dict[str, dict[str, list[Scores]]] = {}
     for (recipe, name), runs in _by_contestant(kept, names).items():
         scores.setdefault(recipe, {})[name] = [run["scores"] for run in runs]
-    places = dict.fromkeys(f"{run['when']}: {run['where']}" for run in kept.values())
+    shown = {command: run for command, run in kept.items() if command.rpartition(" --seed ")[0] in names}
+    places = dict.fromkeys(run["where"] for run in shown.values())
     return (
         "# Scores\n\nMade by `make results`; [README.md](README.md) says how. Three epochs, of which the best on "
         "validation counts: means and standard deviations over the seeds that are listed below; of differences their "
         f"standard errors.\n\n{table(scores)}\n"
         + "".join(f"{place}\n\n" for place in places)
-        + "".join(f"    {command}\n" for command in kept)
+        + "".join(f"    {command}  # {run['when']}\n" for command, run in shown.items())
     )
 
 
@@ -135,7 +137,9 @@ def main() -> None:
     folders = folders_of(options.data)
     # The commands that are shown are those that are run.
     os.chdir(ROOT)
-    limit, folder, output = "", Path("runs", "scores"), SCORES
+    measured = commit()
+    # What another commit has begun is not gone on with.
+    limit, folder, output = "", Path("runs", "scores", measured.replace(" ", "-")), SCORES
     if options.examples is not None:
         limit = f" --max-train-examples {options.examples} --max-eval-examples {options.examples}"
         folder = Path("runs", f"scores-{options.examples}")
@@ -159,7 +163,8 @@ def main() -> None:
                 scores = scores_of_peer(arguments) if name == "Trainer" else scores_of_ours(arguments, place)
             except subprocess.CalledProcessError as error:
                 sys.exit(f"error: {error}")
-            kept[shown] = {"scores": scores, "when": now_and_commit(), "where": describe_machine()}
+            when = f"{datetime.date.today()}, commit {measured}"
+            kept[shown] = {"scores": scores, "when": when, "where": describe_machine()}
             for path, text in ((file, json.dumps(kept, indent=1)), (output, report(kept, names))):
                 temporary = path.with_suffix(".new")
                 temporary.write_text(f"{text.rstrip()}\n", encoding="utf-8")

@@ -227,5 +227,7 @@ def test_page_of_scores_shows_each_contestant_over_its_seeds():
     assert [numbers(cell) for cell in rows["tf_ner"]] == [[0.6, 0.1414]] * 4
     assert [numbers(cell) for cell in rows["Trainer"]] == [[0.25]] * 4
     assert [numbers(cell) for cell in rows["tf_ner less Trainer"]] == [[0.35]] * 4
-    assert page.count("today: here") == 1
-    assert all(f"    {command}\n" in page for command in kept)
+    assert page.count("here\n") == 1
+    assert all(f"    {command}  # today\n" in page for command in kept)
+    # What is kept of commands that nobody asks for any more is not shown.
+    assert "theirs" not in report_of_scores(kept, dict(list(names.items())[:1]))

@@ -29,6 +29,11 @@ def test_as_much_is_dropped_as_the_rate_says(rate):
     for step in ([1, 0], [0, 1], [1, 1], [1, -1], [2**16, 0], [0, 2**30]):
         other = drop(tf.constant(values), rate, SEED + np.array(step, np.int32)).numpy() == 0
         assert abs(np.corrcoef(is_dropped.reshape(-1), other.reshape(-1))[0, 1]) < 0.01
+    # Nor by another seed, at the same place or further on.
+    for difference in ([1, 0], [0, 1]):
+        other = drop(tf.constant(values), rate, SEED + np.array(difference, np.int32)).numpy().reshape(-1) == 0
+        for shift in (1, 2, 8):
+            assert abs(np.corrcoef(is_dropped.reshape(-1)[shift:], other[:-shift])[0, 1]) < 0.01
     # Of rows and columns as much as of single values: the spread of their shares is that of independent draws.
     for axis in range(3):
         shares = is_dropped.mean(axis=axis)

@@ -1,6 +1,7 @@
 """The same training on JAX's devices, on several, gone on with, and begun on the other runtime."""
 
 import csv
+import dataclasses
 import json
 import shutil
 import sys
@@ -16,7 +17,12 @@ from tests.test_resume import KillAt, KilledError
 from tests.test_strategies import assert_equal_runs, config, finished, run, run_left_in, start  # noqa: F401 a fixture
 from tf_ner import TrainConfig, train
 from tf_ner.errors import ConfigError
+from tf_ner.models.dropout import drawing_from
+from tf_ner.training import jax_runtime
 from tf_ner.training.jax_runtime import JaxStrategy
+from tf_ner.training.job import prepare_job
+from tf_ner.training.loops import batches_to_train, make_step
+from tf_ner.training.steps_at_once import Calls
 from tf_ner.training.strategies import choose_strategy
 
 pytestmark = pytest.mark.usefixtures("graphs")
@@ -176,3 +182,15 @@ def test_sentences_that_cannot_be_packed_are_not_for_jax(config, tmp_path, tiny_
 def test_more_devices_than_jax_has():
     with pytest.raises(ConfigError, match="--logical-devices 5 in a process where JAX has 4"):
         choose_strategy(runtime="jax", logical_devices=5)
+
+
+def test_accelerators_draw_dropout_from_a_hash(config, tmp_path, monkeypatch):  # noqa: F811
+    drawn = []
+    monkeypatch.setattr(jax_runtime, "drawing_from", lambda name: drawn.append(name) or drawing_from(name))
+    job = prepare_job(replace(config, **ON_JAX), JaxStrategy(jax.devices()[:1]))
+    for platform, expected in (("cpu", "philox"), ("gpu", "hash"), ("tpu", "hash")):
+        on = dataclasses.replace(job, strategy=JaxStrategy(jax.devices()[:1], platform=platform))
+        _, training = make_step(on, Calls(1, ()))
+        [batch] = batches_to_train(on).dataset.take(1)
+        training(*batch)
+        assert drawn[-1] == expected

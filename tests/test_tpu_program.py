@@ -55,3 +55,37 @@ def test_clocks_follow_from_the_highest_rate():
         "v2-8": 700, "v3-8": 940, "v4-8": 1050, "v5e-1": 1500, "v5e-4": 1500, "v5e-8": 1500,
         "v5p-8": 1750, "v6e-1": 1750, "v6e-4": 1750, "v6e-8": 1750,
     }  # fmt: skip
+
+
+BRANCHES = """HloModule branches
+
+%small (x: f32[10]) -> f32[10] {
+  %x = f32[10]{0} parameter(0)
+  ROOT %y = f32[10]{0} negate(%x)
+}
+
+%large (x: f32[10]) -> f32[10] {
+  %x = f32[10]{0} parameter(0)
+  %wide = f32[1000]{0} broadcast(%x), dimensions={}
+  ROOT %z = f32[10]{0} reduce(%wide, %x), to_apply=%add, backend_config={"estimated_cycles":"9"}
+}
+
+ENTRY %main (p: pred[], x: f32[10], whole: f32[500]) -> f32[10] {
+  %p = pred[]{:S(6)} parameter(0)
+  %x = f32[10]{0} parameter(1)
+  %whole = f32[500]{0} parameter(2)
+  %place = s32[]{:S(6)} constant(3)
+  %changed = f32[500]{0} dynamic-update-slice(%whole, %x, %place)
+  %sent = ((f32[10]{0}), f32[10]{0:S(1)}, u32[]{:S(2)}) async-start(%x), calls=%moves
+  %arrived = f32[10]{0:S(1)} async-done(%sent)
+  ROOT %chosen = f32[10]{0} conditional(%p, %x, %x), true_computation=%small, false_computation=%large
+}
+"""
+
+
+def test_the_dearest_branch_counts_and_what_changes_in_its_place_does_not():
+    program = CompiledProgram(BRANCHES)
+    updated, sent = 2 * 40, 40
+    large = (40 + 4000) + (4000 + 40 + 40)
+    assert program.bytes_moved() == updated + sent + large
+    assert program.cycles == 9

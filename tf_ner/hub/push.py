@@ -108,6 +108,10 @@ class PushToHubCallback(TransformersPushToHubCallback):
         self.training_history = []
         self._num_steps = 0
 
+    def _implements_train_batch_hooks(self) -> bool:
+        # Keras, and our own training, then take each step by itself.
+        return self.save_strategy == IntervalStrategy.STEPS
+
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._num_steps += 1
         if self.save_strategy == IntervalStrategy.STEPS and self._num_steps % self.save_steps == 0:

@@ -13,13 +13,12 @@ from transformers import TFPreTrainedModel
 
 # What is drawn from while a model is called; each replica of a strategy traces its step in a thread of its own.
 _seeds: ContextVar[Iterator[tf.Tensor] | None] = ContextVar("_seeds", default=None)
-_generator: ContextVar["Generator"] = ContextVar("_generator", default="philox")
-
 Generator = Literal["philox", "hash"]
-"""What random bits come from. `philox` is a kernel of TensorFlow, the same with XLA, where it is one of the slowest
-things on a TPU: it makes four numbers at once, which must then be laid behind each other. `hash` is a function of a
-value's place, which XLA computes where the value is, forward and backward, without ever writing it to memory; without
-XLA it takes many passes."""
+"""What random bits come from. `philox` is a kernel of TensorFlow, and the same with XLA. On a TPU it is slow: it makes
+four numbers at once, which must then be laid behind each other. `hash` is a function of a value's place, which XLA
+computes where the value is, forward and backward, without writing it to memory; without XLA it takes many passes."""
+
+_generator: ContextVar[Generator] = ContextVar("_generator", default="philox")
 
 
 def seed_of_step(seed: int, step: tf.Tensor, replica: tf.Tensor | None = None) -> tf.Tensor:
@@ -52,7 +51,7 @@ def drop(values: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
     Args:
         values: <float>[…]
         rate: The share that is dropped, to 16 bits.
-        seed: <int32>[2]
+        seed: <int32>[2], from `fold_in`.
     """
     threshold = min(round(rate * 2**16), 2**16 - 1)
     is_kept = _KEPT_BY[_generator.get()](tf.shape(values), seed, threshold)
@@ -76,7 +75,7 @@ def _kept_by_hash(shape: tf.Tensor, seed: tf.Tensor, threshold: int) -> tf.Tenso
     """The same with the hash of a value's place and of both parts of the seed."""
     first, second = tf.unstack(tf.bitcast(seed, tf.uint32))
     # From the seed on, so that XLA has no table of places to read from memory.
-    places, rank = first, shape.shape[0]
+    places, rank = _mixed(first), shape.shape[0]
     for axis, stride in enumerate(tf.unstack(tf.math.cumprod(shape, exclusive=True, reverse=True), rank)):
         of_axis = tf.reshape(tf.range(shape[axis]) * stride, [-1, *[1] * (rank - axis - 1)])
         places += tf.cast(of_axis, tf.uint32)

@@ -166,8 +166,7 @@ class OwnCallbacks(keras.callbacks.Callback):
     @property
     def watches_steps(self) -> bool:
         """Whether one of them is called for each step."""
-        hooks = "on_train_batch_begin", "on_train_batch_end"
-        return any(_has_hook(callback, hook) for callback in self.callbacks for hook in hooks)
+        return any(callback._implements_train_batch_hooks() for callback in self.callbacks)
 
     def _implements_train_batch_hooks(self) -> bool:
         return self.watches_steps
@@ -204,7 +203,12 @@ def _settled_for(callbacks: Iterable[keras.callbacks.Callback], model: keras.Mod
 
 
 def _has_hook(callback: keras.callbacks.Callback, hook: str) -> bool:
-    """Whether a callback does anything there; by Keras's older names too."""
+    """Whether a callback does anything there; by Keras's older names too.
+
+    One that has a hook for batches may say that it does nothing there, as Keras's own do that save each epoch.
+    """
+    if "batch" in hook and not callback._implements_train_batch_hooks():
+        return False
     return any(
         getattr(getattr(callback, name), "__func__", None) is not getattr(keras.callbacks.Callback, name)
         for name in {hook, hook.replace("train_batch", "batch")}

@@ -8,7 +8,6 @@ who asks for them finds them in the variables of model and optimizer.
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -251,12 +250,12 @@ class JaxTraining:
         """Takes a step with a batch [replicas, …] and gives its loss."""
         return np.float32(self.take(iter([(inputs, labels)]), 1)[0])
 
-    def take(self, batches: Iterator[tuple[Inputs, tf.Tensor]], num_steps: int | np.int32) -> NDArray[np.float32]:
+    def take(self, batches: Iterator[tuple[Inputs, tf.Tensor]], num_steps: int) -> NDArray[np.float32]:
         """Takes so many steps, with the next batches [replicas, …], and gives their losses."""
         if self._learnt is None:
             self._take_variables()
         steps = self._optimizer.iterations
-        taken = list(islice(batches, int(num_steps)))
+        taken = [next(batches) for _ in range(num_steps)]
         # One shape, and so one program, for any number.
         filled = [*taken, *taken[-1:] * (self._most_at_once - num_steps)]
         stacked = tf.nest.map_structure(lambda *parts: np.stack([np.asarray(part) for part in parts], axis=1), *filled)

@@ -17,7 +17,7 @@ from tf_ner.training.checkpoints.checkpoints import CheckpointWriter, restore
 from tf_ner.training.checkpoints.interrupts import Interrupts
 from tf_ner.training.jax_runtime import JaxStrategy, JaxTraining
 from tf_ner.training.job import Job
-from tf_ner.training.steps_at_once import StepsAtOnce, compile_steps, most_steps_at_once
+from tf_ner.training.steps_at_once import Calls, StepsAtOnce, TensorFlowSteps, plan_calls
 
 _NO_BAR = 2
 """The verbosity without a terminal: Keras prints a line an epoch."""
@@ -31,13 +31,13 @@ class RunCallbacks:
         in_order: In the order in which they are called; those of the user see the scores of an epoch that ends with
             an evaluation.
         checkpoints: Which of them writes checkpoints.
-        look_every: Of which steps some of them must see the model as it is then: the multiples of these numbers.
+        calls: How the steps are divided into calls of the devices, so that each sees the model as it must.
         verbose: As for `fit`.
     """
 
     in_order: list[keras.callbacks.Callback]
     checkpoints: SaveCheckpoints
-    look_every: list[int]
+    calls: Calls
     verbose: int
 
 
@@ -88,12 +88,14 @@ def make_callbacks(
     stop_at_no_number = StopAtNoNumber(job.plan, job.task.tokenizer)
     own = OwnCallbacks(others)
     callbacks = [stop_at_no_number, *stateful.values(), own, checkpoints]
-    told_every = interrupts.told_every if interrupts.told_every > 1 else None
-    every = [job.plan.steps_per_epoch, config.eval_every, config.log_every, config.save_every, told_every]
-    if own.watches_steps:
-        every.append(1)
-    look_every = [number for number in every if number is not None]
-    return RunCallbacks(in_order=callbacks, checkpoints=checkpoints, look_every=look_every, verbose=verbose)
+    calls = plan_calls(
+        config,
+        job.strategy,
+        steps_per_epoch=job.plan.steps_per_epoch,
+        told_every=interrupts.told_every if interrupts.told_every > 1 else None,
+        watches_steps=own.watches_steps,
+    )
+    return RunCallbacks(in_order=callbacks, checkpoints=checkpoints, calls=calls, verbose=verbose)
 
 
 def run_training(job: Job, callbacks: RunCallbacks) -> dict[str, Any]:
@@ -108,7 +110,7 @@ def run_training(job: Job, callbacks: RunCallbacks) -> dict[str, Any]:
     """
     model, plan, config, resume_point = job.model, job.plan, job.config, job.resume_point
     with job.strategy.scope():
-        optimizer, train_step = make_step(job)
+        optimizer, train_step = make_step(job, callbacks.calls)
         model.compile(optimizer=optimizer, loss=job.recipe.loss)
     if resume_point is not None:
         restore(model, resume_point.checkpoint)
@@ -154,8 +156,8 @@ def _piece_size(job: Job) -> int | None:
     return job.config.batch_size if job.config.accumulate > 1 else None
 
 
-def make_step(job: Job) -> tuple[keras.optimizers.Optimizer, TrainStep | JaxTraining]:
-    """The optimizer of a training, and the step that it makes."""
+def make_step(job: Job, calls: Calls) -> tuple[keras.optimizers.Optimizer, TrainStep | JaxTraining]:
+    """The optimizer of a training, and the step that it makes; of JAX, as many steps as a call takes at most."""
     config, recipe = job.config, job.recipe
     optimizer = make_optimizer(
         learning_rate=config.learning_rate,
@@ -179,7 +181,7 @@ def make_step(job: Job) -> tuple[keras.optimizers.Optimizer, TrainStep | JaxTrai
             max_grad_norm=config.max_grad_norm,
             seed=config.seed,
             is_in_pieces=config.accumulate > 1,
-            most_at_once=most_steps_at_once(job.config, job.strategy),
+            most_at_once=calls.most,
         )
     train_step = make_train_step(
         job.packed_model or job.model,
@@ -208,24 +210,21 @@ def _has_lazy_rows(job: Job) -> bool:
 def _run_fit(job: Job, dataset: AnyDataset, train_step: TrainStep | JaxTraining, callbacks: RunCallbacks) -> int:
     """Trains with Keras's `fit`; gives how often the step was traced."""
     model, plan = job.model, job.plan
-    most_at_once = most_steps_at_once(job.config, job.strategy)
-    traced: Any = None
-    if isinstance(train_step, JaxTraining):
-        traced, take = train_step, train_step.take
-    elif most_at_once > 1:
-        traced = take = compile_steps(model, train_step)
-    if traced is not None:
-        steps = StepsAtOnce(take, most=most_at_once, end_every=callbacks.look_every, first_step=job.num_taken)
+    several: JaxTraining | TensorFlowSteps | None = train_step if isinstance(train_step, JaxTraining) else None
+    if several is None and callbacks.calls.most > 1:
+        several = TensorFlowSteps(model, train_step)
+    if several is None:
+        model.train_step = lambda batch: {"loss": train_step(*batch)}
+    else:
+        next_loss = StepsAtOnce(several.take, callbacks.calls, first_step=job.num_taken)
 
         # What Keras would otherwise make of a step, and call for each.
         def train_function(batches: Iterator[Any]) -> dict[str, Any]:
-            loss = steps(batches)
+            loss = next_loss(batches)
             model._train_counter.assign_add(1)
             return {"loss": loss}
 
         model.train_function = train_function
-    else:
-        model.train_step = lambda batch: {"loss": train_step(*batch)}
     # The loss that each replica gives is that of the whole batch.
     model.distribute_reduction_method = "first"
     # Keras asks this, as it does to recover from a fault, where in the epochs it is.
@@ -240,7 +239,7 @@ def _run_fit(job: Job, dataset: AnyDataset, train_step: TrainStep | JaxTraining,
         )
     finally:
         model._training_state = None
-    return _num_traces(traced or model.train_function)
+    return _num_traces(several or model.train_function)
 
 
 class _KerasCounters:

@@ -275,6 +275,13 @@ def _devices_of(strategy: Strategy, *, has_gpu: bool) -> str:
     return ", ".join(name.replace("/replica:0", "").replace("/device:", " ").strip("/") for name in names)
 
 
+def is_tpu(strategy: Strategy) -> bool:
+    """Whether the devices are those of a TPU."""
+    if isinstance(strategy, JaxStrategy):
+        return strategy.platform == "tpu"
+    return isinstance(strategy, tf.distribute.TPUStrategy)
+
+
 def is_chief(strategy: Strategy) -> bool:
     """Whether this process writes the results; the others only compute."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
@@ -321,8 +328,8 @@ def with_known_precision(
     if config.precision != "auto":
         return config
     gpus = _gpu_generations(strategy)
-    is_tpu = config.on_tpu or (isinstance(strategy, JaxStrategy) and strategy.platform == "tpu")
-    if is_tpu:
+    on_tpu = config.on_tpu or (strategy is not None and is_tpu(strategy))
+    if on_tpu:
         has_units = True
     elif gpus:
         has_units = all(generation is not None and generation >= _AMPERE for generation in gpus)
@@ -332,7 +339,7 @@ def with_known_precision(
     logger.info(
         "--precision auto: %s, since the %s has %s for products in bfloat16",
         "bfloat16" if has_units else "float32",
-        "TPU" if is_tpu else "GPU" if gpus else "processor",
+        "TPU" if on_tpu else "GPU" if gpus else "processor",
         "units" if has_units else "no units",
     )
     return dataclasses.replace(config, precision="bfloat16" if has_units else "float32")

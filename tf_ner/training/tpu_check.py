@@ -17,6 +17,7 @@ from tf_ner.options.commands import TpuCheckConfig
 from tf_ner.training.jax_runtime import JaxScoring, JaxStrategy, JaxTraining
 from tf_ner.training.job import Job, prepare_job
 from tf_ner.training.loops import batches_to_train, make_step
+from tf_ner.training.steps_at_once import plan_calls
 from tf_ner.training.strategies import computing_in, with_known_precision
 from tf_ner.training.topologies import Chip, compile_only_devices
 from tf_ner.training.tpu_program import CompiledProgram
@@ -92,7 +93,8 @@ class _Compiler:
         self._job = job
         self._strategy = strategy
         self._topology = topology
-        _, self._training = make_step(job)
+        calls = plan_calls(job.config, strategy, steps_per_epoch=job.plan.steps_per_epoch)
+        _, self._training = make_step(job, calls)
 
     def training(self, layout: PackedFixed) -> Program:
         """The step that trains, for batches that are laid out so.

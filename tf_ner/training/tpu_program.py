@@ -2,16 +2,16 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _COMPUTATION = re.compile(r"(?P<entry>ENTRY )?%?(?P<name>[\w.\-]+) .*\{$")
 _INSTRUCTION = re.compile(r"\s+(?:ROOT )?%?(?P<name>[\w.\-]+) = (?P<type>.*?) (?P<operation>[\w\-]+)\((?P<rest>.*)")
 _ARRAY = re.compile(r"\b(?P<dtype>pred|bf16|[sufc]\d+\w*)\[(?P<shape>[\d,]*)\](?:\{(?P<layout>[^}]*)\})?")
 _NAME = re.compile(r"%([\w.\-]+)")
-_BODIES = re.compile(r"(?:body|to_apply|branch_computations)=(\{[^}]*\}|%[\w.\-]+)")
+_BODIES = re.compile(r"(?:body|to_apply|branch_computations|true_computation|false_computation)=(\{[^}]*\}|%[\w.\-]+)")
 _FUSED = re.compile(r"calls=%([\w.\-]+)")
-_ALL_REDUCE = re.compile("all-reduce(-start)?")
+_ALL_REDUCE = re.compile(r" all-reduce(?:-start)?\(")
 _CYCLES = re.compile(r'"estimated_cycles":"(\d+)"')
 
 _RUN_OTHERS = {"while", "conditional", "call"}
@@ -33,7 +33,7 @@ class _Instruction:
 class CompiledProgram:
     """A program of XLA after all its passes.
 
-    A loop counts as one round: what it does in a step.
+    A loop counts as one round: what it does in a step. Of several branches, the one that moves most counts.
 
     Args:
         text: As XLA prints it.
@@ -53,26 +53,28 @@ class CompiledProgram:
             elif found := _INSTRUCTION.match(line):
                 operands = tuple(_NAME.findall(found["rest"].partition(")")[0]))
                 instructions.append(_Instruction(found["name"], found["type"], found["operation"], operands, line))
+        self._types = {
+            computation: {each.name: each.type for each in of_it} for computation, of_it in self._computations.items()
+        }
         self._run = list(self._run_by(entry))
-        self.all_reduces = sum(bool(_ALL_REDUCE.fullmatch(each.operation)) for _, each in self._run)
+        # The compiler may put them into a fusion.
+        self.all_reduces = len(_ALL_REDUCE.findall(text))
         self.cycles = sum(int(found[1]) for _, each in self._run if (found := _CYCLES.search(each.line)))
 
     def bytes_moved(self) -> int:
         """How many bytes a step moves between the device and its memory; not those that stay on the chip."""
-        types = {
-            computation: {each.name: each.type for each in self._computations[computation]}
-            for computation in {computation for computation, _ in self._run}
-        }
-        return sum(self._moved_by(each, types[computation]) for computation, each in self._run)
+        return self._moved_in(self._run)
+
+    def _moved_in(self, run: Sequence[tuple[str, _Instruction]]) -> int:
+        return sum(self._moved_by(each, self._types[computation]) for computation, each in run)
 
     def _run_by(self, computation: str) -> Iterator[tuple[str, _Instruction]]:
         """The instructions of a computation and of those that it runs, each with the name of its own."""
-        for each in self._computations[computation]:
+        for each in self._computations.get(computation, []):
             yield computation, each
             if each.operation in _RUN_OTHERS:
-                for bodies in _BODIES.findall(each.line):
-                    for body in _NAME.findall(bodies):
-                        yield from self._run_by(body)
+                bodies = [body for found in _BODIES.findall(each.line) for body in _NAME.findall(found)]
+                yield from max((list(self._run_by(body)) for body in bodies), key=self._moved_in, default=[])
 
     def _moved_by(self, instruction: _Instruction, types: dict[str, str]) -> int:
         operation = instruction.operation
@@ -84,6 +86,12 @@ class CompiledProgram:
             is_read = any(in_memory for of_operand in of_operands for _, in_memory in _arrays(of_operand))
             return size * (is_read + is_written)
         read = [_in_memory(of_operand) for of_operand in of_operands]
+        if operation == "dynamic-update-slice":
+            # In its place: the update is read, and written.
+            return 2 * sum(read[1:2])
+        if operation.endswith("-start"):
+            # Operands are in the result again.
+            return max(sum(read), _in_memory(instruction.type))
         if operation == "fusion" and (found := _FUSED.search(instruction.line)):
             parts = self._parts_read(found[1])
             read = [min(size, parts.get(number, size)) for number, size in enumerate(read)]

@@ -19,7 +19,7 @@ class Program:
             not counted.
         operations: Floating-point operations a step.
         bytes_moved: Between the device and its memory, a step.
-        cycles: Of the device, a step, by the compiler's own estimates.
+        cycles: Of the device, a step, by the compiler's own estimates, which leave out what chips send each other.
         all_reduces: How many times the devices add up what they have.
     """
 
@@ -116,7 +116,7 @@ class TpuReport:
             f"{_percent(self.padding_one_a_row)}.",
             "Examples a second in training, with one a row in brackets: "
             f"{self._rates(self.training.seconds(self.chip))} by the compiler's estimates, "
-            f"{self._rates(self.training.least_seconds(self.chip))} at the bound.",
+            f"{self._rates(self.training.least_seconds(self.chip))} at the bound. Real steps take longer.",
             "",
             self.command,
         ]

@@ -3,7 +3,7 @@
 A checkpoint is a folder `checkpoints/step-500` in that of the run. It can be loaded as a model; beside the model it
 holds the optimizer's variables, the embedding as its rows wait, the best model so far, in `training_state.json` what
 the callbacks remember, and in `sha256.json` the digest of each file. The data needs no state: which rows make which
-step follows from the seed, and so does what dropout drops.
+step follows from the seed, and so does what dropout drops (on a TPU, other values than elsewhere).
 """
 
 import hashlib
