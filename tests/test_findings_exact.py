@@ -39,13 +39,13 @@ RECORDS = {
         [
             (
                 "bad-span",
-                f"received a span from -{NINES} to {NINES} (PER) in a text of 3 characters; expected 0 <= start",
+                f"received a span from -{NINES} to {NINES} (PER) in a text of 3 characters, counted in ",
             )
         ],
     ),
     "a number too long to be shown": (
         spans("Ada", (-NINES - 1, NINES + 1, "PER")),
-        [("bad-span", f"received a span from {NO_NUMBER} to {NO_NUMBER} (PER)")],
+        [("bad-span", "received a span from a huge number to a huge number (PER) in a text of 3 characters")],
     ),
     "a span of nothing": (spans("Ada", (2, 2, "PER")), [("bad-span", "received a span from 2 to 2 (PER)")]),
     "no label": (
@@ -170,7 +170,7 @@ ROW = '{"words": ["a"], "tags": ["O"]}'
 TEXTS = {
     "no JSON": ("a.jsonl", b'{"a" 1}\n', 0, [("bad-record", 1, "Expecting ':' delimiter")]),
     "a number that is too long": ("a.jsonl", b'{"a": %s}\n' % (b"1" * 5000), 0, [("bad-record", 1, "5000 digits")]),
-    "nested": ("a.jsonl", b"[" * 200_000 + b"\n", 0, [("bad-record", 1, "nested too deeply")]),
+    "nested": ("a.jsonl", b"[" * 200_000 + b"\n", 0, [("bad-list", 1, "nested too deeply")]),
     "no number of JSON": ("a.jsonl", b'{"a": NaN}\n', 0, [("bad-record", 1, "NaN is not a JSON number")]),
     "no UTF-8": ("a.jsonl", b"\xff\n%s\n" % ROW.encode(), 1, [("encoding", 1, "")]),
     "an empty list": ("a.json", b"[]\n", 0, []),

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import examples
 from tests.damage import at_most, damage_and_check
+from tests.tool_writers import JSON, Marked, brat, webanno
 from tf_ner.corpus.checks.check_data import check_data
 from tf_ner.corpus.findings import Finding
 from tf_ner.corpus.formats import FORMATS, read_corpus_file
@@ -43,6 +44,8 @@ TEXTS = {
     "list.json": json.dumps([{"words": ["EU", "said"], "tags": ["B-ORG", "O"]}] * 3, indent=1),
 }
 
+MARKED = [Marked("Ada Lovelace 🦜 in London", [(0, 12, "PER"), (18, 24, "LOC")]), Marked("Bruno", [(0, 5, "PER")])]
+
 NUM_DAMAGED = examples(200)
 
 
@@ -53,6 +56,12 @@ def seeds(folder):
         path = folder / f"{name}{known.extensions[0]}"
         known.write(path, SENTENCES)
         found[path.name] = path.read_bytes()
+    for name, write in JSON.items():
+        found[name] = write(MARKED).encode()
+    found["webanno.tsv"] = webanno([(sentence.words, sentence.tags) for sentence in SENTENCES[:2]]).encode()
+    brat(MARKED, folder / "brat")
+    found["doc.ann"] = (folder / "brat" / "doc.ann").read_bytes()
+    (folder / "doc.txt").write_bytes((folder / "brat" / "doc.txt").read_bytes())
     rows = {"sentence": [1, 1, 2], "word": ["EU", "said", "Ada"], "tag": ["B-ORG", "O", "B-PER"]}
     pq.write_table(pa.table(rows), folder / "rows.parquet", compression="zstd")
     return found | {"rows.parquet": (folder / "rows.parquet").read_bytes()}
@@ -74,7 +83,8 @@ def check(path, layout):
     except DataError as error:
         unreadable = str(error)
     for finding in findings:
-        assert finding.path == path
+        # What brat's annotations say of a text is told where the text is.
+        assert finding.path in (path, path.with_suffix(".txt"))
         assert finding.line >= 1
         assert finding.message.startswith("received "), finding
         assert len(str(finding).splitlines()) == 1, finding
@@ -86,7 +96,7 @@ def check(path, layout):
     except DataError as error:
         raised = str(error)
     assert raised == expected
-    assert raised is None or str(path) in raised
+    assert raised is None or str(path.with_suffix("")) in raised
     assert raised or strict == sentences
     return "unreadable" if unreadable else "findings" if raised else "read"
 
@@ -116,7 +126,19 @@ def test_many_damaged_files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["conll.conll", "tsv.tsv", "csv.csv", "lists.csv", "jsonl-spans.jsonl", "list.json", "parquet.parquet"]
+    "name",
+    [
+        "conll.conll",
+        "tsv.tsv",
+        "csv.csv",
+        "lists.csv",
+        "jsonl-spans.jsonl",
+        "list.json",
+        "parquet.parquet",
+        "label_studio.json",
+        "webanno.tsv",
+        "doc.ann",
+    ],
 )
 def test_a_file_cut_anywhere(tmp_path, name):
     data = seeds(tmp_path)[name]

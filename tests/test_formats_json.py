@@ -176,7 +176,7 @@ BAD_SPANS = {
     "true for one": ({"text": "EU", "spans": [[True, 2, "X"]]}, "bad-span"),
     "a huge number": ({"text": "EU", "spans": [[0, 10**400, "X"]]}, "bad-span"),
     "no label": ({"text": "EU", "spans": [[0, 2, ""]]}, "bad-span"),
-    "a label that is none": ({"text": "EU", "spans": [{"start": 0, "end": 2, "label": 3}]}, "bad-span"),
+    "a label that is none": ({"text": "EU", "spans": [{"start": 0, "end": 2, "label": 3.5}]}, "bad-span"),
     "half a character in a label": ({"text": "EU", "spans": [[0, 2, "\ud800"]]}, "bad-span"),
     "two members": ({"text": "EU", "spans": [[0, 2]]}, "bad-span"),
     "a number": ({"text": "EU", "spans": [3]}, "bad-span"),
@@ -185,7 +185,10 @@ BAD_SPANS = {
     "overlapping by a character": ({"text": "Ada Bruno", "spans": [[0, 5, "X"], [4, 9, "Y"]]}, "overlapping-spans"),
     "nested": ({"text": "Ada Bruno", "spans": [[0, 9, "X"], [4, 9, "Y"]]}, "overlapping-spans"),
     "twice": ({"text": "EU", "spans": [[0, 2, "X"], [0, 2, "X"]]}, "overlapping-spans"),
-    "tokens of text": ({"text": "EU", "tokens": ["EU"], "spans": []}, "bad-token"),
+    "tokens that are not in the text": ({"text": "EU", "tokens": ["US"], "spans": []}, "bad-token"),
+    "tokens of text with gaps": ({"text": "EU x", "tokens": ["EU"], "spans": []}, "bad-token"),
+    "tokens of text out of order": ({"text": "a b", "tokens": ["b", "a"], "spans": []}, "bad-token"),
+    "spans under a key that nothing reads": ({"text": "EU", "marks": [{"start": 0, "end": 2}]}, "unknown-key"),
     "tokens with gaps": ({"text": "Ada x Bruno", "tokens": [{"start": 0, "end": 3}], "spans": []}, "bad-token"),
     "tokens with a gap between": (
         {"text": "Ada x Bruno", "tokens": [{"start": 0, "end": 3}, {"start": 6, "end": 11}], "spans": []},
@@ -219,7 +222,7 @@ BAD_LINES = {
     "no JSON": "{'words': ['a']}",
     "half of it": '{"words": ["a"',
     "nothing but a number": "3",
-    "a list": '["EU", {"entities": []}]',
+    "a list": '["EU", ["B-ORG"]]',
     "nested deeply": "[" * 200_000,
     "nested deeply in an object": '{"a":' * 200_000,
     "a huge number": '{"words": ["a"], "tags": ["O"], "id": ' + "9" * 5000 + "}",
@@ -288,7 +291,11 @@ def test_a_file_that_is_one_list(tmp_path, text, lines, findings):
     assert [(finding.kind, finding.line) for finding in found] == findings
 
 
-def test_an_object_over_many_lines_is_told_to_stand_on_one(tmp_path):
-    (tmp_path / "train.json").write_text('{\n "words": ["a"],\n "tags": ["O"]\n}')
+def test_a_file_may_be_one_object_over_many_lines(tmp_path):
+    assert read(tmp_path, '\n{\n "words": ["a"],\n "tags": ["O"]\n}', name="train.json") == ([("a", "O")], [])
+
+
+def test_several_objects_over_many_lines_are_told_to_stand_on_one_each(tmp_path):
+    (tmp_path / "train.json").write_text('{\n "words": ["a"],\n "tags": ["O"]\n}\n' * 2)
     with pytest.raises(DataError, match=r"train.json:1: .*Write one record per line"):
         list(read_corpus_file(tmp_path / "train.json"))

@@ -187,7 +187,7 @@ def hub_rows(columns, features=None):
 def read_hub(columns, features=None, **layout):
     """The words and tags of the only sentence."""
     chosen = words_and_tags(hub_rows(columns, features), "hub/set", Layout(**layout))
-    [sentence] = read_hub_splits(chosen, "hub/set", report=raise_error)["train"].sentences
+    [sentence] = read_hub_splits(chosen, "hub/set", Layout(), report=raise_error)["train"].sentences
     return " ".join(sentence.words), " ".join(sentence.tags)
 
 

@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tf_ner.corpus.formats import EXTENSIONS, FORMATS, format_of_name, what_cannot_be_written
+from tf_ner.corpus.formats import (
+    EXTENSIONS,
+    FORMATS,
+    WRITTEN_EXTENSIONS,
+    format_of_name,
+    what_cannot_be_written,
+)
 from tf_ner.corpus.loading.splits import Split
 from tf_ner.corpus.loading.tagged import (
     broken_transitions,
@@ -98,7 +104,7 @@ def convert(config: ConvertConfig) -> list[Converted]:
 def _format(config: ConvertConfig, *, is_file: bool) -> FormatName:
     name = config.format or (format_of_name(config.output) if is_file else "conll")
     if name is None:
-        known = ", ".join(sorted(EXTENSIONS))
+        known = ", ".join(sorted(WRITTEN_EXTENSIONS))
         raise ConfigError(
             f"Received the output {config.output}; expected a name that ends in one of {known}. Pass --format."
         )
@@ -119,7 +125,7 @@ def _require_free(config: ConvertConfig, *, is_file: bool) -> None:
             f"Received {output}, which is a {'folder' if is_file else 'file'}; expected a {kind}, because "
             f"{config.source} {'is one' if is_file else 'is one or has several splits'}. Change the path."
         )
-    if not is_file and output.suffix.lower() in EXTENSIONS:
+    if not is_file and output.suffix.lower() in WRITTEN_EXTENSIONS:
         raise OutputError(
             f"Received {output} for the splits of {config.source}; expected a folder, whose name has no file "
             "extension. Choose another name, and the format with --format."

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, NoReturn, Self
 
 from tf_ner.corpus.findings import Finding, Report
 from tf_ner.errors import DataError
-from tf_ner.options.train import ReadingConfig, TaggingTask
+from tf_ner.options.train import OffsetEnds, OffsetUnit, OverlapChoice, ReadingConfig, TaggingTask
 
 WORD = "word"
 """What `Layout.columns` calls the column of the words."""
@@ -49,6 +49,9 @@ class Layout:
         sentence_column: In a table with one word per row, the column whose next value begins a sentence; the same.
         word_prefix: What precedes every word and is not part of it, such as `en:`.
         comments: Lines that begin with `#` are comments.
+        label_names: The names of tags that are numbers, from 0.
+        overlaps: What becomes of spans that overlap.
+        offset_unit, offset_ends: What the offsets of spans count, if it is known.
     """
 
     task: TaggingTask = "ner"
@@ -58,6 +61,10 @@ class Layout:
     sentence_column: int | str | None = None
     word_prefix: str = ""
     comments: bool = False
+    label_names: tuple[str, ...] = ()
+    overlaps: OverlapChoice = "error"
+    offset_unit: OffsetUnit | None = None
+    offset_ends: OffsetEnds | None = None
 
     def __post_init__(self) -> None:
         for name in ("word_column", "tag_column", "sentence_column"):
@@ -79,6 +86,10 @@ class Layout:
             sentence_column=config.sentence_column,
             word_prefix=config.word_prefix,
             comments=config.comments,
+            label_names=config.label_names or (),
+            overlaps=config.overlaps,
+            offset_unit=config.offset_unit,
+            offset_ends=config.offset_ends,
         )
 
     def place_of_word(self) -> int:
@@ -111,6 +122,10 @@ class Layout:
             )
         return (self.columns or ()).index(column)
 
+    def named(self, tags: Any) -> Any:
+        """The names of tags that are numbers; everything else as it is."""
+        return names_of(tags, self.label_names) if self.label_names else tags
+
     def without_prefix(self, word: str) -> str:
         """What stands after the prefix; nothing where the prefix is not there."""
         return word[len(self.word_prefix) :] if word.startswith(self.word_prefix) else ""
@@ -124,6 +139,7 @@ TAG_NAMES: dict[TaggingTask, tuple[str, ...]] = {
     "pos": ("pos_tags", "upos", "pos", *ANY_TAG_NAMES),
     "chunk": ("chunk_tags", "chunk", *ANY_TAG_NAMES),
 }
+_TEXT_NAMES = ("text", "sentence")
 _SENTENCE_NAMES = ("sentence #", "sentence_id", "sentence id", "sentence_idx", "sent_id", "sentence")
 
 NO_WORD = "received a sentence without a word; it is left out."
@@ -147,6 +163,15 @@ def find_columns(names: Sequence[str], layout: Layout) -> Columns | None:
     if layout.sentence_column is not None and sentence in (None, word, tag):
         return None
     return Columns(word, tag, sentence)
+
+
+def find_text(names: Sequence[str], layout: Layout) -> tuple[int, int] | None:
+    """The places of the columns of a table that hold texts, and their tags or spans; None if there are none."""
+    if layout.word_column is None and layout.sentence_column is not None:
+        return None
+    text = _find(names, layout.word_column, _TEXT_NAMES)
+    tags = _find(names, layout.tag_column, TAG_NAMES[layout.task])
+    return None if text is None or tags is None or text == tags else (text, tags)
 
 
 def is_header(names: Sequence[str]) -> bool:
@@ -205,7 +230,9 @@ def what_is_wrong(words: Any, tags: Any) -> str | None:
             return f"received {_short(values)} as {name}; expected a list of {name}. Fix the record."
         wrong = next((value for value in values if not isinstance(value, str)), "")
         if isinstance(wrong, int | float) and name == "tags":
-            return f"received the tag {_short(wrong)}; expected tag names, such as 'B-PER'. Replace numbers with names."
+            return (
+                f"received the tag {_short(wrong)}; expected tag names, such as 'B-PER'. Name them with --label-names."
+            )
         if wrong != "":
             return f"received {_short(wrong)} among the {name}; expected text. Fix the record."
         if "" in values:
@@ -213,6 +240,16 @@ def what_is_wrong(words: Any, tags: Any) -> str | None:
     if len(words) != len(tags):
         return f"received {len(words)} words and {len(tags)} tags; expected a tag for each word. Fix the record."
     return what_is_no_text(*words, *tags)
+
+
+def names_of(tags: Any, names: Sequence[str]) -> Any:
+    """A list of tags with names for those that are numbers and have one; everything else as it is."""
+    if not isinstance(tags, list):
+        return tags
+    return [
+        names[tag] if isinstance(tag, int) and not isinstance(tag, bool) and 0 <= tag < len(names) else tag
+        for tag in tags
+    ]
 
 
 def sentence_of_lists(path: Path, number: int, words: Any, tags: Any, report: Report) -> Iterator[Sentence]:

@@ -62,6 +62,15 @@ LabelType = Literal["auto", "names", "numbers"]
 Quoting = Literal["auto", "on", "off"]
 """Whether quotes around the cells of a table are no part of them; `auto`: in CSV files."""
 
+OffsetUnit = Literal["characters", "utf-16", "bytes"]
+"""What the offsets of spans count."""
+
+OffsetEnds = Literal["exclusive", "inclusive"]
+"""Whether a span ends at the place behind its last character, or at that itself."""
+
+OverlapChoice = Literal["error", "longest", "first", "drop"]
+"""What becomes of spans that overlap."""
+
 LoopName = Literal["fit", "custom"]
 
 PackingName = Literal["auto", "off"]
@@ -122,6 +131,16 @@ class ReadingConfig:
     """Prefix to strip from every word of CoNLL files, such as `en:`."""
     comments: Annotated[bool, Kind.READING | Kind.OF_TAGS, Group.TAGS] = False
     """Treat lines of CoNLL files that begin with # as comments."""
+    label_names: Annotated[tuple[str, ...] | None, Kind.READING | Kind.OF_TAGS, Group.TAGS] = None
+    """Names of tags that are numbers in the data, from 0, such as `O B-PER I-PER`."""
+    overlaps: Annotated[OverlapChoice, Kind.READING | Kind.OF_TAGS, Group.TAGS] = "error"
+    """What to do with spans of text that overlap or have gaps, since a word has one tag: refuse them, keep the longest
+    or the first of those that overlap (of one with gaps, that part), or drop all of them."""
+    offset_unit: Annotated[OffsetUnit | None, Kind.READING | Kind.OF_TAGS, Group.TAGS] = None
+    """What the offsets of spans count. If not given, what the texts that spans quote say, and characters without such
+    texts."""
+    offset_ends: Annotated[OffsetEnds | None, Kind.READING | Kind.OF_TAGS, Group.TAGS] = None
+    """Whether spans end behind their last character (exclusive), or at it (inclusive); found out in the same way."""
     scheme: Annotated[SchemeName | None, Kind.READING | Kind.OF_TAGS, Group.TAGS] = None
     """Tagging scheme of the entities; detected from the tags if not given."""
     map_label: Annotated[tuple[str, ...] | None, Kind.READING, Group.TAGS] = None
@@ -130,9 +149,14 @@ class ReadingConfig:
     """Labels to ignore: words of their entities are read as outside any entity."""
 
     def __post_init__(self) -> None:
-        for field in ("columns", "map_label", "ignore_label"):
+        for field in ("columns", "map_label", "ignore_label", "label_names"):
             make_tuple(self, field)
         require(self, "task", self.task in self._tasks, f"one of {', '.join(self._tasks)}")
+        names = self.label_names or ()
+        require(self, "label_names", len(set(names)) == len(names) and all(names), "each name once")
+        require_one_of(self, "overlaps", OverlapChoice)
+        require(self, "offset_unit", self.offset_unit in (None, *typing.get_args(OffsetUnit)), choices(OffsetUnit))
+        require(self, "offset_ends", self.offset_ends in (None, *typing.get_args(OffsetEnds)), choices(OffsetEnds))
         require(self, "scheme", self.scheme in (None, *typing.get_args(SchemeName)), choices(SchemeName))
         renamed = [old for old, _ in self._renamed]
         are_pairs = all(old and new for old, new in self._renamed)

@@ -11,6 +11,7 @@ from tf_ner.corpus.characters import repaired, suspects
 from tf_ner.corpus.entities import EntityReader
 from tf_ner.corpus.formats import format_of_file
 from tf_ner.corpus.formats.conllu import places_in_conllu
+from tf_ner.corpus.formats.lines import COMPRESSED
 from tf_ner.corpus.loading.splits import Split
 from tf_ner.corpus.sentences import Layout
 from tf_ner.errors import DataError, OutputError
@@ -81,6 +82,8 @@ def write_repaired(
 def _places(path: Path | str, layout: Layout) -> tuple[int, int]:
     """Which columns hold the word and the tag."""
     name = format_of_file(path, layout) if isinstance(path, Path) else "hub"
+    if isinstance(path, Path) and path.suffix.lower() == COMPRESSED:
+        raise DataError(f"Received {path} to repair; expected a file that is not compressed. Unpack it.")
     if name == "conllu":
         return places_in_conllu(Path(path), layout)
     if name == "conll":

@@ -4,14 +4,17 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 from tf_ner.corpus.findings import Report, raise_error
+from tf_ner.corpus.formats.brat import ANNOTATIONS, has_brat_files, read_brat
 from tf_ner.corpus.formats.conll import read_conll, what_conll_cannot_hold, write_conll
 from tf_ner.corpus.formats.conllu import read_conllu, what_conllu_cannot_hold, write_conllu
 from tf_ner.corpus.formats.json_lines import read_json_lines, what_spans_cannot_hold, write_json_lines, write_json_spans
+from tf_ner.corpus.formats.lines import COMPRESSED, refuse_pointer, suffix_of
 from tf_ner.corpus.formats.parquet import read_parquet, write_parquet
 from tf_ner.corpus.formats.tables import is_tsv, read_csv, read_tsv, what_tables_cannot_hold, write_csv, write_tsv
+from tf_ner.corpus.formats.webanno import is_webanno, read_webanno
 from tf_ner.corpus.sentences import Layout, Sentence, Unwritable
 from tf_ner.errors import DataError
 from tf_ner.options.train import FormatName
@@ -75,18 +78,41 @@ FORMATS: dict[FormatName, Format] = {
     "parquet": Format((".parquet",), read_parquet, write_parquet, _IN_STRINGS),
 }
 
-EXTENSIONS = frozenset(extension for known in FORMATS.values() for extension in known.extensions)
+
+class ReadOnlyFormat(NamedTuple):
+    """How files are read that are never written.
+
+    Attributes:
+        is_of: Whether a file, or a folder in the place of one, has this format; told by what is in it.
+        read: The reader.
+    """
+
+    is_of: Callable[[Path], bool]
+    read: Reader
+
+
+READ_ONLY: dict[str, ReadOnlyFormat] = {
+    "brat": ReadOnlyFormat(has_brat_files, read_brat),
+    "webanno": ReadOnlyFormat(is_webanno, read_webanno),
+}
+
+WRITTEN_EXTENSIONS = frozenset(extension for known in FORMATS.values() for extension in known.extensions)
+"""What the names of corpus files end in that can be written."""
+
+EXTENSIONS = WRITTEN_EXTENSIONS | {ANNOTATIONS}
 """What the names of corpus files end in."""
 
 
 def format_of_name(path: Path) -> FormatName | None:
     """The format that a file's extension stands for; the first, if it stands for several."""
-    return next((name for name, known in FORMATS.items() if path.suffix.lower() in known.extensions), None)
+    return next((name for name, known in FORMATS.items() if suffix_of(path) in known.extensions), None)
 
 
-def format_of_file(path: Path, layout: Layout) -> FormatName:
-    """The format of a file, told by its extension and, where that is not enough, by its header; CoNLL if unknown."""
-    if path.suffix.lower() in (".tsv", ".txt") and is_tsv(path, layout):
+def format_of_file(path: Path, layout: Layout) -> str:
+    """The format of a file, told by what is in it where that says so, and by its extension; CoNLL if unknown."""
+    if found := next((name for name, known in READ_ONLY.items() if known.is_of(path)), None):
+        return found
+    if suffix_of(path) in (".tsv", ".txt") and is_tsv(path, layout):
         return "tsv"
     return format_of_name(path) or "conll"
 
@@ -97,8 +123,15 @@ def read_corpus_file(path: Path, layout: Layout | None = None, *, report: Report
     Raises:
         DataError: The file is missing, its columns cannot be told, or what `report` raises.
     """
-    layout = layout or Layout()
+    for shard in shards_of(path):
+        yield from _read_file(shard, layout or Layout(), report)
+
+
+def _read_file(path: Path, layout: Layout, report: Report) -> Iterator[Sentence]:
+    refuse_pointer(path)
     name = format_of_file(path, layout)
+    if name == "parquet" and path.suffix.lower() == COMPRESSED:
+        raise DataError(f"Received {path}; expected a Parquet file that is not compressed once more. Unpack it.")
     given = {
         "--columns": layout.columns is not None,
         "--word-prefix": bool(layout.word_prefix),
@@ -107,7 +140,36 @@ def read_corpus_file(path: Path, layout: Layout | None = None, *, report: Report
     if name != "conll" and any(given.values()):
         option = next(option for option, is_given in given.items() if is_given)
         raise DataError(f"Received {option} for {path}; expected it only for CoNLL columns. Leave it out.")
-    return FORMATS[name].read(path, layout, report=report)
+    read = READ_ONLY[name].read if name in READ_ONLY else FORMATS[cast(FormatName, name)].read
+    return read(path, layout, report=report)
+
+
+def shards_of(path: Path) -> list[Path]:
+    """The files that a file is one of, as data sets are saved that are too large for one; else only itself.
+
+    Raises:
+        DataError: One of them is missing.
+    """
+    found = _SHARD.fullmatch(path.name)
+    if found is None:
+        return [path]
+    num_shards = int(found["total"])
+    names = [f"{found['before']}-{number:05}-of-{found['total']}{found['after']}" for number in range(num_shards)]
+    shards = [path.with_name(name) for name in names]
+    if missing := [shard for shard in shards if not shard.exists()]:
+        raise DataError(
+            f"Received {path}, one of {num_shards} files, of which {missing[0].name} is missing; expected all of them. "
+            "Copy it beside the others, or give the file another name."
+        )
+    return shards
+
+
+def name_of_all(path: Path) -> Path:
+    """A name for all files of `shards_of`."""
+    return path.with_name(_SHARD.sub(r"\g<before>-*-of-\g<total>\g<after>", path.name))
+
+
+_SHARD = re.compile(r"(?P<before>.+)-\d{5}-of-(?P<total>\d{5})(?P<after>(?:\..*)?)")
 
 
 def what_cannot_be_written(sentence: Sentence, name: FormatName) -> Unwritable | None:

@@ -1,23 +1,36 @@
-"""JSON lines: one sentence per line, as words and tags or as text and spans."""
+"""JSON: a sentence in each record, as words and tags, as text and spans, or as a tool has it."""
 
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
+from tf_ner.corpus.annotated_text import read_span, tagged, words_of_tokens
 from tf_ner.corpus.findings import Finding, Report, raise_error
-from tf_ner.corpus.formats.annotated_text import SpanError, tag_text
-from tf_ner.corpus.formats.lines import numbered_lines
+from tf_ner.corpus.formats.lines import numbered_lines, suffix_of
+from tf_ner.corpus.marked_text import MarkedText, SpanError
 from tf_ner.corpus.schemes import spans_to_tags
-from tf_ner.corpus.sentences import NO_WORD, TAG_NAMES, WORD_NAMES, Layout, Sentence, Unwritable, what_is_wrong
+from tf_ner.corpus.sentences import (
+    NO_WORD,
+    TAG_NAMES,
+    WORD_NAMES,
+    Layout,
+    Sentence,
+    Unwritable,
+    what_is_no_text,
+    what_is_wrong,
+)
 from tf_ner.corpus.tags import tags_to_spans
+from tf_ner.corpus.tools import DOCUMENTS, RECORDS
+from tf_ner.corpus.tools.marks import Marks, Read, Remark, TaggedWords
 from tf_ner.errors import DataError
 
-_SPAN_NAMES = ("spans", "entities", "label", "labels")
+_SPAN_NAMES = ("spans", "entities", "annotations", "label", "labels")
+_OFFSET_NAMES = {"start", "start_offset", "begin", "offset", "startOffset", "indices"}
 
 Record = dict[str, Any]
 _Tell = Callable[..., None]
@@ -27,9 +40,10 @@ def read_json_lines(path: Path, layout: Layout | None = None, *, report: Report 
     """Reads JSON records, each on a line of its own, or all in one list.
 
     A record holds either words and tags (lists of strings under `words` or `tokens`, and under `ner_tags`, `tags` or
-    `labels`, or what the task's tags are usually called), or `text` and the spans in it, in characters, under `spans`,
-    `entities`, `label` or `labels`, as annotation tools write them: see `tag_text`. Their tags are IOB2. Records that
-    an annotator has refused (`"answer": "reject"` or `"ignore"`) and those without a word are left out with a warning.
+    `labels`, or what the task's tags are usually called), or `text` and the spans in it under `spans`, `entities`,
+    `annotations`, `label` or `labels`, or what the tools of `tf_ner.corpus.tools` write. Tags of spans are IOB2.
+    Records that an annotator has refused (`"answer": "reject"` or `"ignore"`), that nobody has annotated, and those
+    without a word are left out with a warning.
 
     Args:
         path: The file.
@@ -45,16 +59,47 @@ def read_json_lines(path: Path, layout: Layout | None = None, *, report: Report 
             f"Received a column number for {path}, whose records have keys; expected names. "
             "Change --word-column or --tag-column."
         )
-    for number, record in records_of(path, report):
+    yield from tagged(_read_records(path, layout, report), layout, report)
+
+
+def _read_records(path: Path, layout: Layout, report: Report) -> Iterator[MarkedText | Sentence]:
+    for number, record in records_of(path, report, documents=DOCUMENTS):
         tell = partial(_tell, path, number, report)
-        if not isinstance(record, dict):
-            tell("bad-record", _NO_OBJECT if not isinstance(record, list) else _A_LIST)
-        elif record.get("answer") in ("reject", "ignore"):
-            tell("refused-record", "received a record that an annotator refused; it is left out.", is_error=False)
-        else:
-            words, tags = _words_and_tags(record, layout, tell)
-            if words:
-                yield Sentence(words, tags, [number] * len(words))
+        try:
+            read = next((found for reader in RECORDS if (found := reader(record, layout)) is not None), None)
+            for part in _read_record(record, layout, tell) if read is None else read:
+                match part:
+                    case Remark(kind, message):
+                        tell(kind, message, is_error=False)
+                    case TaggedWords(words, tags):
+                        if words:
+                            yield Sentence(words, tags, [number] * len(words))
+                        else:
+                            tell("no-word", NO_WORD, is_error=False)
+                    case Marks(text, spans, tokens, convention, has_lines):
+                        if problem := what_is_no_text(text):
+                            raise SpanError("bad-record", problem)
+                        yield MarkedText(
+                            text=text,
+                            spans=spans,
+                            source=path,
+                            line=number,
+                            tokens=None if tokens is None else words_of_tokens(text, tokens),
+                            convention=convention,
+                            has_lines=has_lines,
+                        )
+        except SpanError as error:
+            tell(error.kind, str(error))
+
+
+def _read_record(record: Any, layout: Layout, tell: _Tell) -> Iterator[Read]:
+    """A record with words and tags, or with a text and its spans, under the names that most tools give them."""
+    if not isinstance(record, dict):
+        tell("bad-record", _NO_OBJECT if not isinstance(record, list) else _A_LIST)
+    elif record.get("answer") in ("reject", "ignore"):
+        yield Remark("refused-record", "received a record that an annotator refused; it is left out.")
+    elif (found := _words_and_tags(record, layout, tell)) is not None:
+        yield found
 
 
 def write_json_lines(path: Path, sentences: Iterable[Sentence]) -> None:
@@ -107,8 +152,8 @@ def _text_and_spans(words: list[str], tags: list[str]) -> Record:
     return {"text": " ".join(words), "tokens": tokens, "spans": spans}
 
 
-def _words_and_tags(record: Record, layout: Layout, tell: _Tell) -> tuple[list[str], list[str]]:
-    """The words and tags of a record; none where they cannot be read, which is reported."""
+def _words_and_tags(record: Record, layout: Layout, tell: _Tell) -> TaggedWords | Marks | None:
+    """What a record holds; None where it cannot be read, which is reported."""
     word_names = WORD_NAMES if layout.word_column is None else (str(layout.word_column),)
     tag_names = TAG_NAMES[layout.task] if layout.tag_column is None else (str(layout.tag_column),)
     text = record.get(str(layout.word_column or "text"))
@@ -129,46 +174,63 @@ def _words_and_tags(record: Record, layout: Layout, tell: _Tell) -> tuple[list[s
             f"received an object with the keys {received or 'none'}; expected words ({' or '.join(word_names)}) and "
             f"tags ({' or '.join(tag_names)}), or text and spans. Name the keys with --word-column and --tag-column.",
         )
-        return [], []
+        return None
     if word_key == tag_key:
         tell("bad-record", f"received {word_key!r} for both words and tags; expected two keys. Change --tag-column.")
-        return [], []
-    words, tags = record[word_key], record[tag_key]
+        return None
+    words, tags = record[word_key], layout.named(record[tag_key])
     if problem := what_is_wrong(words, tags):
         tell("bad-record", problem)
-        return [], []
-    if not words:
-        tell("no-word", NO_WORD, is_error=False)
-    return words, tags
+        return None
+    return TaggedWords(words, tags)
 
 
-def _from_text(record: Record, text: str, layout: Layout, tell: _Tell) -> tuple[list[str], list[str]]:
+def _from_text(record: Record, text: str, layout: Layout, tell: _Tell) -> Marks | None:
     if layout.task == "pos":
         tell("bad-record", "received text and spans for the task 'pos'; expected words and tags. Use --task ner.")
-        return [], []
+        return None
     if layout.tag_column is not None:
         spans = record.get(str(layout.tag_column))
     else:
         # Some tools write an empty list, null or a label of the whole text under one name and the spans under another.
-        full = [name for name in _SPAN_NAMES if record.get(name) not in (None, [])]
+        named = {name: value for name, value in record.items() if name.lower() in _SPAN_NAMES}
+        full = [name for name, value in named.items() if value not in (None, [])]
         found = [name for name in full if _is_list_of_spans(record[name])] or full
         if len(found) > 1 or (found and not isinstance(record[found[0]], list)):
             tell(
                 "bad-record", f"received {' and '.join(found)} next to the text; expected one list of spans. {_NAME_IT}"
             )
-            return [], []
-        spans = record[found[0]] if found else [] if [] in map(record.get, _SPAN_NAMES) else None
+            return None
+        spans = record[found[0]] if found else [] if [] in named.values() else None
+    if not spans and (hidden := _hidden_spans(record)):
+        tell(
+            "unknown-key",
+            f"received offsets under {hidden[:40]!r}, which nothing reads; expected spans under one of "
+            f"{', '.join(_SPAN_NAMES)}. {_NAME_IT}",
+        )
+        return None
     if spans is None:
         tell("no-spans", "received text without spans; it is read as a sentence without entities.", is_error=False)
-    try:
-        warn = partial(tell, is_error=False)
-        words, tags = tag_text(text, [] if spans is None else spans, record.get("tokens"), warn)
-    except SpanError as error:
-        tell(error.kind, str(error))
-        return [], []
-    if not words:
-        tell("no-word", NO_WORD, is_error=False)
-    return words, tags
+    if spans is not None and not isinstance(spans, list):
+        raise SpanError("bad-span", "received spans that are not a list; expected a list of spans. Fix the record.")
+    read = list(map(read_span, spans or []))
+    if numbers := sorted({span.label for span in read if span.label.isdecimal()}):
+        message = (
+            f"received labels that are numbers ({', '.join(numbers[:5])}); --map-label {numbers[0]}=NAME names them."
+        )
+        tell("number-label", message, is_error=False)
+    return Marks(text, read, tokens=record.get("tokens"))
+
+
+def _hidden_spans(record: Record) -> str | None:
+    """The key of what looks like spans, other than where spans are looked for."""
+    for name, value in record.items():
+        is_known = name.lower() in (*_SPAN_NAMES, "tokens", "relations", "sentences", "comments")
+        if is_known or not isinstance(value, list) or not value or not all(isinstance(each, dict) for each in value):
+            continue
+        if all(_OFFSET_NAMES & each.keys() for each in value):
+            return name
+    return None
 
 
 def _tell(path: Path, number: int, report: Report, kind: str, message: str, *, is_error: bool = True) -> None:
@@ -183,23 +245,52 @@ def _is_list_of_objects(value: Any) -> bool:
     return isinstance(value, list) and any(isinstance(item, dict) for item in value)
 
 
-def records_of(path: Path, report: Report) -> Iterator[tuple[int, Any]]:
-    """Each record with its line."""
+DocumentReader = Callable[[Record, Path], Iterator[Any] | None]
+"""Gives the records of a file that is one object; None if it has another form."""
+
+
+def records_of(path: Path, report: Report, *, documents: Sequence[DocumentReader] = ()) -> Iterator[tuple[int, Any]]:
+    """Each record with its line: of lines, of one list, or of one object over many lines.
+
+    Args:
+        path: The file.
+        report: What to do with what is no JSON.
+        documents: How records are found in an object that is no record itself.
+    """
     lines: Iterator[tuple[int, str]] = (
         (number, line) for number, line in numbered_lines(path, report, keep_ends=True) if not line.isspace()
     )
     first = next(lines, None)
     if first is None:
         return
+    number, line = first
     lines = chain([first], lines)
-    if path.suffix.lower() == ".json" and first[1].lstrip().startswith("["):
+    begins_list = line.lstrip().startswith("[")
+    if begins_list and (suffix_of(path) == ".json" or not _is_json(line)):
         yield from _records_of_list(path, lines, report)
         return
+    if suffix_of(path) == ".json" and not begins_list and not _is_json(line):
+        lines = iter([(number, "".join(text for _, text in lines))])
     for number, line in lines:
         try:
-            yield number, _DECODER.decode(line)
+            record = _DECODER.decode(line)
         except (ValueError, RecursionError) as error:
             report(Finding("bad-record", path, number, _NO_JSON.format(reason=_reason(error))))
+            continue
+        found = (reader(record, path) for reader in documents if isinstance(record, dict))
+        records = next((records for records in found if records is not None), None)
+        if records is None:
+            yield number, record
+        else:
+            yield from ((number, part) for part in records)
+
+
+def _is_json(line: str) -> bool:
+    try:
+        _DECODER.decode(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _records_of_list(path: Path, lines: Iterable[tuple[int, str]], report: Report) -> Iterator[tuple[int, Any]]:

@@ -1,8 +1,11 @@
 """Text files, line by line."""
 
+import gzip
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from tf_ner.corpus.findings import Finding, Report
 from tf_ner.errors import DataError
@@ -19,7 +22,7 @@ def numbered_lines(path: Path, report: Report, *, keep_ends: bool = False) -> It
         keep_ends: Lines keep their ends.
 
     Raises:
-        DataError: The file is missing, or is a folder.
+        DataError: The file is missing, is a folder, or cannot be unpacked.
     """
     number = 0
     with open_corpus_file(path) as file:
@@ -37,18 +40,57 @@ def numbered_lines(path: Path, report: Report, *, keep_ends: bool = False) -> It
                 yield number, text
 
 
-def open_corpus_file(path: Path) -> BinaryIO:
-    """Opens a corpus file for reading bytes.
+def refuse_pointer(path: Path) -> None:
+    """Stops at what Git leaves in the place of a large file that it has not fetched.
 
     Raises:
-        DataError: The file is missing, or is a folder.
+        DataError: It is such.
+    """
+    if path.is_file():
+        with path.open("rb") as file:
+            head = file.read(len(_POINTER))
+        if head == _POINTER:
+            raise DataError(
+                f"Received {path}, which only says where Git LFS keeps the file; expected the file itself. Run `git "
+                "lfs pull` in its folder."
+            )
+
+
+def suffix_of(path: Path) -> str:
+    """What a file's name ends in, in small letters; of a compressed file, what is before `.gz`."""
+    suffix = path.suffix.lower()
+    return Path(path.stem).suffix.lower() if suffix == COMPRESSED else suffix
+
+
+COMPRESSED = ".gz"
+_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+@contextmanager
+def open_corpus_file(path: Path) -> Iterator[BinaryIO]:
+    """Opens a corpus file for reading bytes; those of a compressed one as they are unpacked.
+
+    Raises:
+        DataError: The file is missing, or is a folder; or, also while it is read, it cannot be unpacked.
     """
     try:
-        return path.open("rb")
+        opened = path.open("rb")
     except FileNotFoundError:
         raise DataError(f"Received {path}, which does not exist; expected a corpus file. Check the path.") from None
     except IsADirectoryError:
         raise DataError(f"Received the folder {path}; expected a corpus file. Pass a folder with --dataset.") from None
+    with opened as file:
+        if path.suffix.lower() != COMPRESSED:
+            yield file
+            return
+        try:
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                yield cast(BinaryIO, unpacked)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise DataError(
+                f"Received {path}, which cannot be unpacked ({error}); expected a complete gzip file. Copy it again, "
+                "or unpack it."
+            ) from None
 
 
 _NOT_UTF8 = (

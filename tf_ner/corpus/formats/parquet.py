@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tf_ner.corpus.findings import Report, raise_error
 from tf_ner.corpus.formats.lines import open_corpus_file
 from tf_ner.corpus.formats.tables import sentences_of_words
-from tf_ner.corpus.sentences import Columns, Layout, Sentence, require_columns, sentence_of_lists
+from tf_ner.corpus.sentences import Columns, Layout, Sentence, names_of, require_columns, sentence_of_lists
 from tf_ner.errors import DataError
 
 if TYPE_CHECKING:
@@ -37,19 +37,20 @@ def read_parquet(path: Path, layout: Layout | None = None, *, report: Report = r
         DataError: The file is missing, is damaged, or has no such columns.
     """
     layout = layout or Layout()
-    open_corpus_file(path).close()
+    with open_corpus_file(path):
+        pass
     with _damage_told(path):
         file = _open(path)
         schema = file.schema_arrow
     columns = require_columns(schema.names, layout, path)
     word, tag = schema.field(columns.word), schema.field(columns.tag)
-    class_names = _class_names(schema, tag.name)
+    class_names = _class_names(schema, tag.name) or list(layout.label_names)
     shapes = (_shape(word.type, may_be_numbers=False), _shape(tag.type, may_be_numbers=bool(class_names)))
     if shapes not in (("list", "list"), ("text", "text")):
         raise DataError(
             f"Received {path} with {word.name!r} of type {word.type} and {tag.name!r} of type {tag.type}; expected two "
-            "lists of strings, or two strings. Replace tag numbers with names, or choose other columns with "
-            "--word-column and --tag-column."
+            "lists of strings, or two strings. Name tags that are numbers with --label-names, or choose other columns "
+            "with --word-column and --tag-column."
         )
     if shapes[0] == "list":
         rows = _rows(path, file, (word.name, tag.name))
@@ -74,7 +75,8 @@ def parquet_rows(path: Path, choose: Callable[[Sequence[str]], Sequence[str]]) -
     """
     from pyarrow.types import is_nested
 
-    open_corpus_file(path).close()
+    with open_corpus_file(path):
+        pass
     with _damage_told(path):
         file = _open(path)
         schema = file.schema_arrow
@@ -193,12 +195,10 @@ def _as_text(cell: Any) -> str:
 
 
 def _sentences_of_lists(
-    path: Path, rows: Iterable[tuple[Any, ...]], class_names: list[str] | None, report: Report
+    path: Path, rows: Iterable[tuple[Any, ...]], class_names: Sequence[str], report: Report
 ) -> Iterator[Sentence]:
     for number, (words, tags) in enumerate(rows, start=1):
-        if class_names and isinstance(tags, list):
-            tags = [_named(tag, class_names) for tag in tags]
-        yield from sentence_of_lists(path, number, words, tags, report)
+        yield from sentence_of_lists(path, number, words, names_of(tags, class_names), report)
 
 
 def _named(tag: Any, class_names: list[str]) -> Any:

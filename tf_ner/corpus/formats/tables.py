@@ -10,17 +10,21 @@ from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
+from tf_ner.corpus.annotated_text import read_span, tagged
 from tf_ner.corpus.findings import Finding, Report, raise_error
-from tf_ner.corpus.formats.lines import numbered_lines, open_corpus_file
+from tf_ner.corpus.formats.lines import numbered_lines, open_corpus_file, suffix_of
+from tf_ner.corpus.marked_text import MarkedText, SpanError
 from tf_ner.corpus.sentences import (
     Columns,
     Layout,
     Sentence,
     find_columns,
+    find_text,
     is_header,
     require_columns,
     sentence_of_lists,
 )
+from tf_ner.corpus.words import words_at_spaces
 
 Row = Sequence[str]
 
@@ -37,10 +41,10 @@ _UNLIKELY_LENGTH = 100
 def read_csv(path: Path, layout: Layout | None = None, *, report: Report = raise_error) -> Iterator[Sentence]:
     """Reads a CSV file with a header.
 
-    It has either a sentence in each row, words and tags as lists in JSON or Python, or one word per row. Then a new
-    value in a column such as `sentence` or `Sentence #` begins a sentence (no value: the same sentence), and without
-    such a column a blank row ends one. Cells are divided by commas, or by semicolons or tabs where the header has more
-    of them, and quoted as RFC 4180 says.
+    It has a sentence in each row: words and tags as lists in JSON or Python, or a text with a list of tags for its
+    words between spaces or of spans; or it has one word per row. Then a new value in a column such as `sentence` or
+    `Sentence #` begins a sentence (no value: the same sentence), and without such a column a blank row ends one. Cells
+    are divided by commas, or by semicolons or tabs where the header has more of them, and quoted as RFC 4180 says.
 
     Args:
         path: The file.
@@ -119,7 +123,7 @@ def csv_rows(path: Path, report: Report) -> Iterator[tuple[int, Row]]:
     header = next(text, None)
     if header is None:
         return
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
+    delimiter = "\t" if suffix_of(path) == ".tsv" else max(",;\t", key=header.count)
     rows = csv.reader(chain([header], text), delimiter=delimiter, strict=True)
     while True:
         limit = csv.field_size_limit(_LARGEST_CELL)
@@ -148,14 +152,19 @@ def _read_table(path: Path, rows: Iterator[tuple[int, Row]], layout: Layout, rep
     header = next(rows, None)
     if header is None:
         return
-    columns = require_columns(header[1], layout, path)
     full = full_rows(path, rows, len(header[1]), report)
+    if find_columns(header[1], layout) is None and (places := find_text(header[1], layout)) is not None:
+        yield from tagged(_of_texts(path, full, *places, report), layout, report)
+        return
+    columns = require_columns(header[1], layout, path)
     first = next((numbered for numbered in full if numbered[1]), None)
     if first is None:
         return
     is_listed = _is_list(first[1][columns.word]) and _is_list(first[1][columns.tag])
-    read = _sentences_of_lists if is_listed else sentences_of_words
-    yield from read(path, chain([first], full), columns, report)
+    if is_listed:
+        yield from _sentences_of_lists(path, chain([first], full), columns, layout, report)
+    else:
+        yield from sentences_of_words(path, chain([first], full), columns, report)
 
 
 def _has_nothing(row: Row) -> bool:
@@ -229,13 +238,32 @@ def _holds_several(word: str, tag: str) -> bool:
 
 
 def _sentences_of_lists(
-    path: Path, rows: Iterable[tuple[int, Row]], columns: Columns, report: Report
+    path: Path, rows: Iterable[tuple[int, Row]], columns: Columns, layout: Layout, report: Report
 ) -> Iterator[Sentence]:
     for number, row in rows:
         if not row:
             continue
-        words, tags = parse_list(row[columns.word]), parse_list(row[columns.tag])
+        words, tags = parse_list(row[columns.word]), layout.named(parse_list(row[columns.tag]))
         yield from sentence_of_lists(path, number, words, tags, report)
+
+
+def _of_texts(
+    path: Path, rows: Iterable[tuple[int, Row]], text_place: int, tags_place: int, report: Report
+) -> Iterator[MarkedText | Sentence]:
+    """Rows of a text and a list: of tags, one for each word between spaces, or of spans in JSON."""
+    for number, row in rows:
+        if not row:
+            continue
+        text, found = row[text_place], parse_list(row[tags_place]) if row[tags_place].strip() else []
+        if isinstance(found, list) and all(isinstance(each, str) for each in found) and (found or not text.split()):
+            yield from sentence_of_lists(path, number, [word.text for word in words_at_spaces(text)], found, report)
+            continue
+        try:
+            if not isinstance(found, list):
+                raise SpanError("bad-record", _NO_LIST.format(cell=row[tags_place][:40]))
+            yield MarkedText(text=text, spans=list(map(read_span, found)), source=path, line=number)
+        except SpanError as error:
+            report(Finding(error.kind, path, number, str(error)))
 
 
 def _is_list(cell: str) -> bool:
@@ -252,6 +280,10 @@ def parse_list(cell: str) -> Any:
         return ast.literal_eval(cell.strip()) if _PYTHON_LIST.fullmatch(cell) else cell
 
 
+_NO_LIST = (
+    "received {cell!r} next to a text; expected a list of tags, one for each word between spaces, or of spans in JSON. "
+    "Fix the row, or name other columns with --word-column and --tag-column."
+)
 _TAG = re.compile("O|[BIELSU]-.+")
 _SEVERAL = (
     "received the word {word!r} with the tag {tag!r}; expected one word and one tag per row, or JSON lists of both in "

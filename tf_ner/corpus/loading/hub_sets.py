@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from datasets import ClassLabel, Dataset, DatasetDict, LargeList, List, Value, load_dataset
+from datasets import ClassLabel, Dataset, DatasetDict, LargeList, List, Value, load_dataset, load_from_disk
 from datasets.exceptions import DatasetsError
+from pyarrow import ArrowException
 
 from tf_ner.corpus.findings import Finding, Report
 from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, Keep, Split, no_garbage_sought
-from tf_ner.corpus.sentences import ANY_TAG_NAMES, TAG_NAMES, WORD_NAMES, Layout, Sentence
+from tf_ner.corpus.sentences import ANY_TAG_NAMES, TAG_NAMES, WORD_NAMES, Layout, Sentence, names_of
 from tf_ner.errors import DataError, why_not_kept
 from tf_ner.hub_client import let_client_give_up
 from tf_ner.options.train import COMMIT
@@ -76,6 +77,23 @@ def load_from_hub(name: str, *, config_name: str | None, revision: str | None) -
     return with_usual_names(loaded) if isinstance(loaded, DatasetDict) else DatasetDict({"train": loaded})
 
 
+def load_saved(folder: Path) -> DatasetDict:
+    """Loads what `save_to_disk` of `datasets` left in a folder; a data set without splits is `train`.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    try:
+        loaded = load_from_disk(str(folder))
+    except (OSError, ValueError, KeyError, TypeError, ArrowException) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(
+            f"Received the saved data set {folder}, which cannot be read ({reason}); expected all its files. Copy or "
+            "save it again."
+        ) from error
+    return with_usual_names(loaded if isinstance(loaded, DatasetDict) else DatasetDict({"train": loaded}))
+
+
 def with_usual_names(loaded: DatasetDict) -> DatasetDict:
     """The splits as tf_ner calls them: `validation` for `dev`, and so on, where there is none of that name."""
     names = {}
@@ -104,7 +122,8 @@ def words_and_tags(loaded: DatasetDict, name: str, layout: Layout) -> DatasetDic
     """
     columns = next(iter(loaded.values())).features
     strings = [column for column, feature in columns.items() if _is_list_of(feature, _is_string)]
-    ids = [column for column, feature in columns.items() if _is_list_of(feature, _is_class_label)]
+    is_id = _is_class_label if not layout.label_names else _is_class_label_or_number
+    ids = [column for column, feature in columns.items() if _is_list_of(feature, is_id)]
     word_column = _choose(layout.word_column, WORD_NAMES, strings)
     tag_names = TAG_NAMES[layout.task]
     not_these = {word_column} | (set(chain.from_iterable(TAG_NAMES.values())) - set(tag_names))
@@ -115,10 +134,12 @@ def words_and_tags(loaded: DatasetDict, name: str, layout: Layout) -> DatasetDic
     fitting = tag_ids if has_named_ids else named or tag_ids or tag_strings
     tag_column = _choose(layout.tag_column, tag_names, fitting)
     if word_column not in strings or tag_column not in {*ids, *strings} - {word_column}:
+        numbers = [column for column, feature in columns.items() if _is_list_of(feature, _is_class_label_or_number)]
+        unnamed = f" Tags that are numbers ({', '.join(numbers)}) are named with --label-names." if numbers else ""
         raise DataError(
             f"Received data set {name!r} with the columns {', '.join(columns)}; expected words "
             f"({' or '.join(WORD_NAMES)}) and tags ({' or '.join(tag_names)}). "
-            "Use a token-classification set, or name its columns with --word-column and --tag-column."
+            f"Use a token-classification set, or name its columns with --word-column and --tag-column.{unnamed}"
         )
     if layout.tag_column is None and tag_column not in tag_names:
         logger.info("the tags are those of the column %r of %s", tag_column, name)
@@ -127,7 +148,9 @@ def words_and_tags(loaded: DatasetDict, name: str, layout: Layout) -> DatasetDic
 
 
 @no_garbage_sought()
-def read_hub_splits(loaded: DatasetDict, name: str, *, keep: Keep = list, report: Report) -> dict[str, Split]:
+def read_hub_splits(
+    loaded: DatasetDict, name: str, layout: Layout, *, keep: Keep = list, report: Report
+) -> dict[str, Split]:
     """The sentences of what `words_and_tags` gives, tags by their names.
 
     Raises:
@@ -140,18 +163,19 @@ def read_hub_splits(loaded: DatasetDict, name: str, *, keep: Keep = list, report
             report(
                 Finding("no-sentence", path, 1, "received an empty split; expected sentences. Use another data set.")
             )
-        splits[split] = Split(path, keep(_sentences_of(rows, path, report)))
+        splits[split] = Split(path, keep(_sentences_of(rows, path, layout, report)))
     return splits
 
 
-def _sentences_of(rows: Dataset, path: str, report: Report) -> Iterator[Sentence]:
+def _sentences_of(rows: Dataset, path: str, layout: Layout, report: Report) -> Iterator[Sentence]:
     feature = rows.features["tags"].feature
-    names = feature.names if isinstance(feature, ClassLabel) else None
+    names = feature.names if isinstance(feature, ClassLabel) else layout.label_names or None
     for row, (words, tags) in enumerate(zip(values_of(rows, "words"), values_of(rows, "tags"), strict=True), start=1):
+        tags = names_of(tags, names or ())
         if problem := _what_is_wrong(words, tags):
             report(Finding("bad-record", path, row, problem))
         else:
-            yield Sentence(words, [names[tag] for tag in tags] if names else tags, [row] * len(words))
+            yield Sentence(words, tags, [row] * len(words))
 
 
 def _what_is_wrong(words: Sequence[str | None] | None, tags: Sequence[int | str | None] | None) -> str | None:
@@ -162,6 +186,8 @@ def _what_is_wrong(words: Sequence[str | None] | None, tags: Sequence[int | str 
         return f"received {len(words)} words and {len(tags)} tags; expected a tag for each word. Fix the row."
     if any(tag in (None, -1, "") for tag in tags):
         return "received words without a tag; expected a tag for each. Use splits whose tags are not hidden."
+    if (number := next((tag for tag in tags if isinstance(tag, int)), None)) is not None:
+        return f"received the tag {number}; expected one that has a name. Name all of them with --label-names."
     if not all(words):
         return "received an empty word; expected none. Fix the row."
     return None
@@ -181,6 +207,10 @@ def _is_list_of(feature: Any, is_kind: Callable[[Any], bool]) -> bool:
 
 def _is_string(feature: Any) -> bool:
     return isinstance(feature, Value) and feature.dtype in ("string", "large_string")
+
+
+def _is_class_label_or_number(feature: Any) -> bool:
+    return _is_class_label(feature) or (isinstance(feature, Value) and "int" in feature.dtype)
 
 
 def _is_class_label(feature: Any) -> bool:

@@ -22,7 +22,7 @@ from tf_ner.corpus.loading.tagged import (
 from tf_ner.corpus.sentences import Layout
 from tf_ner.corpus.stored import StoredSentences, stored_tags
 from tf_ner.corpus.tags import iob2_tag_names, is_iob
-from tf_ner.options.train import DataConfig, SchemeName, TaggingTask
+from tf_ner.options.train import DataConfig, OffsetEnds, OffsetUnit, OverlapChoice, SchemeName, TaggingTask
 from tf_ner.tables import dataset_of
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,10 @@ def load_corpus(
     sentence_column: int | str | None = None,
     word_prefix: str = "",
     comments: bool = False,
+    label_names: Sequence[str] = (),
+    overlaps: OverlapChoice = "error",
+    offset_unit: OffsetUnit | None = None,
+    offset_ends: OffsetEnds | None = None,
     scheme: SchemeName | None = None,
     new_labels: Mapping[str, str | None] | None = None,
     config_name: str | None = None,
@@ -48,8 +52,8 @@ def load_corpus(
 
     Args:
         dataset: A name on the Hub; `sample` for the corpus that comes with tf_ner; or a folder whose files are found
-            by the words `train`, `valid`/`validation`/`dev`/`testa` and `test`/`testb` in their names. Not read if
-            `files` are given.
+            by words such as `train`, `valid`, `dev` and `test` in their names, or which `datasets` has saved
+            (`save_to_disk`). Not read if `files` are given.
         task: Which tags: `ner`, `pos` or `chunk`. The sample has one split, `train`, for the last two.
         columns: What each column of CoNLL files holds, such as `("word", "pos", "chunk", "ner")`. The first is the
             word, and for `ner` the last is the tag, if nothing is said.
@@ -58,6 +62,12 @@ def load_corpus(
         sentence_column: In a table with one word per row, the column whose next value begins a sentence; the same.
         word_prefix: What precedes every word and is not part of it, such as `en:`.
         comments: Lines of CoNLL files that begin with `#` are comments.
+        label_names: The names of tags that are numbers in the data, from 0.
+        overlaps: What becomes of spans of text that overlap or have gaps: `error`; of those that overlap the `longest`
+            or the `first` is kept; or `drop` all of them.
+        offset_unit: What offsets count: `characters`, `utf-16` or `bytes`. Told by the texts that spans quote if not
+            given, and characters where there are none.
+        offset_ends: Whether spans end behind their last character (`exclusive`) or at it (`inclusive`); told so too.
         scheme: How the tags spell entities: `iob1`, `iob2`, `bioes`, `bilou`, `io` or `plain`. Told from the tags if
             not given.
         new_labels: New names of labels, such as `{"GPE": "LOC"}`; a label whose new name is None is dropped, and its
@@ -82,6 +92,10 @@ def load_corpus(
         sentence_column=sentence_column,
         word_prefix=word_prefix,
         comments=comments,
+        label_names=tuple(label_names),
+        overlaps=overlaps,
+        offset_unit=offset_unit,
+        offset_ends=offset_ends,
     )
     corpus = read_corpus(
         dataset,

@@ -3,14 +3,17 @@
 import gc
 import logging
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 from tf_ner.corpus.findings import Finding, Report, raise_error
-from tf_ner.corpus.formats import EXTENSIONS, read_corpus_file
+from tf_ner.corpus.formats import EXTENSIONS, name_of_all, read_corpus_file
+from tf_ner.corpus.formats.brat import ANNOTATIONS, has_brat_files
+from tf_ner.corpus.formats.lines import suffix_of
 from tf_ner.corpus.sentences import WORD, Layout, Sentence
 from tf_ner.errors import DataError
 
@@ -18,10 +21,11 @@ logger = logging.getLogger(__name__)
 
 # The names of each split, as words of a file's name.
 SPLIT_FILE_WORDS = {
-    "train": {"train"},
-    "validation": {"valid", "validation", "dev", "testa"},
-    "test": {"test", "testb"},
+    "train": {"train", "training"},
+    "validation": {"valid", "validation", "val", "dev", "devel", "development", "testa"},
+    "test": {"test", "testb", "testset"},
 }
+_ALL_SPLIT_WORDS = set().union(*SPLIT_FILE_WORDS.values())
 
 SAMPLE_DIR = Path(__file__).parents[1] / "sample"
 """The corpus that comes with tf_ner; see its README."""
@@ -79,6 +83,12 @@ def find_corpus_files(
     return CorpusFiles({"train": _SAMPLE_WITH_POS_AND_CHUNKS}, replace(layout, columns=_SAMPLE_COLUMNS))
 
 
+def is_saved(dataset: str | Path, files: Mapping[str, str | Path] | None = None) -> bool:
+    """Whether `dataset` is a folder that `datasets` has saved (`save_to_disk`), and no `files` are given instead."""
+    names = ("dataset_dict.json", "dataset_info.json")
+    return not files and any((Path(dataset) / name).is_file() for name in names)
+
+
 def find_files(
     dataset: str | Path, files: Mapping[str, str | Path] | None = None, *, extensions: frozenset[str] = EXTENSIONS
 ) -> dict[str, Path] | None:
@@ -133,10 +143,11 @@ def find_split_files(folder: Path, *, extensions: frozenset[str] = EXTENSIONS) -
     Raises:
         DataError: No file carries a split's name, two files carry that of one split, or one file those of two.
     """
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in extensions and file.is_file())
+    files = sorted(file for file in folder.iterdir() if _is_corpus(file, extensions))
     found: dict[str, Path] = {}
     for split, split_words in SPLIT_FILE_WORDS.items():
         candidates = [file for file in files if split_words & set(re.findall("[a-z]+", file.name.lower()))]
+        candidates = [next(of_all) for _, of_all in groupby(candidates, key=name_of_all)]
         if len(candidates) > 1:
             raise DataError(
                 f"Received {len(candidates)} files for the {split} split ({', '.join(map(str, candidates))}); "
@@ -144,7 +155,11 @@ def find_split_files(folder: Path, *, extensions: frozenset[str] = EXTENSIONS) -
             )
         if candidates:
             found[split] = candidates[0]
+    if not found and (folder / _DATA).is_dir():
+        # A data set on the Hub, cloned.
+        return find_split_files(folder / _DATA, extensions=extensions)
     if found:
+        _name_others(folder, found, files)
         _warn_of_files_passed_over(folder, found, extensions)
     for split, file in found.items():
         if others := [other for other, found_there in found.items() if found_there == file and other != split]:
@@ -160,6 +175,30 @@ def find_split_files(folder: Path, *, extensions: frozenset[str] = EXTENSIONS) -
             "Rename them, or name them with --train-file, --validation-file and --test-file."
         )
     return found
+
+
+def _name_others(folder: Path, found: Mapping[str, Path], files: Sequence[Path]) -> None:
+    """Says which files of a corpus's formats are not read."""
+    read = {name_of_all(file) for file in found.values()}
+    others = [file.name for file in files if name_of_all(file) not in read]
+    if others:
+        more = f" and {len(others) - _MOST_NAMES} more" if len(others) > _MOST_NAMES else ""
+        shown = f"{', '.join(others[:_MOST_NAMES])}{more}"
+        logger.info("not read of %s, since their names say no split: %s", folder, shown)
+
+
+_MOST_NAMES = 10
+_DATA = "data"
+
+
+def _is_corpus(path: Path, extensions: frozenset[str]) -> bool:
+    """Whether a path in a folder is a file of a corpus, or a folder that stands for one."""
+    if path.is_dir():
+        return ANNOTATIONS in extensions and has_brat_files(path)
+    suffix = suffix_of(path)
+    # Some have no ending, or the split as one: `train`, `demo.test`.
+    is_split = ANNOTATIONS in extensions and (suffix.removeprefix(".") or path.name.lower()) in _ALL_SPLIT_WORDS
+    return path.is_file() and (suffix in extensions or is_split)
 
 
 def _warn_of_files_passed_over(folder: Path, found: Mapping[str, Path], extensions: frozenset[str]) -> None:
@@ -220,7 +259,7 @@ def _read_split(path: Path, layout: Layout, keep: Keep, report: Report) -> Split
     sentences = keep(read_corpus_file(path, layout, report=tell))
     if not sentences and not has_errors:
         report(Finding("no-sentence", path, 1, _NO_SENTENCE))
-    return Split(path, sentences)
+    return Split(name_of_all(path), sentences)
 
 
 _NO_SENTENCE = "received no sentence; expected at least one. Check that it is the right file."

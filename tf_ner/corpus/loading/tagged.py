@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from tf_ner.corpus.characters import faults_of_tag, repaired, suspects
 from tf_ner.corpus.findings import Finding, Report, raise_errors, raise_or_warn
-from tf_ner.corpus.loading.splits import Keep, Split, find_corpus_files, read_splits
+from tf_ner.corpus.loading.splits import Keep, Split, find_corpus_files, is_saved, read_splits
 from tf_ner.corpus.schemes import detect_scheme, illegal_positions, label_of, relabel, to_iob2, what_is_wrong
 from tf_ner.corpus.sentences import Layout, Sentence
 from tf_ner.corpus.tags import OUTSIDE, split_tag
@@ -87,16 +87,20 @@ def read_corpus(
         raise DataError(f"Received scheme {scheme!r}; expected one of {schemes}. Change it, or leave it out.")
     findings: list[Finding] = []
     rows: Mapping[str, Dataset] = {}
-    if found := find_corpus_files(dataset, layout, files):
+    is_on_disk = is_saved(dataset, files)
+    if not is_on_disk and (found := find_corpus_files(dataset, layout, files)):
         layout = found.layout
         splits = read_splits(*found, keep=keep, report=findings.append)
     else:
         # Imports `datasets`, which takes a second or more.
-        from tf_ner.corpus.loading.hub_sets import load_from_hub, read_hub_splits, words_and_tags
+        from tf_ner.corpus.loading.hub_sets import load_from_hub, load_saved, read_hub_splits, words_and_tags
 
-        loaded = load_from_hub(str(dataset), config_name=config_name, revision=revision)
+        if is_on_disk:
+            loaded = load_saved(Path(dataset))
+        else:
+            loaded = load_from_hub(str(dataset), config_name=config_name, revision=revision)
         rows = words_and_tags(loaded, str(dataset), layout)
-        splits = read_hub_splits(rows, str(dataset), keep=keep, report=findings.append)
+        splits = read_hub_splits(rows, str(dataset), layout, keep=keep, report=findings.append)
     if layout.task == "pos":
         scheme = None
     elif scheme is None:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tf_ner.corpus.findings import Finding, Report, raise_error
+from tf_ner.corpus.formats import shards_of
 from tf_ner.corpus.formats.json_lines import records_of
+from tf_ner.corpus.formats.lines import COMPRESSED, refuse_pointer, suffix_of
 from tf_ner.corpus.formats.parquet import parquet_rows
 from tf_ner.corpus.formats.tables import csv_rows, full_rows, unquoted_rows
 from tf_ner.corpus.sentences import what_is_no_text
@@ -107,6 +109,8 @@ class TextLayout:
 def read_texts(path: Path, layout: TextLayout | None = None, *, report: Report = raise_error) -> Iterator[LabelledText]:
     """Reads texts and labels: CSV and TSV with a header, JSON lines, or Parquet, told by the extension.
 
+    Of a shard all others are read too.
+
     Args:
         path: The file.
         layout: Its columns, and whether cells are quoted.
@@ -115,8 +119,14 @@ def read_texts(path: Path, layout: TextLayout | None = None, *, report: Report =
     Raises:
         DataError: The file is missing or damaged, has no such columns, or another extension.
     """
-    layout = layout or TextLayout()
-    read = _READERS.get(path.suffix.lower())
+    for shard in shards_of(path):
+        yield from _read_file(shard, layout or TextLayout(), report)
+
+
+def _read_file(path: Path, layout: TextLayout, report: Report) -> Iterator[LabelledText]:
+    refuse_pointer(path)
+    is_packed_twice = path.suffix.lower() == COMPRESSED and suffix_of(path) == ".parquet"
+    read = None if is_packed_twice else _READERS.get(suffix_of(path))
     if read is None:
         raise DataError(
             f"Received {path}; expected one of {', '.join(sorted(TEXT_EXTENSIONS))}. Rename or convert the file."
@@ -155,7 +165,7 @@ def _what_is_wrong(texts: Sequence[Any], label: Any, *, has_label: bool) -> str 
 
 
 def _read_table(path: Path, choose: Callable[[Sequence[str]], list[str]], layout: TextLayout, report: Report) -> Values:
-    is_csv = path.suffix.lower() == ".csv"
+    is_csv = suffix_of(path) == ".csv"
     is_quoted = layout.quoting == "on" or (layout.quoting == "auto" and is_csv)
     rows = csv_rows(path, report) if is_quoted else unquoted_rows(path, report, delimiter="," if is_csv else "\t")
     header = next(rows, None)

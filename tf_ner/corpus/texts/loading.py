@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
 from tf_ner.corpus.findings import Finding, Report, raise_or_warn
-from tf_ner.corpus.loading.hub_sets import load_from_hub
+from tf_ner.corpus.loading.hub_sets import load_from_hub, load_saved
 from tf_ner.corpus.loading.sources import cut_evaluation
-from tf_ner.corpus.loading.splits import SAMPLE_DIR, find_files, is_sample, validation_split
+from tf_ner.corpus.loading.splits import SAMPLE_DIR, find_files, is_sample, is_saved, validation_split
 from tf_ner.corpus.texts.files import TEXT_EXTENSIONS, LabelledText, TextLayout, read_texts
 from tf_ner.corpus.texts.labels import HIDDEN, Label, TextLabels, is_hidden, read_labels
 from tf_ner.errors import DataError
@@ -106,9 +106,14 @@ def load_texts(
         text_columns = (text_columns,) if isinstance(text_columns, str) else tuple(text_columns)
     layout = TextLayout(text_columns=text_columns, label_column=label_column, quoting=quoting)
     folder = SAMPLE_DIR / "pairs" if is_sample(dataset) else dataset
-    found = find_files(folder, files, extensions=TEXT_EXTENSIONS)
+    is_on_disk = is_saved(folder, files)
+    found = None if is_on_disk else find_files(folder, files, extensions=TEXT_EXTENSIONS)
     if found is None:
-        loaded = load_from_hub(str(dataset), config_name=config_name, revision=revision)
+        loaded = (
+            load_saved(Path(folder))
+            if is_on_disk
+            else load_from_hub(str(dataset), config_name=config_name, revision=revision)
+        )
         return choose_texts(loaded, str(dataset), layout, label_type=label_type, new_labels=new_labels)
     findings: list[Finding] = []
     splits = {split: _read_file(path, split, layout, findings.append) for split, path in found.items()}

@@ -1,20 +1,25 @@
 """Raw text with entities marked by character offsets: which words they cover."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeGuard
 
+from tf_ner.corpus.findings import Finding, Report
+from tf_ner.corpus.marked_text import MarkedSpan, MarkedText, Offsets, SpanError, lines_of
+from tf_ner.corpus.overlaps import without_overlaps
 from tf_ner.corpus.schemes import spans_to_tags
-from tf_ner.corpus.sentences import what_is_no_text
+from tf_ner.corpus.sentences import NO_WORD, Layout, Sentence, what_is_no_text
 from tf_ner.corpus.tags import Span
 from tf_ner.corpus.words import Word, split_words
+from tf_ner.options.train import OverlapChoice
 
 Warn = Callable[[str, str], None]
 """Takes the kind of a warning and its message."""
 
 
-_LABEL_KEYS = ("label", "type", "entity", "entity_group", "labels")
+_LABEL_KEYS = ("label", "type", "entity", "entity_group", "tag", "labels")
 _KEYS = " or ".join(map(repr, _LABEL_KEYS))
 
 
@@ -26,52 +31,115 @@ class TextSpan(NamedTuple):
     label: str
 
 
-class SpanError(ValueError):
-    """Spans or tokens that do not fit their text."""
+def tagged(items: Iterable[MarkedText | Sentence], layout: Layout, report: Report) -> Iterator[Sentence]:
+    """Sentences of the texts of a file, with IOB2 tags; what is one already stays as it is.
 
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
+    White space at the ends of a span is not part of it. Where a span begins or ends inside a word, the word is split
+    there, unless the words are given. Both are reported; nothing else about a span is changed.
+
+    Args:
+        items: What a reader has read.
+        layout: What offsets count, and what becomes of spans that overlap.
+        report: What to do with texts that cannot be read, and with warnings.
+    """
+    offsets = Offsets(report, unit=layout.offset_unit, ends=layout.offset_ends)
+    for item in items:
+        if isinstance(item, Sentence):
+            yield item
+        elif (found := offsets.in_characters(item)) is not None:
+            yield from _sentences_of(item, found, layout, report)
 
 
-def tag_text(text: str, spans: Any, tokens: Any, warn: Warn) -> tuple[list[str], list[str]]:
+def _sentences_of(
+    marked: MarkedText, found: list[tuple[int, int, MarkedSpan]], layout: Layout, report: Report
+) -> Iterator[Sentence]:
+    def warn(kind: str, message: str) -> None:
+        report(Finding(kind, marked.source, marked.line, message, is_error=False))
+
+    has_words = False
+    for start, end in lines_of(marked, found) if marked.has_lines else [(0, len(marked.text))]:
+        spans = [
+            TextSpan(of_span - start, behind - start, span.label)
+            for of_span, behind, span in found
+            if start <= of_span < end
+        ]
+        try:
+            words, tags = tag_text(marked.text[start:end], spans, marked.tokens, warn, overlaps=layout.overlaps)
+        except SpanError as error:
+            report(Finding(error.kind, marked.source, marked.line, str(error)))
+            return
+        if words:
+            has_words = True
+            line = marked.line + (marked.text.count("\n", 0, start) if marked.has_lines else 0)
+            yield Sentence(words, tags, [line] * len(words))
+    if not has_words:
+        warn("no-word", NO_WORD)
+
+
+def tag_text(
+    text: str,
+    spans: Sequence[TextSpan],
+    tokens: Sequence[Word] | None,
+    warn: Warn,
+    *,
+    overlaps: OverlapChoice = "error",
+) -> tuple[list[str], list[str]]:
     """Splits text into words and tags those that a span covers.
-
-    Where a span begins or ends inside a word, the word is split there, unless the words are given. White space at the
-    ends of a span is not part of it. Both are reported to `warn`; nothing else about a span is changed.
 
     Args:
         text: A sentence, or more.
-        spans: A list of `[start, end, label]`, or of objects with `start` or `start_offset`, `end` or `end_offset`, and
-            `label`, `type`, `entity`, `entity_group` or `labels`; in characters.
-        tokens: The words as objects with `start` and `end`; None if the text is to be split.
+        spans: In characters.
+        tokens: The words, if they are given; all of the text but white space is in them.
         warn: What to do with a warning.
+        overlaps: What becomes of spans that overlap.
 
     Returns:
         Words and IOB2 tags.
 
     Raises:
-        SpanError: A span cannot be read, is empty, overlaps another, is not in the text or no word's; or a token is so.
+        SpanError: A span overlaps another, is only white space, or ends inside a given word.
     """
-    if problem := what_is_no_text(text):
-        raise SpanError("bad-record", problem)
-    words = split_words(text) if tokens is None else _given_words(text, tokens)
-    if not isinstance(spans, list):
-        raise SpanError("bad-span", "received spans that are not a list; expected a list of spans. Fix the record.")
-    read = sorted(_read_span(text, span) for span in spans)
-    fitted = [_without_spaces(text, span, words, warn) for span in read]
-    for before, span in pairwise(fitted):
-        if span.start < before.end:
-            raise SpanError(
-                "overlapping-spans",
-                f"received {_show(text, span)} and {_show(text, before)}; expected spans that do not overlap, because "
-                "a word has one tag. Remove one.",
-            )
+    words = split_words(text) if tokens is None else list(tokens)
+    fitted = [_without_spaces(text, span, words, warn) for span in spans]
+    fitted = without_overlaps(fitted, overlaps, show=partial(_show, text), warn=warn)
     words = _split_at(text, words, fitted, may_split=tokens is None, warn=warn)
     starts = {word.start: place for place, word in enumerate(words)}
     ends = {word.end: place + 1 for place, word in enumerate(words)}
     covered = [Span(starts[span.start], ends[span.end], span.label) for span in fitted]
     return [word.text for word in words], spans_to_tags(covered, len(words))
+
+
+def words_of_tokens(text: str, tokens: Any) -> list[Word]:
+    """Reads the words of a record, which hold all of its text but white space.
+
+    Args:
+        text: The text.
+        tokens: The words as objects with `start` and `end`, in characters, or as strings in the order of the text.
+
+    Raises:
+        SpanError: They are not in the text, or not all of it.
+    """
+    if isinstance(tokens, list) and tokens and all(isinstance(token, str) for token in tokens):
+        return _found_words(text, tokens)
+    return _given_words(text, tokens)
+
+
+def _found_words(text: str, tokens: Sequence[str]) -> list[Word]:
+    words: list[Word] = []
+    end = 0
+    for token in tokens:
+        start = text.find(token, end)
+        if not token or start < 0:
+            raise SpanError(
+                "bad-token",
+                f"received the token {token[:40]!r}, which the text does not have after {end} characters; expected "
+                "tokens in the order of the text. Fix the tokens, or leave them out.",
+            )
+        _refuse_gap(text, end, start)
+        end = start + len(token)
+        words.append(Word(token, start, end))
+    _refuse_gap(text, end, len(text))
+    return words
 
 
 def _given_words(text: str, tokens: Any) -> list[Word]:
@@ -124,11 +192,23 @@ def _objects(tokens: Any) -> list[dict[str, Any]]:
     return tokens
 
 
-def _read_span(text: str, span: Any) -> TextSpan:
+def read_span(span: Any, *, quote_key: str = "text") -> MarkedSpan:
+    """Reads a span as JSON has it.
+
+    Args:
+        span: `[start, end, label]`, or an object with `start` or `start_offset`, `end` or `end_offset`, and `label`,
+            `type`, `entity`, `entity_group`, `tag` or `labels`.
+        quote_key: Under which key an object may have its text.
+
+    Raises:
+        SpanError: It is nothing of that.
+    """
+    quote = None
     if isinstance(span, dict):
         start = span.get("start", span.get("start_offset"))
         end = span.get("end", span.get("end_offset"))
         label = next((span[key] for key in _LABEL_KEYS if key in span), None)
+        quote = span.get(quote_key)
         if isinstance(label, list) and len(label) == 1:
             label = label[0]
     elif isinstance(span, list) and len(span) == 3:
@@ -143,18 +223,15 @@ def _read_span(text: str, span: Any) -> TextSpan:
             f"received a span from {_number(start)} to {_number(end)}; expected whole numbers of characters. "
             "Fix the span.",
         )
+    if _is_place(label) and abs(label) < 10**6:
+        label = str(label)
     if not isinstance(label, str) or not label or what_is_no_text(label):
         raise SpanError(
             "bad-span",
-            f"received a span from {start} to {end} without a label; expected one name under {_KEYS}. Fix the span.",
+            f"received a span from {_number(start)} to {_number(end)} without a label; expected one name under "
+            f"{_KEYS}. Fix the span.",
         )
-    if not 0 <= start < end <= len(text):
-        raise SpanError(
-            "bad-span",
-            f"received a span from {_number(start)} to {_number(end)} ({label}) in a text of {len(text)} characters; "
-            "expected 0 <= start < end <= length. Count in characters, not in bytes.",
-        )
-    return TextSpan(start, end, label)
+    return MarkedSpan(start, end, label, quote if isinstance(quote, str) else None)
 
 
 def _without_spaces(text: str, span: TextSpan, words: Sequence[Word], warn: Warn) -> TextSpan:
