@@ -184,6 +184,8 @@ def test_lines_of_columns(tmp_path):
     path = tmp_path / "a.conll"
     path.write_text("\n#x O\nword ner\na O\n\n \n-DOCSTART- O\nb-DOCSTART- O\n", encoding="utf-8")
     assert read(path)[0] == [(["#x", "word", "a"], ["O", "ner", "O"], [2, 3, 4]), (["b-DOCSTART-"], ["O"], [8])]
+    assert read(path, comments=True) == read(path)
+    path.write_text("\n#x O y\nword ner\na O\n\n \n-DOCSTART- O\nb-DOCSTART- O\n", encoding="utf-8")
     rows, [(kind, line, is_error, message)] = read(path, comments=True)
     assert rows == [(["a"], ["O"], [4]), (["b-DOCSTART-"], ["O"], [8])]
     assert (kind, line, is_error, "('word ner')" in message) == ("header", 3, True, True)

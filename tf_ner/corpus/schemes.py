@@ -130,6 +130,8 @@ def what_is_wrong(tag: str, scheme: SchemeName) -> str | None:
     *others, last = [OUTSIDE, *(f"{prefix}-LABEL" if prefix else "a label" for prefix in roles)]
     if prefix.upper() in roles and label:
         fix = f"Prefixes are capital letters: write {prefix.upper()}-{label}."
+    elif not dash:
+        fix = "Correct it, say how to read it with --bare-labels (entity or outside), or name the scheme with --scheme."
     else:
         fix = "Correct the tag, or name the tagging scheme with --scheme."
     return f"received tag {tag!r}; expected {', '.join(others)} or {last}. {fix}"

@@ -9,7 +9,15 @@ from typing import Any, NamedTuple, NoReturn, Self
 
 from tf_ner.corpus.findings import Finding, Report
 from tf_ner.errors import DataError
-from tf_ner.options.train import OffsetEnds, OffsetUnit, OverlapChoice, ReadingConfig, TaggingTask
+from tf_ner.options.train import (
+    BareLabels,
+    OffsetEnds,
+    OffsetUnit,
+    OverlapChoice,
+    ReadingConfig,
+    SeveralTags,
+    TaggingTask,
+)
 
 WORD = "word"
 """What `Layout.columns` calls the column of the words."""
@@ -50,6 +58,8 @@ class Layout:
         word_prefix: What precedes every word and is not part of it, such as `en:`.
         comments: Lines that begin with `#` are comments.
         label_names: The names of tags that are numbers, from 0.
+        several_tags: What becomes of several tags in a cell.
+        bare_labels: What labels without a prefix are, among tags with one.
         overlaps: What becomes of spans that overlap.
         offset_unit, offset_ends: What the offsets of spans count, if it is known.
     """
@@ -62,6 +72,8 @@ class Layout:
     word_prefix: str = ""
     comments: bool = False
     label_names: tuple[str, ...] = ()
+    several_tags: SeveralTags = "error"
+    bare_labels: BareLabels = "error"
     overlaps: OverlapChoice = "error"
     offset_unit: OffsetUnit | None = None
     offset_ends: OffsetEnds | None = None
@@ -87,6 +99,8 @@ class Layout:
             word_prefix=config.word_prefix,
             comments=config.comments,
             label_names=config.label_names or (),
+            several_tags=config.several_tags,
+            bare_labels=config.bare_labels,
             overlaps=config.overlaps,
             offset_unit=config.offset_unit,
             offset_ends=config.offset_ends,

@@ -68,6 +68,12 @@ OffsetUnit = Literal["characters", "utf-16", "bytes"]
 OffsetEnds = Literal["exclusive", "inclusive"]
 """Whether a span ends at the place behind its last character, or at that itself."""
 
+SeveralTags = Literal["error", "first", "none"]
+"""What becomes of several tags in a cell: `none` reads the word as O."""
+
+BareLabels = Literal["error", "entity", "outside"]
+"""What labels without a prefix are, among tags with one."""
+
 OverlapChoice = Literal["error", "longest", "first", "drop"]
 """What becomes of spans that overlap."""
 
@@ -133,6 +139,11 @@ class ReadingConfig:
     """Treat lines of CoNLL files that begin with # as comments."""
     label_names: Annotated[tuple[str, ...] | None, Kind.READING | Kind.OF_TAGS, Group.TAGS] = None
     """Names of tags that are numbers in the data, from 0, such as `O B-PER I-PER`."""
+    several_tags: Annotated[SeveralTags, Kind.READING | Kind.OF_TAGS, Group.TAGS] = "error"
+    """What to do with several tags in one cell, such as `B-PER|B-ORG`: refuse them, read the first, or none (O)."""
+    bare_labels: Annotated[BareLabels, Kind.READING | Kind.OF_TAGS, Group.TAGS] = "error"
+    """What to do with labels without a prefix, such as `TIM` beside `B-PER`: refuse them, read them as entities (B- and
+    then I-), or as outside any entity (O)."""
     overlaps: Annotated[OverlapChoice, Kind.READING | Kind.OF_TAGS, Group.TAGS] = "error"
     """What to do with spans of text that overlap or have gaps, since a word has one tag: refuse them, keep the longest
     or the first of those that overlap (of one with gaps, that part), or drop all of them."""
@@ -154,6 +165,8 @@ class ReadingConfig:
         require(self, "task", self.task in self._tasks, f"one of {', '.join(self._tasks)}")
         names = self.label_names or ()
         require(self, "label_names", len(set(names)) == len(names) and all(names), "each name once")
+        require_one_of(self, "several_tags", SeveralTags)
+        require_one_of(self, "bare_labels", BareLabels)
         require_one_of(self, "overlaps", OverlapChoice)
         require(self, "offset_unit", self.offset_unit in (None, *typing.get_args(OffsetUnit)), choices(OffsetUnit))
         require(self, "offset_ends", self.offset_ends in (None, *typing.get_args(OffsetEnds)), choices(OffsetEnds))

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, cast
 from tf_ner.corpus.findings import Report, raise_error
 from tf_ner.corpus.formats.brat import ANNOTATIONS, has_brat_files, read_brat
 from tf_ner.corpus.formats.conll import read_conll, what_conll_cannot_hold, write_conll
-from tf_ner.corpus.formats.conllu import read_conllu, what_conllu_cannot_hold, write_conllu
+from tf_ner.corpus.formats.conllu import has_ten_columns, read_conllu, what_conllu_cannot_hold, write_conllu
 from tf_ner.corpus.formats.json_lines import read_json_lines, what_spans_cannot_hold, write_json_lines, write_json_spans
 from tf_ner.corpus.formats.lines import COMPRESSED, refuse_pointer, suffix_of
 from tf_ner.corpus.formats.parquet import read_parquet, write_parquet
@@ -114,7 +114,9 @@ def format_of_file(path: Path, layout: Layout) -> str:
         return found
     if suffix_of(path) in (".tsv", ".txt") and is_tsv(path, layout):
         return "tsv"
-    return format_of_name(path) or "conll"
+    name = format_of_name(path) or "conll"
+    # Some give this ending to any file of columns.
+    return "conll" if name == "conllu" and not has_ten_columns(path) else name
 
 
 def read_corpus_file(path: Path, layout: Layout | None = None, *, report: Report = raise_error) -> Iterator[Sentence]:

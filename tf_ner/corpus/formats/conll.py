@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TextIO
 
 from tf_ner.corpus.findings import Finding, Report, raise_error
+from tf_ner.corpus.formats.columns import look_at_columns, split_row, what_to_say
 from tf_ner.corpus.formats.lines import numbered_lines
 from tf_ner.corpus.sentences import Layout, Sentence, is_header, raise_same_column
 
@@ -29,14 +30,26 @@ def read_conll(path: Path, layout: Layout | None = None, *, report: Report = rai
         DataError: The file is missing, the columns cannot be told, or words and tags are to be the same one.
     """
     layout = layout or Layout()
+    seen = look_at_columns(path, layout)
+    said = what_to_say(path, seen, layout)
+    for finding in said:
+        report(finding)
+    if any(finding.is_error for finding in said):
+        # What is read until options say it would be told line by line.
+        return
     word_place, tag_place = layout.place_of_word(), layout.place_of_tag()
     num_columns = len(layout.columns or ())
     least_columns = max(_columns_needed(word_place), _columns_needed(tag_place), 2)
     sentence, is_first = Sentence([], [], []), True
     for number, line in numbered_lines(path, report):
-        if layout.comments and line.startswith("#"):
+        row = [] if line.isspace() or not line else split_row(line)
+        if (
+            layout.comments
+            and row
+            and line.startswith("#")
+            and (line[1:2] in (" ", "") or len(row) != seen.num_columns)
+        ):
             continue
-        row = [] if line.isspace() or not line else _split_row(line)
         if not row or (_DOCUMENT_START in line and _begins_document(row, word_place, layout)):
             if sentence.words:
                 yield sentence
@@ -94,14 +107,11 @@ _HEADER = (
     "line is read by these names, without --columns."
 )
 _CELL_BREAK = re.compile(r"[\t\r\n]")
-_SPACES = re.compile(" +")
 
 
-def _split_row(line: str) -> list[str]:
-    """Only tabs and plain spaces separate columns: other Unicode spaces may be words."""
-    if "\t" in line:
-        return line.rstrip("\t ").split("\t")
-    return _SPACES.split(line.strip(" "))
+def _is_comment(line: str, row: list[str], num_columns: int | None) -> bool:
+    """Whether a line that begins with # is no word such as `#1`."""
+    return line[1:2] in (" ", "") or len(row) != num_columns
 
 
 def _begins_document(row: list[str], word_place: int, layout: Layout) -> bool:

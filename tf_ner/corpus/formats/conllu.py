@@ -65,6 +65,14 @@ def read_conllu(path: Path, layout: Layout | None = None, *, report: Report = ra
         yield sentence
 
 
+def has_ten_columns(path: Path) -> bool:
+    """Whether the first word of a file has the columns of CoNLL-U."""
+    for _, line in numbered_lines(path, lambda finding: None):
+        if line.strip() and not line.startswith("#"):
+            return line.count("\t") == len(_COLUMNS) - 1
+    return True
+
+
 def write_conllu(path: Path, sentences: Iterable[Sentence]) -> None:
     """Writes words, and their tags as UPOS; the other columns are empty."""
     with path.open("w", encoding="utf-8", newline="\n") as file:

@@ -14,6 +14,7 @@ from pyarrow import ArrowException
 from tf_ner.corpus.findings import Finding, Report
 from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, Keep, Split, no_garbage_sought
 from tf_ner.corpus.sentences import ANY_TAG_NAMES, TAG_NAMES, WORD_NAMES, Layout, Sentence, names_of
+from tf_ner.corpus.spelling import spelt
 from tf_ner.errors import DataError, why_not_kept
 from tf_ner.hub_client import let_client_give_up
 from tf_ner.options.train import COMMIT
@@ -163,7 +164,8 @@ def read_hub_splits(
             report(
                 Finding("no-sentence", path, 1, "received an empty split; expected sentences. Use another data set.")
             )
-        splits[split] = Split(path, keep(_sentences_of(rows, path, layout, report)))
+        read = spelt(_sentences_of(rows, path, layout, report), path, layout, report)
+        splits[split] = Split(path, keep(read))
     return splits
 
 

@@ -22,7 +22,16 @@ from tf_ner.corpus.loading.tagged import (
 from tf_ner.corpus.sentences import Layout
 from tf_ner.corpus.stored import StoredSentences, stored_tags
 from tf_ner.corpus.tags import iob2_tag_names, is_iob
-from tf_ner.options.train import DataConfig, OffsetEnds, OffsetUnit, OverlapChoice, SchemeName, TaggingTask
+from tf_ner.options.train import (
+    BareLabels,
+    DataConfig,
+    OffsetEnds,
+    OffsetUnit,
+    OverlapChoice,
+    SchemeName,
+    SeveralTags,
+    TaggingTask,
+)
 from tf_ner.tables import dataset_of
 
 logger = logging.getLogger(__name__)
@@ -39,6 +48,8 @@ def load_corpus(
     word_prefix: str = "",
     comments: bool = False,
     label_names: Sequence[str] = (),
+    several_tags: SeveralTags = "error",
+    bare_labels: BareLabels = "error",
     overlaps: OverlapChoice = "error",
     offset_unit: OffsetUnit | None = None,
     offset_ends: OffsetEnds | None = None,
@@ -63,6 +74,9 @@ def load_corpus(
         word_prefix: What precedes every word and is not part of it, such as `en:`.
         comments: Lines of CoNLL files that begin with `#` are comments.
         label_names: The names of tags that are numbers in the data, from 0.
+        several_tags: What becomes of several tags in a cell: `error`, the `first` counts, or `none` (the word is O).
+        bare_labels: What labels without a prefix are, among tags with one: an `error`, `entity` (B- and then I-), or
+            `outside` (O).
         overlaps: What becomes of spans of text that overlap or have gaps: `error`; of those that overlap the `longest`
             or the `first` is kept; or `drop` all of them.
         offset_unit: What offsets count: `characters`, `utf-16` or `bytes`. Told by the texts that spans quote if not
@@ -93,6 +107,8 @@ def load_corpus(
         word_prefix=word_prefix,
         comments=comments,
         label_names=tuple(label_names),
+        several_tags=several_tags,
+        bare_labels=bare_labels,
         overlaps=overlaps,
         offset_unit=offset_unit,
         offset_ends=offset_ends,

@@ -15,6 +15,7 @@ from tf_ner.corpus.formats import EXTENSIONS, name_of_all, read_corpus_file
 from tf_ner.corpus.formats.brat import ANNOTATIONS, has_brat_files
 from tf_ner.corpus.formats.lines import suffix_of
 from tf_ner.corpus.sentences import WORD, Layout, Sentence
+from tf_ner.corpus.spelling import spelt
 from tf_ner.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -256,7 +257,8 @@ def _read_split(path: Path, layout: Layout, keep: Keep, report: Report) -> Split
         has_errors |= finding.is_error
         report(finding)
 
-    sentences = keep(read_corpus_file(path, layout, report=tell))
+    read = spelt(read_corpus_file(path, layout, report=tell), name_of_all(path), layout, tell)
+    sentences = keep(read)
     if not sentences and not has_errors:
         report(Finding("no-sentence", path, 1, _NO_SENTENCE))
     return Split(name_of_all(path), sentences)

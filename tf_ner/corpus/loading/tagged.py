@@ -29,6 +29,9 @@ _OTHER_SPELLINGS = (
 )
 
 
+_BEGINS = re.compile(r"[BI]-.")
+
+
 class TaggedCorpus(NamedTuple):
     """A corpus as it was read.
 
@@ -145,6 +148,13 @@ def find_scheme(splits: Mapping[str, Split]) -> SchemeName:
                 f"{place}: received tags such as {odd[0]!r} and {odd[1]!r}; expected prefixes as in 'B-PER' and "
                 "'I-PER'. Write them like this, or pass --scheme plain if these are label names."
             )
+        if prefixed := sorted(tag for tag in used if _BEGINS.match(tag)):
+            bare = next((tag for tag in sorted(used) if tag != OUTSIDE and not _BEGINS.match(tag)), OUTSIDE)
+            raise DataError(
+                f"{place}: received tags such as {prefixed[0]!r} and {bare!r}, with a prefix and without; expected one "
+                "way. Say how labels without a prefix are read with --bare-labels (entity or outside), or pass --scheme "
+                "plain if all of them are label names."
+            )
         if OUTSIDE not in used:
             raise DataError(
                 f"{place}: received tags such as {', '.join(islice(sorted(used), 5))}, and no {OUTSIDE}; expected "
@@ -191,16 +201,23 @@ def warn_of_unused_names(
 
 
 def check_tags(splits: Mapping[str, Split], scheme: SchemeName, report: Report) -> None:
-    """Reports tags that are not of the scheme."""
+    """Reports each tag that is not of the scheme: where it is first in a split, and how many words have it."""
     problems = {tag: what_is_wrong(tag, scheme) for tag in _used_tags(splits)}
     wrong = {tag: problem for tag, problem in problems.items() if problem}
     if not wrong:
         return
     for split in splits.values():
+        lines: dict[str, list[int]] = {}
         for sentence in split.sentences:
+            if wrong.keys().isdisjoint(sentence.tags):
+                continue
             for tag, line in zip(sentence.tags, sentence.lines, strict=True):
                 if tag in wrong:
-                    report(Finding("unknown-tag", split.path, line, wrong[tag]))
+                    lines.setdefault(tag, []).append(line)
+        for tag, found in lines.items():
+            shown = ", ".join(map(str, found[:_MOST_LINES])) + (", …" if len(found) > _MOST_LINES else "")
+            words = f" {len(found)} words have it, in the lines {shown}." if len(found) > 1 else ""
+            report(Finding("unknown-tag", split.path, found[0], f"{wrong[tag]}{words}"))
 
 
 def check_tag_characters(splits: Mapping[str, Split], report: Report) -> None:
@@ -219,6 +236,8 @@ def check_tag_characters(splits: Mapping[str, Split], report: Report) -> None:
                     message = _ODD_TAG.format(tag=tag, names=", ".join(odd[tag]), fix=fix)
                     report(Finding("character-in-tag", split.path, line, message, is_error=False))
 
+
+_MOST_LINES = 3
 
 _ODD_TAG = (
     "received the tag {tag!r} with {names}; expected only visible characters, because it is not the tag that it "
