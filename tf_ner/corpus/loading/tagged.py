@@ -152,8 +152,8 @@ def find_scheme(splits: Mapping[str, Split]) -> SchemeName:
             bare = next((tag for tag in sorted(used) if tag != OUTSIDE and not _BEGINS.match(tag)), OUTSIDE)
             raise DataError(
                 f"{place}: received tags such as {prefixed[0]!r} and {bare!r}, with a prefix and without; expected one "
-                "way. Say how labels without a prefix are read with --bare-labels (entity or outside), or pass --scheme "
-                "plain if all of them are label names."
+                "way. Say how labels without a prefix are read with --bare-labels (entity or outside), or pass "
+                "--scheme plain if all of them are label names."
             )
         if OUTSIDE not in used:
             raise DataError(
