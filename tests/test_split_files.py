@@ -9,9 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
+from tf_ner.corpus.checks.check_data import check_data
 from tf_ner.corpus.loading.sources import load_corpus
 from tf_ner.corpus.texts.loading import load_texts
 from tf_ner.errors import DataError
+from tf_ner.options.commands import CheckConfig
 
 CONLL = "Greta B-PER\nleft O\n\n"
 
@@ -175,3 +177,13 @@ def test_a_clone_of_a_data_set_on_the_hub(tmp_path):
     (tmp_path / "data" / "train-00000-of-00001.parquet").write_text(pointer)
     with pytest.raises(DataError, match="Run `git lfs pull`"):
         load_corpus(tmp_path)
+
+
+def test_shards_and_compressed_files_are_not_repaired(tmp_path):
+    for name in ("train-00000-of-00001.conll", "train.conll.gz"):
+        folder = tmp_path / name
+        folder.mkdir()
+        data = CONLL.encode()
+        (folder / name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)
+        with pytest.raises(DataError, match="to repair; expected one file that is not compressed"):
+            check_data(CheckConfig(dataset=str(folder), fix=tmp_path / "fixed"))

@@ -149,14 +149,14 @@ def test_spans_that_were_read_before_it_was_known_are_told(tmp_path):
     assert (sentences[1], findings) == (("🦜|Rīga", "O B-LOC"), [])
 
 
-OVERLAPPING = {"text": "The Bank of Oslo closed.", "label": [[12, 16, "LOC"], [4, 16, "ORG"], [17, 23, "ACT"]]}
+OVERLAPPING = {"text": "The Bank of Oslo closed.", "label": [[0, 8, "X"], [4, 16, "ORG"], [17, 23, "ACT"]]}
 
 
 @pytest.mark.parametrize(
     ("choice", "tags", "left_out"),
     [
         ("longest", "O B-ORG I-ORG I-ORG B-ACT O", 1),
-        ("first", "O B-ORG I-ORG I-ORG B-ACT O", 1),
+        ("first", "B-X I-X O O B-ACT O", 1),
         ("drop", "O O O O B-ACT O", 2),
     ],
 )
@@ -181,23 +181,23 @@ def test_a_longer_one_behind_is_the_longest_and_not_the_first(tmp_path):
     assert read(path, overlaps="first")[0] == [("a|b|c|d", "B-X I-X O O")]
 
 
-WITH_GAPS = "T1\tPER 0 5;11 15\tGreta Lund\nT2\tLOC 19 23\tOslo\n"
+WITH_GAPS = "T1\tPER 0 5;11 17\tGreta Lunden\nT2\tLOC 21 25\tOslo\n"
 
 
 @pytest.mark.parametrize(
     ("choice", "tags"),
     [
-        ("longest", "B-PER O O O B-LOC O"),
+        ("longest", "O O B-PER O B-LOC O"),
         ("first", "B-PER O O O B-LOC O"),
         ("drop", "O O O O B-LOC O"),
         ("error", "O O O O B-LOC O"),
     ],
 )
 def test_entities_with_gaps(tmp_path, choice, tags):
-    (tmp_path / "doc.txt").write_text("Greta Anna Lund in Oslo.")
+    (tmp_path / "doc.txt").write_text("Greta Anna Lunden in Oslo.")
     path = written(tmp_path, WITH_GAPS, "doc.ann")
     sentences, findings = read(path, overlaps=choice)
-    assert sentences == [("Greta|Anna|Lund|in|Oslo|.", tags)]
+    assert sentences == [("Greta|Anna|Lunden|in|Oslo|.", tags)]
     assert kinds(findings) == [("overlapping-spans", choice == "error")]
 
 
@@ -368,8 +368,12 @@ def test_texts_in_tables(tmp_path):
     assert read(path) == ([("Greta|left|Oslo|.", "B-p O B-g O")], [])
     assert read(path, task="pos") == ([("Greta|left|Oslo|.", "N V N .")], [])
     spans = json.dumps([{"start": 3, "end": 7, "text": "Oslo", "labels": ["LOC"]}]).replace('"', '""')
-    path = written(tmp_path, f'text,id,label,annotator\nin Oslo,1,"{spans}",1\nnowhere,2,,1\n', "studio.csv")
-    assert read(path) == ([("in|Oslo", "O B-LOC"), ("nowhere", "O")], [])
+    path = written(
+        tmp_path, f'text,id,label,annotator\nin Oslo,1,"{spans}",1\nnowhere,2,[],1\nlater,3,,1\n', "studio.csv"
+    )
+    sentences, findings = read(path)
+    assert sentences == [("in|Oslo", "O B-LOC"), ("nowhere", "O")]
+    assert [(finding.kind, finding.line) for finding in findings] == [("not-annotated", 4)]
     path = written(tmp_path, "text,tags\na b,\"['O']\"\na b,O O\n", "bad.csv")
     assert kinds(read(path)[1]) == [("bad-record", True)] * 2
 
@@ -511,3 +515,148 @@ def test_each_command_of_the_docs_reads_its_export(tmp_path, monkeypatch, capsys
         assert report["splits"]["train"]["labels"] == expected, command
     main(["convert", "label-studio.json", "train.conll"])
     assert "Greta\tB-PER\nLund\tI-PER" in (tmp_path / "train.conll").read_text(encoding="utf-8")
+
+
+def test_tags_of_words_count_more_than_spans_beside_them(tmp_path):
+    record = {"tokens": ["Greta", "left"], "ner_tags": ["B-PER", "O"], "spans": [{"start": 1, "end": 2, "type": "X"}]}
+    path = written(tmp_path, json.dumps(record))
+    assert read(path) == read(path, tag_column="ner_tags") == ([("Greta|left", "B-PER O")], [])
+    assert read(path, tag_column="spans")[0] == [("Greta|left", "O B-X")]
+    record = {"words": ["a", "b"], "pos_tags": ["N", "V"], "entities": [{"start": 0, "end": 1, "type": "X"}]}
+    assert read(written(tmp_path, json.dumps(record)), task="pos") == ([("a|b", "N V")], [])
+
+
+def test_sentences_without_spans_of_words(tmp_path):
+    records = [BY_WORDS["SpERT"][0], {"tokens": ["x", "y"], "entities": [], "relations": []}]
+    assert read(written(tmp_path, lines(records)))[0][1] == ("x|y", "O O")
+    assert read(written(tmp_path, json.dumps({"tokenized_text": ["a"], "ner": []})))[0] == [("a", "O")]
+
+
+def test_quotes_of_words_are_believed(tmp_path):
+    span = {"start": 0, "end": 1, "type": "PER", "text": "Greta Lund"}
+    path = written(tmp_path, json.dumps({"tokens": WORDS, "entities": [span]}))
+    assert ("bad-span", True) in kinds(read(path)[1])
+    assert read(path, offset_ends="inclusive")[0] == [("|".join(WORDS), "B-PER I-PER O O O O")]
+    characters = {"tokens": WORDS, "entities": [{"start_offset": 0, "end_offset": 5, "label": "PER"}]}
+    assert "characters and no text" in read(written(tmp_path, json.dumps(characters)))[1][-1].message
+
+
+def test_only_a_file_of_one_object_is_a_document(tmp_path):
+    tagged = {"tokens": ["a"], "ner_tags": ["O"]}
+    path = written(tmp_path, lines([{**tagged, "examples": []}, tagged]))
+    assert read(path) == ([("a", "O")] * 2, [])
+    text = {"text": "Oslo", "classes": ["LOC"], "annotations": [{"start": 0, "end": 4, "label": "LOC"}]}
+    assert read(written(tmp_path, json.dumps(text))) == ([("Oslo", "B-LOC")], [])
+
+
+ANSWER = [{"start": 0, "end": 4, "label": "X"}]
+
+
+@pytest.mark.parametrize(
+    ("others", "sentences", "kind"),
+    [
+        ({"responses": {}}, 0, "not-annotated"),
+        ({"responses": []}, 0, "not-annotated"),
+        ({"q.responses": None, "q.suggestion": ANSWER}, 0, "not-annotated"),
+        ({"responses": {"q": [{"value": ANSWER, "status": "discarded"}]}}, 0, "not-annotated"),
+        ({"q.responses": [ANSWER], "q.responses.status": ["draft"]}, 0, "not-annotated"),
+        ({"q.responses": [ANSWER], "q.responses.status": ["submitted"]}, 1, None),
+        ({"responses": {"q": [{"value": [], "status": "submitted"}]}}, 1, None),
+    ],
+)
+def test_what_nobody_has_submitted_to_argilla_is_left_out(tmp_path, others, sentences, kind):
+    found, findings = read(written(tmp_path, json.dumps({"text": "Oslo", **others})))
+    assert (len(found), kinds(findings)) == (sentences, [(kind, False)] if kind else [])
+
+
+def test_regions_that_are_not_read_are_told(tmp_path):
+    value = {"start": "/p[1]", "end": "/p[1]", "hypertextlabels": ["LOC"], "globalOffsets": {"start": 0, "end": 4}}
+    task = {"data": {"text": "Oslo"}, "annotations": [{"result": [{"type": "hypertextlabels", "value": value}]}]}
+    sentences, findings = read(written(tmp_path, json.dumps([task]), "train.json"))
+    assert (sentences, kinds(findings)) == ([], [("bad-span", True)])
+
+
+def test_plain_lists_under_an_unknown_key_are_told(tmp_path):
+    path = written(tmp_path, json.dumps({"text": "Oslo", "ents": [[0, 4, "LOC"]]}))
+    assert kinds(read(path)[1]) == [("unknown-key", True)]
+    assert read(path, tag_column="ents") == ([("Oslo", "B-LOC")], [])
+
+
+def test_one_quote_alone_says_nothing_of_spans_without(tmp_path):
+    wrong = {"text": "Greta", "spans": [{"start": 0, "end": 4, "label": "PER", "text": "Greta"}]}
+    unquoted = {"text": "Ada left", "spans": [[0, 3, "PER"]]}
+    path = written(tmp_path, lines([wrong, unquoted]))
+    sentences, findings = read(path)
+    assert (len(sentences), kinds(findings)) == (1, [("offsets", False), ("offsets", True)])
+    assert "--offset-unit characters --offset-ends inclusive" in findings[1].message
+    assert read(path, offset_ends="exclusive")[0] == [("Ada|left", "B-PER O")]
+
+
+def test_texts_of_azure_lie_where_their_places_say(tmp_path):
+    azure(CORPUS[:2], tmp_path / "one")
+    labels = json.loads((tmp_path / "one" / "labels.json").read_text())
+    for number, folder in enumerate("ab"):
+        (tmp_path / "one" / folder).mkdir()
+        (tmp_path / "one" / f"{number}.txt").rename(tmp_path / "one" / folder / "doc.txt")
+        labels["assets"]["documents"][number]["location"] = f"{folder}/doc.txt"
+    path = written(tmp_path / "one", json.dumps(labels), "labels.json")
+    assert read(path) == (EXPECTED[:2], [])
+    (tmp_path / "one" / "a" / "doc.txt").rename(tmp_path / "one" / "doc.txt")
+    with pytest.raises(DataError, match="several documents of one name"):
+        read(path)
+
+
+RELATED = (
+    r"""#FORMAT=WebAnno TSV 3.3
+#T_RL=de.Dependency|DependencyType|flavor|BT_de.POS
+#T_SP=de.NamedEntity|value
+
+1-1 0-4 \[Ada\] a b 1-1 PER |
+1-2 5-9 left _ _ _ _ |
+""".replace(" |\n", "\t\n")
+    .replace(" ", "\t")
+    .replace("WebAnno\tTSV\t", "WebAnno TSV ")
+)
+
+
+def test_relations_and_escapes_of_webanno(tmp_path):
+    assert read(written(tmp_path, RELATED, "train.tsv")) == ([("[Ada]|left", "B-PER O")], [])
+    short = RELATED.replace("\tPER\t", "\t\t")
+    assert kinds(read(written(tmp_path, short, "short.tsv"))[1]) == [("ragged-row", True)]
+
+
+def test_what_is_not_read_of_a_folder_of_brat_is_told(tmp_path):
+    brat(CORPUS, tmp_path / "train")
+    (tmp_path / "train" / "other.txt").write_text("x")
+    brat(CORPUS, tmp_path / "train" / "more")
+    sentences, findings = read(tmp_path / "train")
+    assert sentences == EXPECTED
+    assert [(Path(each.path).name, each.is_error) for each in findings] == [("more", False), ("other.txt", False)]
+
+
+@pytest.mark.parametrize("counts", [False, True])
+def test_a_mark_at_the_beginning_of_a_text_of_brat(tmp_path, counts):
+    (tmp_path / "doc.txt").write_text("in Oslo\n", encoding="utf-8-sig")
+    path = written(tmp_path, f"T1\tLOC {3 + counts} {7 + counts}\tOslo\n", "doc.ann")
+    assert [tags for _, tags in read(path)[0]] == ["O B-LOC"]
+
+
+def test_files_of_brat_may_be_named_after_splits(tmp_path):
+    brat(CORPUS, tmp_path / "all")
+    for split in ("train", "dev"):
+        for ending in ("ann", "txt"):
+            (tmp_path / f"{split}.{ending}").write_bytes((tmp_path / "all" / f"doc.{ending}").read_bytes())
+    assert {split: len(rows) for split, rows in load_corpus(tmp_path).items()} == {"train": 4, "validation": 4}
+
+
+def test_many_spans_and_lines_take_no_longer_each(tmp_path):
+    """Ten thousand of each, in seconds; quadratic loops would take minutes."""
+    corpus = [Marked("ab cd", [(0, 2, "X"), (3, 5, "Y")])] * 10_000
+    brat(corpus, tmp_path / "train")
+    assert len(read(tmp_path / "train")[0]) == 10_000
+    text = "ab " * 10_000
+    spans = [[3 * place, 3 * place + 5, "X"] for place in range(9_999)]
+    path = written(tmp_path, json.dumps({"text": text, "spans": spans}))
+    for choice in ("longest", "first", "drop"):
+        [(_, tags)] = read(path, overlaps=choice)[0]
+        assert tags.count("B-X") == (0 if choice == "drop" else 5000)

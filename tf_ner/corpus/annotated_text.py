@@ -1,9 +1,11 @@
 """Raw text with entities marked by character offsets: which words they cover."""
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeGuard
 
 from tf_ner.corpus.findings import Finding, Report
@@ -57,21 +59,22 @@ def _sentences_of(
         report(Finding(kind, marked.source, marked.line, message, is_error=False))
 
     has_words = False
+    remaining = deque(sorted(found, key=itemgetter(0)))
+    line = marked.line
     for start, end in lines_of(marked, found) if marked.has_lines else [(0, len(marked.text))]:
-        spans = [
-            TextSpan(of_span - start, behind - start, span.label)
-            for of_span, behind, span in found
-            if start <= of_span < end
-        ]
+        spans = []
+        while remaining and remaining[0][0] < end:
+            of_span, behind, span = remaining.popleft()
+            spans.append(TextSpan(of_span - start, behind - start, span.label))
         try:
             words, tags = tag_text(marked.text[start:end], spans, marked.tokens, warn, overlaps=layout.overlaps)
         except SpanError as error:
-            report(Finding(error.kind, marked.source, marked.line, str(error)))
+            report(Finding(error.kind, marked.source, line, str(error)))
             return
         if words:
             has_words = True
-            line = marked.line + (marked.text.count("\n", 0, start) if marked.has_lines else 0)
             yield Sentence(words, tags, [line] * len(words))
+        line += marked.text.count("\n", start, end + 1) if marked.has_lines else 0
     if not has_words:
         warn("no-word", NO_WORD)
 
@@ -222,6 +225,10 @@ def read_span(span: Any, *, quote_key: str = "text") -> MarkedSpan:
             "bad-span",
             f"received a span from {_number(start)} to {_number(end)}; expected whole numbers of characters. "
             "Fix the span.",
+        )
+    if isinstance(label, list) and len(label) > 1:
+        raise SpanError(
+            "bad-span", f"received a span from {start} to {end} with {len(label)} labels; expected one. Fix the span."
         )
     if _is_place(label) and abs(label) < 10**6:
         label = str(label)

@@ -107,6 +107,9 @@ class Offsets:
             if unit in (None, convention.unit) and ends in (None, convention.ends)
         ]  # fmt: skip
         self._first_guess: int | None = None
+        self._first = self._possible[0]
+        # How many quotes have refuted what counted at first.
+        self._evidence = 0
 
     def in_characters(self, marked: MarkedText) -> list[tuple[int, int, MarkedSpan]] | None:
         """The places of a text's spans, `text[start:end]`; None where a quote refutes each way to count them."""
@@ -116,12 +119,23 @@ class Offsets:
         for span in marked.spans:
             if span.quote is not None and not self._confirm(places, span, marked):
                 return None
+        if self._rests_on_one(marked):
+            return None
         found = self._read(marked, self._possible[0])
         is_guess = any(span.quote is None for span in marked.spans) and self._first_guess is None
         # With other evidence later, these would have been somewhere else.
         if is_guess and any(len({places.of(span, each) for each in self._possible}) > 1 for span in marked.spans):
             self._first_guess = marked.line
         return found
+
+    def _rests_on_one(self, marked: MarkedText) -> bool:
+        """Whether spans without quotes would be read as a single quote says, which may be wrong; reports it."""
+        unquoted = next((span for span in marked.spans if span.quote is None), None)
+        if unquoted is None or self._evidence != 1:
+            return False
+        message = _ONE_QUOTE.format(unit=self._possible[0], options=_options(self._possible[0]))
+        self._report(Finding("offsets", *marked.place_of(unquoted), message))
+        return True
 
     def _confirm(self, places: "_Places", span: MarkedSpan, marked: MarkedText) -> bool:
         """Leaves out what a quote refutes; says so if that is all that was possible."""
@@ -139,6 +153,7 @@ class Offsets:
             self._report(Finding("bad-span", *marked.place_of(span), message))
             return False
         self._possible = left
+        self._evidence += not places.confirm(span, self._first)
         if left[0] != before:
             if self._first_guess is not None:
                 message = _TOO_LATE.format(unit=left[0], line=self._first_guess, options=_options(left[0]))
@@ -205,14 +220,18 @@ def _utf8_width(character: str) -> int:
 
 def lines_of(marked: MarkedText, spans: list[tuple[int, int, MarkedSpan]]) -> Iterator[tuple[int, int]]:
     """The places of the lines of a text; a line goes on where a span does."""
-    inside = {
-        place for start, end, _ in spans for place in range(start, end) if marked.text[place] == "\n"
-    }  # fmt: skip
-    start = 0
-    for place, character in enumerate(marked.text):
-        if character == "\n" and place not in inside:
+    inside = set()
+    for start, end, _ in spans:
+        place = marked.text.find("\n", start, end)
+        while place >= 0:
+            inside.add(place)
+            place = marked.text.find("\n", place + 1, end)
+    start, place = 0, marked.text.find("\n")
+    while place >= 0:
+        if place not in inside:
             yield start, place
             start = place + 1
+        place = marked.text.find("\n", place + 1)
     yield start, len(marked.text)
 
 
@@ -235,6 +254,10 @@ _COUNTED = "received offsets that count {unit}, as the texts that spans quote sa
 _TOO_LATE = (
     "received a quoted text by which offsets count {unit}, after spans without quotes (from line {line} on) that were "
     "read as characters; expected one way to count in a file. Give {options}."
+)
+_ONE_QUOTE = (
+    "received a span without a quoted text, after one quote alone said that offsets count {unit}; expected more of "
+    "them. Give {options} if that is so; otherwise look at that quote."
 )
 _REFUTED = (
     "received a span from {start} to {end} ({label}) that quotes {quote!r}, where the text has {received} (counted in "

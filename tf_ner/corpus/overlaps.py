@@ -1,7 +1,8 @@
 """Spans that overlap, of which a word can have but one."""
 
-from collections.abc import Callable, Iterable
-from itertools import pairwise
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise, zip_longest
 from typing import Protocol, TypeVar
 
 from tf_ner.corpus.marked_text import SpanError
@@ -49,20 +50,44 @@ def without_overlaps(
             f"received {show(span)} and {show(before)}; expected spans that do not overlap, because a word has one "
             "tag. Remove one, or choose with --overlaps: longest, first or drop.",
         )
-    kept: list[Place] = []
     if overlaps == "drop":
-        kept = [span for span in ordered if not any(other is not span and _overlap(span, other) for other in ordered)]
+        kept = _alone(ordered)
+    elif overlaps == "first":
+        kept = _first(ordered)
     else:
-        # Of equals, the first.
-        for span in sorted(ordered, key=lambda span: span.start - span.end) if overlaps == "longest" else ordered:
-            if not any(_overlap(span, other) for other in kept):
-                kept.append(span)
+        kept = _longest(ordered)
+    places = {id(span) for span in kept}
     for span in ordered:
-        if not any(span is other for other in kept):
+        if id(span) not in places:
             message = f"received {show(span)}, which overlaps another; it is left out, by --overlaps {overlaps}."
             warn("overlapping-spans", message)
-    return sorted(kept, key=lambda span: span.start)
+    return kept
 
 
-def _overlap(span: _Place, other: _Place) -> bool:
-    return span.start < other.end and other.start < span.end
+def _alone(ordered: Sequence[Place]) -> list[Place]:
+    kept = []
+    furthest = 0
+    for span, behind in zip_longest(ordered, ordered[1:]):
+        if span.start >= furthest and (behind is None or behind.start >= span.end):
+            kept.append(span)
+        furthest = max(furthest, span.end)
+    return kept
+
+
+def _first(ordered: Sequence[Place]) -> list[Place]:
+    kept: list[Place] = []
+    for span in ordered:
+        if not kept or span.start >= kept[-1].end:
+            kept.append(span)
+    return kept
+
+
+def _longest(ordered: Sequence[Place]) -> list[Place]:
+    """Of equals, the first."""
+    kept: list[Place] = []
+    for span in sorted(ordered, key=lambda span: span.start - span.end):
+        place = bisect_right(kept, span.start, key=lambda other: other.start)
+        ends_before = place == 0 or kept[place - 1].end <= span.start
+        if ends_before and (place == len(kept) or span.end <= kept[place].start):
+            kept.insert(place, span)
+    return kept

@@ -81,9 +81,11 @@ def write_repaired(
 
 def _places(path: Path | str, layout: Layout) -> tuple[int, int]:
     """Which columns hold the word and the tag."""
+    if isinstance(path, Path) and (path.suffix.lower() == COMPRESSED or "*" in path.name):
+        raise DataError(
+            f"Received {path} to repair; expected one file that is not compressed. Unpack it, or join its parts."
+        )
     name = format_of_file(path, layout) if isinstance(path, Path) else "hub"
-    if isinstance(path, Path) and path.suffix.lower() == COMPRESSED:
-        raise DataError(f"Received {path} to repair; expected a file that is not compressed. Unpack it.")
     if name == "conllu":
         return places_in_conllu(Path(path), layout)
     if name == "conll":

@@ -36,24 +36,46 @@ def read_brat(path: Path, layout: Layout | None = None, *, report: Report = rais
     """
     layout = layout or Layout()
     files = sorted(path.glob(f"*{ANNOTATIONS}")) if path.is_dir() else [path]
+    if path.is_dir():
+        for other in _others(path):
+            report(Finding("not-annotated", other, 1, _NOT_READ, is_error=False))
     yield from tagged((_read_text(file, layout, report) for file in files), layout, report)
+
+
+def _others(folder: Path) -> list[Path]:
+    """Texts of a folder without annotations, and folders in it that have some."""
+    texts = [file for file in folder.glob("*.txt") if not file.with_suffix(ANNOTATIONS).exists()]
+    return sorted([*texts, *{file.parent for file in folder.glob(f"*/**/*{ANNOTATIONS}")}])
 
 
 def _read_text(file: Path, layout: Layout, report: Report) -> MarkedText:
     source = file.with_suffix(".txt")
     try:
         with open_corpus_file(source) as opened:
-            text = opened.read().decode("utf-8-sig")
+            text = opened.read().decode("utf-8")
     except UnicodeDecodeError as error:
         raise DataError(
             f"Received {source}, which is not UTF-8 ({error.reason}); expected UTF-8 text. Convert it, for example "
             "with iconv."
         ) from None
+    if text.startswith(_MARK):
+        # Whether it counts can be seen where the first entity is.
+        text = text if _counts_mark(file, text) else text.removeprefix(_MARK)
     spans = []
     for number, line in numbered_lines(file, report):
         if line.startswith("T") and (span := _read_entity(file, number, line, text, layout.overlaps, report)):
             spans.append(span)
     return MarkedText(text=text, spans=spans, source=source, line=1, has_lines=True, marks=file)
+
+
+def _counts_mark(file: Path, text: str) -> bool:
+    """Whether offsets of annotations count the byte order mark of their text."""
+    entities = (_ENTITY.fullmatch(line) for _, line in numbered_lines(file, lambda finding: None))
+    found = next((entity for entity in entities if entity and ";" not in entity["parts"]), None)
+    if found is None:
+        return False
+    start, end = map(int, found["parts"].split())
+    return text[start:end] == found["quote"]
 
 
 def _read_entity(
@@ -87,7 +109,9 @@ def _read_entity(
     return None if kept is None else MarkedSpan(*kept, found["label"], line=number)
 
 
+_MARK = "\ufeff"
 _ENTITY = re.compile(r"T\d+\t(?P<label>\S+) (?P<parts>\d{1,9} \d{1,9}(?:;\d{1,9} \d{1,9})*)\t(?P<quote>.*)", re.DOTALL)
 _PART = re.compile(r"(\d+) (\d+)")
 _NO_ENTITY = "received {line!r}; expected an entity such as 'T1<tab>PER 0 5<tab>Greta'. Fix the line."
+_NOT_READ = "received a text without annotations, or a folder in a folder of annotations; it is not read."
 _CHOOSE = "Choose a part with --overlaps (longest or first), or leave such entities out (drop)."

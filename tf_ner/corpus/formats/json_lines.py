@@ -226,11 +226,15 @@ def _hidden_spans(record: Record) -> str | None:
     """The key of what looks like spans, other than where spans are looked for."""
     for name, value in record.items():
         is_known = name.lower() in (*_SPAN_NAMES, "tokens", "relations", "sentences", "comments")
-        if is_known or not isinstance(value, list) or not value or not all(isinstance(each, dict) for each in value):
-            continue
-        if all(_OFFSET_NAMES & each.keys() for each in value):
+        if not is_known and isinstance(value, list) and value and all(map(_looks_like_span, value)):
             return name
     return None
+
+
+def _looks_like_span(value: Any) -> bool:
+    if isinstance(value, dict):
+        return not _OFFSET_NAMES.isdisjoint(value)
+    return isinstance(value, list) and [type(part) for part in value] == [int, int, str]
 
 
 def _tell(path: Path, number: int, report: Report, kind: str, message: str, *, is_error: bool = True) -> None:
@@ -271,13 +275,16 @@ def records_of(path: Path, report: Report, *, documents: Sequence[DocumentReader
         return
     if suffix_of(path) == ".json" and not begins_list and not _is_json(line):
         lines = iter([(number, "".join(text for _, text in lines))])
-    for number, line in lines:
+    first = next(lines)
+    second = next(lines, None)
+    for number, line in chain([first], [second] if second else [], lines):
         try:
             record = _DECODER.decode(line)
         except (ValueError, RecursionError) as error:
             report(Finding("bad-record", path, number, _NO_JSON.format(reason=_reason(error))))
             continue
-        found = (reader(record, path) for reader in documents if isinstance(record, dict))
+        is_whole = second is None and isinstance(record, dict)
+        found = (reader(record, path) for reader in documents if is_whole)
         records = next((records for records in found if records is not None), None)
         if records is None:
             yield number, record

@@ -254,8 +254,11 @@ def _of_texts(
     for number, row in rows:
         if not row:
             continue
-        text, found = row[text_place], parse_list(row[tags_place]) if row[tags_place].strip() else []
-        if isinstance(found, list) and all(isinstance(each, str) for each in found) and (found or not text.split()):
+        if not row[tags_place].strip():
+            report(Finding("not-annotated", path, number, _NOTHING_MARKED, is_error=False))
+            continue
+        text, found = row[text_place], parse_list(row[tags_place])
+        if isinstance(found, list) and all(isinstance(each, str) for each in found) and found:
             yield from sentence_of_lists(path, number, [word.text for word in words_at_spaces(text)], found, report)
             continue
         try:
@@ -280,6 +283,7 @@ def parse_list(cell: str) -> Any:
         return ast.literal_eval(cell.strip()) if _PYTHON_LIST.fullmatch(cell) else cell
 
 
+_NOTHING_MARKED = "received a text without anything marked, not even an empty list; it is left out."
 _NO_LIST = (
     "received {cell!r} next to a text; expected a list of tags, one for each word between spaces, or of spans in JSON. "
     "Fix the row, or name other columns with --word-column and --tag-column."

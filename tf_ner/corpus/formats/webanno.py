@@ -66,8 +66,8 @@ def _column_of(path: Path, layers: Sequence[tuple[str, Sequence[str]]], layout: 
     features: list[tuple[str, str, int]] = []
     column = _NUM_FIXED
     for layer, names in layers:
-        # A layer without features has a column too, and a relation one for where it comes from.
-        for name in [*(names or [""]), *([""] if layer.startswith("RL|") else [])]:
+        # A layer without features has a column too.
+        for name in names or [""]:
             features.append((layer, name, column))
             column += 1
     wanted = str(layout.tag_column) if layout.tag_column is not None else None
@@ -90,16 +90,17 @@ def _sentence(
 ) -> Iterator[Sentence]:
     words, lines, cells = [], [], []
     for number, row in rows:
-        if len(row) <= column:
-            report(Finding("ragged-row", path, number, f"received {len(row)} columns; expected {column + 1}. Fix it."))
+        # A line ends in a tab.
+        row = row[:-1] if row[-1] == "" else row
+        if len(row) <= column or not row[column]:
+            report(Finding("ragged-row", path, number, _MISSING.format(number=len(row), needed=column + 1)))
             return
         if "." in row[0]:
-            message = (
-                f"received {row[2][:40]!r}, an annotation of a part of a word; expected whole words. Leave it out."
-            )
-            report(Finding("span-inside-word", path, number, message, is_error=row[column] not in ("_", "")))
+            # Other layers may have one here.
+            is_read = row[column] != "_"
+            report(Finding("span-inside-word", path, number, _OF_A_PART.format(part=row[2][:40]), is_error=is_read))
             continue
-        words.append(row[2])
+        words.append(_UNESCAPED.sub(r"\1", row[2]))
         lines.append(number)
         cells.append(row[column])
     if layout.task == "pos":
@@ -146,7 +147,8 @@ def _show(words: Sequence[str], span: Span) -> str:
 _LAYER = re.compile(r"#T_(?P<kind>SP|CH|RL)=(?P<name>[^|]*)(?:\|(?P<features>.*))?")
 _BETWEEN = re.compile(r"(?<!\\)\|")
 _VALUE = re.compile(r"(?P<label>.*?)(?:\[(?P<number>\d+)\])?", re.DOTALL)
-_UNESCAPED = re.compile(r"\\(.)")
+_UNESCAPED = re.compile(r"\\([\\\[\]|_;*>-])")
 _LAYERS = {"ner": ("NamedEntity", "value"), "pos": ("POS", "PosValue"), "chunk": ("Chunk", "chunkValue")}
+_MISSING = "received {number} columns, or an empty one; expected {needed} with something in each. Fix the line."
 _OF_A_PART = "received {part!r}, an annotation of a part of a word; expected whole words. Mark all of it."
 _NO_VALUE = "received an annotation without a value; expected a label for each. Give it one, or remove it."

@@ -145,6 +145,9 @@ def find_split_files(folder: Path, *, extensions: frozenset[str] = EXTENSIONS) -
         DataError: No file carries a split's name, two files carry that of one split, or one file those of two.
     """
     files = sorted(file for file in folder.iterdir() if _is_corpus(file, extensions))
+    # The text of brat's annotations is no file of its own.
+    texts = {file.with_suffix(".txt") for file in files if file.suffix.lower() == ANNOTATIONS}
+    files = [file for file in files if file not in texts]
     found: dict[str, Path] = {}
     for split, split_words in SPLIT_FILE_WORDS.items():
         candidates = [file for file in files if split_words & set(re.findall("[a-z]+", file.name.lower()))]
@@ -173,7 +176,7 @@ def find_split_files(folder: Path, *, extensions: frozenset[str] = EXTENSIONS) -
         names = ", ".join(sorted(file.name for file in folder.iterdir())[:10]) or "nothing"
         raise DataError(
             f"Received the folder {folder} with {names}; expected files such as {_examples_of(extensions)}. "
-            "Rename them, or name them with --train-file, --validation-file and --test-file."
+            "Rename them, or name them (of brat, the folder) with --train-file, --validation-file and --test-file."
         )
     return found
 

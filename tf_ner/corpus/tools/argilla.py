@@ -9,6 +9,10 @@ from tf_ner.corpus.sentences import Layout
 from tf_ner.corpus.tools.marks import Marks, Read, Remark
 
 _RESPONSES = ".responses"
+_STATUS = ".responses.status"
+_DONE = "submitted"
+
+_NOT_ANNOTATED = Remark("not-annotated", "received a record without annotation; it is left out.")
 
 
 def read(record: Any, layout: Layout) -> Iterator[Read] | None:
@@ -18,47 +22,56 @@ def read(record: Any, layout: Layout) -> Iterator[Read] | None:
     if isinstance(record.get("text"), str) and "annotation" in record and "status" in record:
         return _of_version_1(record)
     fields = record.get("fields", record)
-    questions = _questions(record)
-    if not questions or not isinstance(fields, dict):
+    has_responses = isinstance(record.get("responses"), dict | list) or any(key.endswith(_RESPONSES) for key in record)
+    if not has_responses or not isinstance(fields, dict):
         return None
-    return _of_version_2(fields, questions, layout)
+    return _of_version_2(fields, _answers(record), layout)
 
 
 def _of_version_1(record: dict[str, Any]) -> Iterator[Read]:
     if record["annotation"] is None or record["status"] == "Discarded":
-        yield Remark("not-annotated", "received a record without annotation; it is left out.")
+        yield _NOT_ANNOTATED
         return
     yield Marks(record["text"], _read_spans(record["annotation"]), tokens=record.get("tokens"))
 
 
-def _questions(record: dict[str, Any]) -> dict[str, Any]:
-    """The values of each question of spans."""
-    found = {}
+def _answers(record: dict[str, Any]) -> dict[str, list[Any]]:
+    """The answers that annotators have submitted to each question of spans."""
+    given: dict[str, list[tuple[Any, Any]]] = {}
     responses = record.get("responses")
-    if isinstance(responses, dict):
-        for name, given in responses.items():
-            values = [each.get("value") for each in given if isinstance(each, dict)] if isinstance(given, list) else []
-            found[name] = [value for value in values if _are_spans(value)]
-    for key, given in record.items():
-        if key.endswith(_RESPONSES) and isinstance(given, list):
-            found[key.removesuffix(_RESPONSES)] = [value for value in given if _are_spans(value)]
+    for name, of_question in responses.items() if isinstance(responses, dict) else ():
+        listed = of_question if isinstance(of_question, list) else []
+        given[name] = [(each.get("value"), each.get("status", _DONE)) for each in listed if isinstance(each, dict)]
+    for key, values in record.items():
+        if key.endswith(_RESPONSES) and isinstance(values, list):
+            name = key.removesuffix(_RESPONSES)
+            statuses = record.get(name + _STATUS)
+            if not isinstance(statuses, list) or len(statuses) != len(values):
+                statuses = [_DONE] * len(values)
+            given[name] = list(zip(values, statuses, strict=True))
+    found = {
+        name: [value for value, status in answers if status == _DONE and _are_spans(value)]
+        for name, answers in given.items()
+    }
     return {name: values for name, values in found.items() if values}
 
 
-def _of_version_2(fields: dict[str, Any], questions: dict[str, Any], layout: Layout) -> Iterator[Read]:
-    question = str(layout.tag_column) if layout.tag_column else next(iter(questions))
-    texts = {name: value for name, value in fields.items() if isinstance(value, str)}
-    text = texts.get(str(layout.word_column or "text"))
-    if text is None or question not in questions or (len(questions) > 1 and not layout.tag_column):
+def _of_version_2(fields: dict[str, Any], answers: dict[str, list[Any]], layout: Layout) -> Iterator[Read]:
+    question = str(layout.tag_column) if layout.tag_column else next(iter(answers), None)
+    if question not in answers:
+        yield _NOT_ANNOTATED
+        return
+    text = fields.get(str(layout.word_column or "text"))
+    if not isinstance(text, str) or (len(answers) > 1 and not layout.tag_column):
+        texts = [name for name, value in fields.items() if isinstance(value, str)]
         raise SpanError(
             "bad-record",
-            f"received the texts {', '.join(texts) or 'none'} and the questions {', '.join(questions)}; expected a "
-            "text and one question of spans. Name them with --word-column and --tag-column.",
+            f"received the texts {', '.join(texts) or 'none'} and answers to {', '.join(answers)}; expected a text and "
+            "one question of spans. Name them with --word-column and --tag-column.",
         )
-    answers = questions[question]
-    if len(answers) > 1:
-        yield Remark("several-annotations", f"received {len(answers)} responses; the first is read.")
-    yield Marks(text, _read_spans(answers[0]))
+    if len(answers[question]) > 1:
+        yield Remark("several-annotations", f"received {len(answers[question])} responses; the first is read.")
+    yield Marks(text, _read_spans(answers[question][0]))
 
 
 def _read_spans(spans: Any) -> list[Any]:

@@ -13,6 +13,13 @@ def records(document: Any, path: Path) -> Iterator[Any] | None:
     documents = assets.get("documents") if isinstance(assets, dict) else None
     if not isinstance(documents, list):
         return None
+    locations = [str(each.get("location")) for each in documents if isinstance(each, dict)]
+    have_own_folders = all((path.parent / location).is_file() for location in locations)
+    if not have_own_folders and len({Path(location).name for location in locations}) < len(locations):
+        raise DataError(
+            f"Received {path} with several documents of one name; expected their texts in folders as it names them. "
+            "Copy the texts with their folders."
+        )
     unit = "p" if document.get("stringIndexType") == "UnicodeCodePoint" else "j"
     return (_record(each, path, unit) for each in documents)
 
@@ -20,7 +27,9 @@ def records(document: Any, path: Path) -> Iterator[Any] | None:
 def _record(document: Any, path: Path, unit: str) -> dict[str, Any]:
     location = document.get("location") if isinstance(document, dict) else None
     entities = document.get("entities", []) if isinstance(document, dict) else []
-    file = path.parent / Path(str(location)).name
+    # Exports name the place in a container; beside the labels there may be no folders.
+    places = [path.parent / str(location), path.parent / Path(str(location)).name]
+    file = next((place for place in places if place.is_file()), places[-1])
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:

@@ -33,9 +33,20 @@ def _of_task(data: dict[str, Any], annotations: list[Any], layout: Layout) -> It
     values = (
         [result.get("value") for result in results if isinstance(result, dict)] if isinstance(results, list) else []
     )
+    spans = []
     # Others are relations, choices and ratings.
-    spans = [value for value in values if isinstance(value, dict) and "labels" in value]
-    yield Marks(_text_of(data, layout), [read_span(span) for span in spans])
+    for value in (value for value in values if isinstance(value, dict) and _PLACES & value.keys()):
+        if "labels" not in value:
+            raise SpanError(
+                "bad-span",
+                f"received a region with {', '.join(sorted(value))[:80]}; expected one of plain text with labels. "
+                "Label it, or remove it; regions of HyperText are not read.",
+            )
+        spans.append(read_span(value))
+    yield Marks(_text_of(data, layout), spans)
+
+
+_PLACES = {"start", "startOffset", "globalOffsets"}
 
 
 def _text_of(data: dict[str, Any], layout: Layout) -> str:

@@ -26,4 +26,5 @@ def _of_example(text: str, annotations: list[dict[str, Any]]) -> Iterator[Read]:
 def records(document: Any, path: Path) -> Iterator[Any] | None:
     """The examples of a whole export; None if it is none."""
     examples = document.get("examples")
-    return iter(examples) if isinstance(examples, list) else None
+    is_export = isinstance(examples, list) and all(isinstance(each, dict) and "content" in each for each in examples)
+    return iter(examples) if is_export else None

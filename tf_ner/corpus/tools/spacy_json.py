@@ -26,7 +26,7 @@ def read(record: Any, layout: Layout) -> Iterator[Read] | None:
 def records(document: Any, path: Path) -> Iterator[Any] | None:
     """The texts of an annotator's file; None if it is none."""
     annotations = document.get("annotations")
-    if "classes" not in document or not isinstance(annotations, list):
+    if "classes" not in document or "text" in document or not isinstance(annotations, list):
         return None
     # What has not been annotated yet is null.
     return (each for each in annotations if each is not None)
