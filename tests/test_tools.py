@@ -368,9 +368,8 @@ def test_texts_in_tables(tmp_path):
     assert read(path) == ([("Greta|left|Oslo|.", "B-p O B-g O")], [])
     assert read(path, task="pos") == ([("Greta|left|Oslo|.", "N V N .")], [])
     spans = json.dumps([{"start": 3, "end": 7, "text": "Oslo", "labels": ["LOC"]}]).replace('"', '""')
-    path = written(
-        tmp_path, f'text,id,label,annotator\nin Oslo,1,"{spans}",1\nnowhere,2,[],1\nlater,3,,1\n', "studio.csv"
-    )
+    rows = f'in Oslo,1,"{spans}",1\nnowhere,2,[],1\nlater,3,,1\n'
+    path = written(tmp_path, f"text,id,label,annotator\n{rows}", "studio.csv")
     sentences, findings = read(path)
     assert sentences == [("in|Oslo", "O B-LOC"), ("nowhere", "O")]
     assert [(finding.kind, finding.line) for finding in findings] == [("not-annotated", 4)]

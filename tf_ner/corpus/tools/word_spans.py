@@ -93,7 +93,7 @@ def _in_words(span: Any, words: Sequence[str], first: int, ends: OffsetEnds) -> 
         raise SpanError(
             "bad-span",
             f"received a span from {read.start} to {read.end} ({read.label[:40]}) that quotes {read.quote[:40]!r}, "
-            f"where the words are {' '.join(found)[:40]!r} (with ends that are {ends}); expected the quoted words. Give "
+            f"where the words are {' '.join(found)[:40]!r} (with ends that are {ends}); expected what is quoted. Give "
             "--offset-ends, or fix the span.",
         )
     return Span(read.start - first, behind - first, read.label)
