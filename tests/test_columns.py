@@ -150,3 +150,15 @@ def test_more_labels_without_a_prefix_than_with_one(tmp_path):
         load_corpus(tmp_path)
     assert tags_of(tmp_path, bare_labels="entity") == [["B-PER", "O", "B-TIM"], ["O", "B-TIM"]]
     assert tags_of(tmp_path, scheme="plain") == [["B-B-PER", "O", "B-TIM"], ["O", "B-TIM"]]
+
+
+def test_sentences_that_come_back_are_told_once(tmp_path):
+    rows = ["0,Greta,B-PER", "0,came,O", "1,It,O", "0,late,O", "1,rained,O", "0,again,O"]
+    path = written(tmp_path, "\n".join(["sentence_id,words,labels", *rows]) + "\n", "train.csv")
+    sentences, findings = read(path)
+    assert [words for words, _ in sentences] == ["Greta|came", "It", "late", "rained", "again"]
+    assert told(findings) == [("sentence-again", 5, False)]
+    # What it advises.
+    rows = sorted(rows, key=lambda row: row[0])
+    path = written(tmp_path, "\n".join(["sentence_id,words,labels", *rows]) + "\n", "train.csv")
+    assert read(path) == ([("Greta|came|late|again", "B-PER O O O"), ("It|rained", "O O")], [])

@@ -41,7 +41,6 @@ TABLES = {
     "blank rows": ("word,tag\nEU,B-ORG\nsaid,O\n\nAda,B-PER\n\n\n", {}, TWO),
     "blank rows of commas": ("word,tag\r\n,\r\nEU,B-ORG\r\nsaid,O\r\n,\r\nAda,B-PER\r\n", {}, TWO),
     "a blank row between numbered ones": ("sentence_id,word,tag\n1,EU,B-ORG\n,,\n1,said,O\n2,Ada,B-PER", {}, TWO),
-    "a number that comes back": ("sent_id,word,tag\n1,a,O\n2,b,O\n1,c,O\n", {}, [("a", "O"), ("b", "O"), ("c", "O")]),
     "JSON lists": ('tokens,ner_tags\n"[""EU"", ""said""]","[""B-ORG"", ""O""]"\n"[""Ada""]","[""B-PER""]"\n', {}, TWO),
     "Python lists": ("id,tokens,ner_tags\n1,\"['EU', 'said']\",\"['B-ORG', 'O']\"\n2,['Ada'],['B-PER']\n", {}, TWO),
     "quotes, commas, line ends": (

@@ -202,12 +202,18 @@ def sentences_of_words(
 ) -> Iterator[Sentence]:
     """Puts rows of one word each together to sentences."""
     sentence, current, is_divided = Sentence([], [], []), "", columns.sentence is not None
+    ended: set[str] = set()
+    comes_back = False
     for number, row in rows:
         is_divided |= not row
         name = row[columns.sentence] if row and columns.sentence is not None else ""
         if (name and name != current) or (not row and columns.sentence is None):
             if sentence.words:
                 yield sentence
+            ended.add(current)
+            if name and name in ended and not comes_back:
+                comes_back = True
+                report(Finding("sentence-again", path, number, _COMES_BACK.format(name=name[:40]), is_error=False))
             sentence, current = Sentence([], [], []), name
         if not row:
             continue
@@ -292,6 +298,10 @@ _TAG = re.compile("O|[BIELSU]-.+")
 _SEVERAL = (
     "received the word {word!r} with the tag {tag!r}; expected one word and one tag per row, or JSON lists of both in "
     "each row. Fix the row; if all rows are like this, write lists."
+)
+_COMES_BACK = (
+    "received the sentence {name!r} again, after others; expected the words of a sentence next to each other. They are "
+    "read as several sentences: sort the rows by sentence, keeping their order, or name another --sentence-column."
 )
 _ONE_SENTENCE = (
     "received no column that tells sentences apart, and no blank row: the whole file is read as one sentence. Name the "
