@@ -29,6 +29,7 @@ from tf_ner.models.packed import weights_by_name
 from tf_ner.training.jax_runtime import JaxStrategy, JaxTraining
 from tf_ner.training.job import Job, prepare_job
 from tf_ner.training.loops import batches_to_train, make_step
+from tf_ner.training.steps_at_once import Calls
 from tf_ner.training.strategies import computing_in
 
 _PLATFORMS = {"cpu": "cpu", "gpu": "cuda"}
@@ -94,7 +95,7 @@ def without_dropout(model: Path, copy: Path) -> Path:
 
 def _exported(job: Job, platform: str) -> bytes:
     """The step as a function of weights, moments, what is not trained, the number of the step, inputs and labels."""
-    _, training = make_step(job)
+    _, training = make_step(job, Calls(1, ()))
     assert isinstance(training, JaxTraining)
 
     def step(weights: Any, first: Any, second: Any, others: Any, number: Any, inputs: Any, labels: Any) -> Any:
