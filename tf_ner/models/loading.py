@@ -1,9 +1,12 @@
 """Models from the model library; nothing else in tf_ner loads one."""
 
+import copy
 import inspect
+import logging
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 import transformers
@@ -11,29 +14,39 @@ from transformers import PretrainedConfig, PreTrainedTokenizerBase, TFPreTrained
 from transformers.utils import is_tf_available
 
 from tf_ner.errors import ConfigError, ModelError
-from tf_ner.options.train import TrainConfig
+from tf_ner.options.train import HeadChoice, TrainConfig
 from tf_ner.tasks.registry import task_class, task_classes
 from tf_ner.tasks.run_options import options_of_run
 from tf_ner.tasks.task import Task
 from tf_ner.tasks.tokenizers import load_config, load_tokenizer, location_of, model_errors, window_length
 
+logger = logging.getLogger(__name__)
+
 
 def load_untrained(
-    model: str, *, tag_names: Sequence[str], task: str = "ner", revision: str | None = None
+    model: str,
+    *,
+    tag_names: Sequence[str],
+    task: str = "ner",
+    revision: str | None = None,
+    head: HeadChoice = "auto",
 ) -> TFPreTrainedModel:
-    """Loads an encoder with a new head, which has one output per tag.
+    """Loads an encoder with a head to train, which has one output per tag.
 
-    A model already fine-tuned for the same tags keeps its head and its order of tags, so that it is trained further.
+    Of a model that is fine-tuned already, `keep` trains its head further, with the model's tags, in its order; `extend`
+    keeps the outputs of the tags that it knows and adds new ones; `new` keeps the encoder alone, and what of the head
+    stands before the outputs. `auto` keeps it if the tags are the same, and extends it if there are more.
 
     Args:
         model: A name on the Hub, a folder, or `minilm`.
         tag_names: The names of the outputs: tags, or labels of texts.
         task: The task to train for, one of `TASKS`.
         revision: The branch, tag or commit on the Hub.
+        head: What becomes of the head of a model that has one.
 
     Raises:
-        ModelError: There is no such model, it has no TensorFlow class, or it was fine-tuned for other tags or another
-            task.
+        ModelError: There is no such model, it has no TensorFlow class, or it was fine-tuned for other tags than `head`
+            allows, or for another task.
     """
     kind = task_class(task)
     config = load_config(model, revision=revision)
@@ -44,18 +57,62 @@ def load_untrained(
             f"Received model {model!r}, fine-tuned for {_in_words(kinds[0])}; expected an encoder for "
             f"{_in_words(kind)}. Start from a model that is not fine-tuned."
         )
-    if kind in kinds:
-        own = kind.output_names_in(config)
-        if set(own) != set(tag_names):
-            raise ModelError(
-                f"Received model {model!r}, fine-tuned for {_outputs(own)}; expected {_outputs(tag_names)}, as in "
-                "the data. Start from a model that is not fine-tuned."
-            )
-        tag_names = own
-    loaded, missing = _load_weights(kind, model, revision, **kind.model_settings(tag_names))
+    own = kind.output_names_in(config) if kind in kinds else None
+    wanted = tuple(tag_names) if own is None else _outputs_to_train(model, own, tag_names, head)
+    # As it was saved: what is to change is changed below.
+    loaded, missing = _load_weights(kind, model, revision, **kind.model_settings(wanted if own is None else own))
     if len(missing) >= len(loaded.weights):
         raise _foreign_weights(model, missing)
-    return loaded
+    if own is None or (wanted == own and head != "new"):
+        return loaded
+    logger.info("%s", _what_becomes_of_head(own, wanted, head))
+    return _with_outputs(loaded, kind, own, wanted, keeps_outputs=head != "new")
+
+
+def _outputs_to_train(model: str, own: Sequence[str], wanted: Sequence[str], head: HeadChoice) -> tuple[str, ...]:
+    """The outputs of a model that is fine-tuned already.
+
+    Raises:
+        ModelError: They do not fit what is asked for.
+    """
+    missing, new = set(own) - set(wanted), [name for name in wanted if name not in own]
+    if head == "new":
+        return tuple(wanted)
+    if not new and (head == "keep" or not missing):
+        return tuple(own)
+    if own and wanted and (head == "extend" or (head == "auto" and not missing)):
+        return (*own, *new)
+    choices = (["keep trains on with those of the model"] if not new else []) + (
+        ["extend adds those that are new and keeps all of the model's"] if new and own and wanted else []
+    )
+    raise ModelError(
+        f"Received model {model!r}, fine-tuned for {_outputs(own)}; expected {_outputs(wanted)}, as in the data. "
+        f"Choose with --head: {', '.join([*choices, 'new begins with new outputs'])}."
+    )
+
+
+def _what_becomes_of_head(own: Sequence[str], wanted: Sequence[str], head: HeadChoice) -> str:
+    if head == "new":
+        return f"the model's outputs for {_outputs(own)} are replaced by new ones"
+    return f"the model keeps its {len(own)} outputs, and gets new ones for {', '.join(wanted[len(own) :])}"
+
+
+def _with_outputs(
+    loaded: TFPreTrainedModel, kind: type[Task], own: Sequence[str], wanted: Sequence[str], *, keeps_outputs: bool
+) -> TFPreTrainedModel:
+    """The same model with other outputs, of which those that it had before may keep their weights."""
+    config = copy.deepcopy(loaded.config)
+    config.update(kind.model_settings(wanted))
+    changed = _model_class(kind).from_config(config)
+    changed(changed.dummy_inputs)
+    encoder = {id(variable) for variable in getattr(loaded, loaded.base_model_prefix).weights}
+    for before, variable in zip(loaded.weights, changed.weights, strict=True):
+        # Of the head, the last layer has one of them in each column; in front of it may be others.
+        if id(before) in encoder or before.shape[-1] != len(own):
+            variable.assign(before)
+        elif keeps_outputs:
+            variable.assign(np.concatenate([before.numpy(), variable.numpy()[..., len(own) :]], axis=-1))
+    return changed
 
 
 def load_trained(model: str, *, revision: str | None = None, task: str | None = None) -> tuple[TFPreTrainedModel, Task]:

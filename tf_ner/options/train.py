@@ -97,6 +97,9 @@ HUB = "hub"
 
 _ROW_LENGTH = 128
 
+HeadChoice = Literal["auto", "keep", "extend", "new"]
+"""What becomes of the head of a model that is fine-tuned already."""
+
 ScheduleName = Literal["linear", "cosine", "constant"]
 
 BALANCED = ("balanced",)
@@ -273,6 +276,9 @@ class TrainConfig(TaskConfig):
     """Encoder on the Hub, folder with one, or `minilm`, the packaged encoder that needs no Hub."""
     model_revision: Annotated[str | None, Kind.STEPS | Kind.COMMIT, Group.INPUT] = None
     """Branch, tag or commit of a Hub model."""
+    head: Annotated[HeadChoice, Kind.STEPS, Group.MAIN] = "auto"
+    """Head of a model that is fine-tuned already: keep it and its labels, extend it by labels that are new in the data,
+    or begin with a new one. `auto`: keep it for the same labels, extend it for more."""
     output_dir: Annotated[Path | None, Kind.FOLDER, Group.MAIN] = None
     """Output folder; runs/<model>-<dataset> if not given."""
     overwrite: Annotated[bool, Kind.FOLDER | Kind.ONCE, Group.CHECKPOINTS] = False
@@ -426,6 +432,7 @@ class TrainConfig(TaskConfig):
         require_one_of(self, "strategy", StrategyName)
         require_one_of(self, "precision", Precision)
         require_one_of(self, "runtime", RuntimeName)
+        require_one_of(self, "head", HeadChoice)
         if self.runtime == "jax":
             refuse_together(self, "runtime", "strategy", self.strategy not in ("auto", "tpu"))
             refuse_together(self, "runtime", "packing", self.packing == "off")

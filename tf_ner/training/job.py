@@ -86,7 +86,7 @@ def prepare_job(config: TrainConfig, strategy: Strategy) -> Job:
     validation = _require_validation(corpus)
     corpus["train"] = first_rows(corpus["train"], config.max_train_examples)
     with strategy.scope():
-        tokenizer, model = _load_model(config.model, config.model_revision, config.task, corpus)
+        tokenizer, model = _load_model(config, corpus)
     max_length = longest_input(tokenizer, model.config, max_length=config.max_length, fixed_length=config.fixed_length)
     task = task_class(config.task).of_model(tokenizer, model.config, max_length=max_length, config=config)
     is_new_head = not task.has_head(model.config)
@@ -164,15 +164,19 @@ def prepare_job(config: TrainConfig, strategy: Strategy) -> Job:
     )
 
 
-def _load_model(
-    name: str, revision: str | None, task: str, corpus: DatasetDict
-) -> tuple[PreTrainedTokenizerFast, TFPreTrainedModel]:
+def _load_model(config: TrainConfig, corpus: DatasetDict) -> tuple[PreTrainedTokenizerFast, TFPreTrainedModel]:
     """The encoder with a head for what the corpus has, and its tokenizer."""
-    kind = task_class(task)
-    tokenizer = load_tokenizer(name, for_words=kind.reads_words, revision=revision)
+    kind = task_class(config.task)
+    tokenizer = load_tokenizer(config.model, for_words=kind.reads_words, revision=config.model_revision)
     if warning := tokenizer_warning(kind.words_of(corpus["train"]), tokenizer):
         logger.warning("%s", warning)
-    model = load_untrained(name, tag_names=kind.output_names_of(corpus), task=task, revision=revision)
+    model = load_untrained(
+        config.model,
+        tag_names=kind.output_names_of(corpus),
+        task=config.task,
+        revision=config.model_revision,
+        head=config.head,
+    )
     model.config.update(kind.config_of(corpus))
     name_inputs(tokenizer, model)
     outputs_in_float32(model)
