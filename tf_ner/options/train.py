@@ -276,7 +276,7 @@ class TrainConfig(TaskConfig):
     """Encoder on the Hub, folder with one, or `minilm`, the packaged encoder that needs no Hub."""
     model_revision: Annotated[str | None, Kind.STEPS | Kind.COMMIT, Group.INPUT] = None
     """Branch, tag or commit of a Hub model."""
-    head: Annotated[HeadChoice, Kind.STEPS, Group.MAIN] = "auto"
+    head: Annotated[HeadChoice, Kind.STEPS, Group.LEARNING] = "auto"
     """Head of a model that is fine-tuned already: keep it and its labels, extend it by labels that are new in the data,
     or begin with a new one. `auto`: keep it for the same labels, extend it for more."""
     output_dir: Annotated[Path | None, Kind.FOLDER, Group.MAIN] = None

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
@@ -38,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 def load_corpus(
-    dataset: str | Path = "conll2003",
+    dataset: Any = "conll2003",
     *,
     task: TaggingTask = "ner",
     columns: Sequence[str] | None = None,
@@ -64,7 +65,9 @@ def load_corpus(
     Args:
         dataset: A name on the Hub; `sample` for the corpus that comes with tf_ner; or a folder whose files are found
             by words such as `train`, `valid`, `dev` and `test` in their names, or which `datasets` has saved
-            (`save_to_disk`). Not read if `files` are given.
+            (`save_to_disk`); or what you have in memory: a `DatasetDict` or a mapping of splits, or one split, which is
+            `train`: a `Dataset`, a table of pandas, polars or pyarrow, a list of records, or of pairs of words and
+            tags. Not read if `files` are given.
         task: Which tags: `ner`, `pos` or `chunk`. The sample has one split, `train`, for the last two.
         columns: What each column of CoNLL files holds, such as `("word", "pos", "chunk", "ner")`. The first is the
             word, and for `ner` the last is the tag, if nothing is said.

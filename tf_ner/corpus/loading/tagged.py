@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from tf_ner.corpus.characters import faults_of_tag, repaired, suspects
 from tf_ner.corpus.findings import Finding, Report, raise_errors, raise_or_warn
@@ -66,7 +66,7 @@ def read_configured(
 
 
 def read_corpus(
-    dataset: str | Path,
+    dataset: Any,
     layout: Layout,
     *,
     scheme: SchemeName | None = None,
@@ -90,20 +90,25 @@ def read_corpus(
         raise DataError(f"Received scheme {scheme!r}; expected one of {schemes}. Change it, or leave it out.")
     findings: list[Finding] = []
     rows: Mapping[str, Dataset] = {}
-    is_on_disk = is_saved(dataset, files)
-    if not is_on_disk and (found := find_corpus_files(dataset, layout, files)):
+    is_in_memory = not isinstance(dataset, str | Path) and not files
+    is_on_disk = not is_in_memory and is_saved(dataset, files)
+    if not is_in_memory and not is_on_disk and (found := find_corpus_files(dataset, layout, files)):
         layout = found.layout
         splits = read_splits(*found, keep=keep, report=findings.append)
     else:
         # Imports `datasets`, which takes a second or more.
         from tf_ner.corpus.loading.hub_sets import load_from_hub, load_saved, read_hub_splits, words_and_tags
+        from tf_ner.corpus.loading.memory import IN_MEMORY, splits_in_memory
 
-        if is_on_disk:
+        name = IN_MEMORY if is_in_memory else str(dataset)
+        if is_in_memory:
+            loaded = splits_in_memory(dataset, layout)
+        elif is_on_disk:
             loaded = load_saved(Path(dataset))
         else:
-            loaded = load_from_hub(str(dataset), config_name=config_name, revision=revision)
-        rows = words_and_tags(loaded, str(dataset), layout)
-        splits = read_hub_splits(rows, str(dataset), layout, keep=keep, report=findings.append)
+            loaded = load_from_hub(name, config_name=config_name, revision=revision)
+        rows = words_and_tags(loaded, name, layout)
+        splits = read_hub_splits(rows, name, layout, keep=keep, report=findings.append)
     if layout.task == "pos":
         scheme = None
     elif scheme is None:
