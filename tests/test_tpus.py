@@ -8,6 +8,7 @@ from pathlib import Path
 import jax
 import pytest
 import tensorflow as tf
+from safetensors.numpy import load_file
 
 from tf_ner import TfNerError
 from tf_ner.cli import main
@@ -120,8 +121,10 @@ def test_both_steps_compile_for_one_device_and_for_several(options, capsys):
     assert report.training.cycles < alone["training"]["cycles"] * 2
     for program in (alone["training"], alone["scoring"]):
         assert 0 < program["least_seconds"] < program["seconds"]
-    # Each weight and both its moments are read and written.
-    assert alone["training"]["bytes_moved"] > 1.8 * alone["training"]["arguments"]
+    # Each weight and both its moments are read and written, without the padding of tiles that counts in memory.
+    weights = load_file(Path(options["model"]) / "model.safetensors")
+    size = sum(values.nbytes for name, values in weights.items() if "pooler" not in name)
+    assert alone["training"]["bytes_moved"] > 1.9 * 3 * size
     assert alone["training"]["operations"] > 2 * alone["scoring"]["operations"] > 0
     for program in (alone["training"], alone["scoring"]):
         assert program["memory"] == sum(program[name] for name in ("arguments", "outputs", "temporaries", "code"))

@@ -115,8 +115,9 @@ def format_of_file(path: Path, layout: Layout) -> str:
     if suffix_of(path) in (".tsv", ".txt") and is_tsv(path, layout):
         return "tsv"
     name = format_of_name(path) or "conll"
-    # Some give this ending to any file of columns.
-    return "conll" if name == "conllu" and not has_ten_columns(path) else name
+    # Some give this ending to any file of columns; parts of speech have a place of their own in CoNLL-U alone.
+    may_be_columns = name == "conllu" and (layout.task != "pos" or layout.tag_column is not None)
+    return "conll" if may_be_columns and not has_ten_columns(path) else name
 
 
 def read_corpus_file(path: Path, layout: Layout | None = None, *, report: Report = raise_error) -> Iterator[Sentence]:

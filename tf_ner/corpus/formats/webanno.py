@@ -92,7 +92,7 @@ def _sentence(
     for number, row in rows:
         # A line ends in a tab.
         row = row[:-1] if row[-1] == "" else row
-        if len(row) <= column or not row[column]:
+        if len(row) <= column or not row[column] or not row[2]:
             report(Finding("ragged-row", path, number, _MISSING.format(number=len(row), needed=column + 1)))
             return
         if "." in row[0]:
