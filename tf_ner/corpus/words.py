@@ -36,11 +36,15 @@ def split_words(text: str) -> list[Word]:
     `n't`); abbreviations keep their stop, hyphenated words and numbers stay whole. No letter in any script is ever
     taken for punctuation. Text without spaces, such as Chinese, comes out as long words: split it beforehand.
     """
-    return [
-        Word(text[start:end], start, end)
-        for chunk in _CHUNK.finditer(text)
-        for start, end in _split_chunk(text, *chunk.span())
-    ]
+    words: list[Word] = []
+    for found in _CHUNK.finditer(text):
+        chunk = found.group()
+        if chunk.isalnum():
+            # Most are: nothing to peel, and so nothing to look at twice.
+            words.append(Word(chunk, *found.span()))
+        else:
+            words += [Word(text[start:end], start, end) for start, end in _split_chunk(text, *found.span())]
+    return words
 
 
 def _split_chunk(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
