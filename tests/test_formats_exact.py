@@ -11,7 +11,7 @@ from tf_ner.corpus.findings import Finding
 from tf_ner.corpus.formats import FORMATS, format_of_file, format_of_name, read_corpus_file, what_cannot_be_written
 from tf_ner.corpus.formats.conll import what_conll_cannot_hold
 from tf_ner.corpus.formats.conllu import what_conllu_cannot_hold
-from tf_ner.corpus.formats.lines import numbered_lines
+from tf_ner.corpus.lines import numbered_lines
 from tf_ner.corpus.sentences import Layout, Sentence
 from tf_ner.corpus.tags import Span
 from tf_ner.corpus.words import Word, split_words, words_at_spaces

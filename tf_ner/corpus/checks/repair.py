@@ -11,7 +11,7 @@ from tf_ner.corpus.characters import repaired, suspects
 from tf_ner.corpus.entities import EntityReader
 from tf_ner.corpus.formats import format_of_file
 from tf_ner.corpus.formats.conllu import places_in_conllu
-from tf_ner.corpus.formats.lines import COMPRESSED
+from tf_ner.corpus.lines import COMPRESSED
 from tf_ner.corpus.loading.splits import Split
 from tf_ner.corpus.sentences import Layout
 from tf_ner.errors import DataError, OutputError

@@ -11,10 +11,10 @@ from tf_ner.corpus.formats.brat import ANNOTATIONS, has_brat_files, read_brat
 from tf_ner.corpus.formats.conll import read_conll, what_conll_cannot_hold, write_conll
 from tf_ner.corpus.formats.conllu import has_ten_columns, read_conllu, what_conllu_cannot_hold, write_conllu
 from tf_ner.corpus.formats.json_lines import read_json_lines, what_spans_cannot_hold, write_json_lines, write_json_spans
-from tf_ner.corpus.formats.lines import COMPRESSED, refuse_pointer, suffix_of
 from tf_ner.corpus.formats.parquet import read_parquet, write_parquet
 from tf_ner.corpus.formats.tables import is_tsv, read_csv, read_tsv, what_tables_cannot_hold, write_csv, write_tsv
 from tf_ner.corpus.formats.webanno import is_webanno, read_webanno
+from tf_ner.corpus.lines import COMPRESSED, refuse_pointer, suffix_of
 from tf_ner.corpus.sentences import Layout, Sentence, Unwritable
 from tf_ner.errors import DataError
 from tf_ner.options.train import FormatName

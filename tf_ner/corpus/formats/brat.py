@@ -6,10 +6,9 @@ from pathlib import Path
 
 from tf_ner.corpus.annotated_text import tagged
 from tf_ner.corpus.findings import Finding, Report, raise_error
-from tf_ner.corpus.formats.lines import numbered_lines, open_corpus_file
+from tf_ner.corpus.lines import numbered_lines, whole_text
 from tf_ner.corpus.marked_text import MarkedSpan, MarkedText
 from tf_ner.corpus.sentences import Layout, Sentence
-from tf_ner.errors import DataError
 from tf_ner.options.train import OverlapChoice
 
 ANNOTATIONS = ".ann"
@@ -50,14 +49,7 @@ def _others(folder: Path) -> list[Path]:
 
 def _read_text(file: Path, layout: Layout, report: Report) -> MarkedText:
     source = file.with_suffix(".txt")
-    try:
-        with open_corpus_file(source) as opened:
-            text = opened.read().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"Received {source}, which is not UTF-8 ({error.reason}); expected UTF-8 text. Convert it, for example "
-            "with iconv."
-        ) from None
+    text = whole_text(source)
     if text.startswith(_MARK):
         # Whether it counts can be seen where the first entity is.
         text = text if _counts_mark(file, text) else text.removeprefix(_MARK)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tf_ner.corpus.findings import Finding
-from tf_ner.corpus.formats.lines import numbered_lines
+from tf_ner.corpus.lines import numbered_lines
 from tf_ner.corpus.sentences import Layout
 
 _MOST_LINES = 2000
@@ -20,7 +20,7 @@ _PREFIX = re.compile(r"[^\W\d_]{1,12}:")
 _SPACES = re.compile(" +")
 
 
-class Columns(NamedTuple):
+class SeenColumns(NamedTuple):
     """What the first lines of a file show.
 
     Attributes:
@@ -47,7 +47,7 @@ def split_row(line: str) -> list[str]:
     return _SPACES.split(line.strip(" "))
 
 
-def look_at_columns(path: Path, layout: Layout) -> Columns:
+def look_at_columns(path: Path, layout: Layout) -> SeenColumns:
     """Looks at the first lines of a file; what cannot be read is left to the reader.
 
     Raises:
@@ -62,7 +62,7 @@ def look_at_columns(path: Path, layout: Layout) -> Columns:
     words = [(number, row) for number, row in rows if len(row) == num_columns]
     place = layout.word_column if isinstance(layout.word_column, int) else 0
     texts = [row[place] for _, row in words if -len(row) <= place < len(row)]
-    return Columns(
+    return SeenColumns(
         num_columns=num_columns,
         comment=next((number for number, row in rows if row[0].startswith("#") and len(row) != num_columns), None),
         first=words[0][0] if words else None,
@@ -95,7 +95,7 @@ def _prefix_of(words: Sequence[str]) -> str:
     return prefix if all(word.startswith(prefix) and word != prefix for word in words) else ""
 
 
-def what_to_say(path: Path, columns: Columns, layout: Layout) -> list[Finding]:
+def what_to_say(path: Path, columns: SeenColumns, layout: Layout) -> list[Finding]:
     """One finding of what the columns ask for, if the options do not say it; and whether all words begin alike."""
     findings = []
     if columns.prefix and not layout.word_prefix and columns.first is not None:

@@ -7,7 +7,7 @@ from typing import TextIO
 
 from tf_ner.corpus.findings import Finding, Report, raise_error
 from tf_ner.corpus.formats.columns import look_at_columns, split_row, what_to_say
-from tf_ner.corpus.formats.lines import numbered_lines
+from tf_ner.corpus.lines import numbered_lines
 from tf_ner.corpus.sentences import Layout, Sentence, is_header, raise_same_column
 
 _DOCUMENT_START = "-DOCSTART-"
@@ -43,12 +43,7 @@ def read_conll(path: Path, layout: Layout | None = None, *, report: Report = rai
     sentence, is_first = Sentence([], [], []), True
     for number, line in numbered_lines(path, report):
         row = [] if line.isspace() or not line else split_row(line)
-        if (
-            layout.comments
-            and row
-            and line.startswith("#")
-            and (line[1:2] in (" ", "") or len(row) != seen.num_columns)
-        ):
+        if layout.comments and line.startswith("#") and _is_comment(line, row, seen.num_columns):
             continue
         if not row or (_DOCUMENT_START in line and _begins_document(row, word_place, layout)):
             if sentence.words:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tf_ner.corpus.findings import Finding, Report, raise_error
-from tf_ner.corpus.formats.lines import numbered_lines
+from tf_ner.corpus.lines import numbered_lines
 from tf_ner.corpus.sentences import Layout, Sentence, raise_same_column
 from tf_ner.errors import DataError
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from tf_ner.corpus.annotated_text import read_span, tagged, words_of_tokens
 from tf_ner.corpus.findings import Finding, Report, raise_error
-from tf_ner.corpus.formats.lines import numbered_lines, suffix_of
+from tf_ner.corpus.lines import numbered_lines, suffix_of
 from tf_ner.corpus.marked_text import MarkedText, SpanError
 from tf_ner.corpus.schemes import spans_to_tags
 from tf_ner.corpus.sentences import (

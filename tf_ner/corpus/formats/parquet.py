@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tf_ner.corpus.findings import Report, raise_error
-from tf_ner.corpus.formats.lines import open_corpus_file
 from tf_ner.corpus.formats.tables import sentences_of_words
+from tf_ner.corpus.lines import open_corpus_file
 from tf_ner.corpus.sentences import Columns, Layout, Sentence, names_of, require_columns, sentence_of_lists
 from tf_ner.errors import DataError
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from tf_ner.corpus.annotated_text import read_span, tagged
 from tf_ner.corpus.findings import Finding, Report, raise_error
-from tf_ner.corpus.formats.lines import numbered_lines, open_corpus_file, suffix_of
+from tf_ner.corpus.lines import numbered_lines, open_corpus_file, suffix_of
 from tf_ner.corpus.marked_text import MarkedText, SpanError
 from tf_ner.corpus.sentences import (
     Columns,

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from tf_ner.corpus.findings import Finding, Report, raise_error
-from tf_ner.corpus.formats.lines import numbered_lines, open_corpus_file
+from tf_ner.corpus.lines import numbered_lines, open_corpus_file
 from tf_ner.corpus.marked_text import SpanError
 from tf_ner.corpus.overlaps import without_overlaps
 from tf_ner.corpus.schemes import spans_to_tags

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tf_ner.corpus.findings import Finding, Report, raise_error
 from tf_ner.corpus.formats import EXTENSIONS, name_of_all, read_corpus_file
 from tf_ner.corpus.formats.brat import ANNOTATIONS, has_brat_files
-from tf_ner.corpus.formats.lines import suffix_of
+from tf_ner.corpus.lines import suffix_of
 from tf_ner.corpus.sentences import WORD, Layout, Sentence
 from tf_ner.corpus.spelling import spelt
 from tf_ner.errors import DataError

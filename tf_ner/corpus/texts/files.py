@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from tf_ner.corpus.findings import Finding, Report, raise_error
 from tf_ner.corpus.formats import shards_of
 from tf_ner.corpus.formats.json_lines import records_of
-from tf_ner.corpus.formats.lines import COMPRESSED, refuse_pointer, suffix_of
 from tf_ner.corpus.formats.parquet import parquet_rows
 from tf_ner.corpus.formats.tables import csv_rows, full_rows, unquoted_rows
+from tf_ner.corpus.lines import COMPRESSED, refuse_pointer, suffix_of
 from tf_ner.corpus.sentences import what_is_no_text
 from tf_ner.errors import DataError
 from tf_ner.options.train import Quoting

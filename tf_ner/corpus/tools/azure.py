@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tf_ner.corpus.lines import whole_text
 from tf_ner.errors import DataError
 
 
@@ -14,8 +15,8 @@ def records(document: Any, path: Path) -> Iterator[Any] | None:
     if not isinstance(documents, list):
         return None
     locations = [str(each.get("location")) for each in documents if isinstance(each, dict)]
-    have_own_folders = all((path.parent / location).is_file() for location in locations)
-    if not have_own_folders and len({Path(location).name for location in locations}) < len(locations):
+    names = {Path(location).name for location in locations}
+    if len(names) < len(locations) and any(_named_place(path, location) is None for location in locations):
         raise DataError(
             f"Received {path} with several documents of one name; expected their texts in folders as it names them. "
             "Copy the texts with their folders."
@@ -28,17 +29,13 @@ def _record(document: Any, path: Path, unit: str) -> dict[str, Any]:
     location = document.get("location") if isinstance(document, dict) else None
     entities = document.get("entities", []) if isinstance(document, dict) else []
     # Exports name the place in a container; beside the labels there may be no folders.
-    places = [path.parent / str(location), path.parent / Path(str(location)).name]
-    file = next((place for place in places if place.is_file()), places[-1])
-    try:
-        text = file.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
+    file = _named_place(path, str(location)) or path.parent / (Path(str(location)).name or "document")
+    if not file.is_file():
         raise DataError(
             f"Received {path}, whose document {str(location)[:100]!r} is not beside it; expected its text in {file}. "
             "Put the texts into the folder of the labels."
-        ) from None
-    except UnicodeDecodeError:
-        raise DataError(f"Received {file}, which is not UTF-8; expected UTF-8 text. Convert the file.") from None
+        )
+    text = whole_text(file).removeprefix("\ufeff")
     annotations = [
         {
             "start": label.get("offset"),
@@ -49,6 +46,12 @@ def _record(document: Any, path: Path, unit: str) -> dict[str, Any]:
         for label in (region.get("labels", []) if isinstance(region, dict) else [])
     ]
     return {"text": text, "offset_type": unit, "annotation_sets": {"": {"annotations": annotations}}}
+
+
+def _named_place(path: Path, location: str) -> Path | None:
+    """The text of a document where a file of labels says that it is, in its folder or below; None if not."""
+    file = (path.parent / location).resolve()
+    return file if file.is_file() and file.is_relative_to(path.parent.resolve()) else None
 
 
 def _sum(offset: Any, length: Any) -> Any:

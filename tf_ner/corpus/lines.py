@@ -40,6 +40,23 @@ def numbered_lines(path: Path, report: Report, *, keep_ends: bool = False) -> It
                 yield number, text
 
 
+def whole_text(path: Path) -> str:
+    """The text of a file in UTF-8, with a byte order mark where it has one.
+
+    Raises:
+        DataError: The file is missing, is a folder, or is not UTF-8.
+    """
+    with open_corpus_file(path) as file:
+        data = file.read()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"Received {path}, which is not UTF-8 ({error.reason}); expected UTF-8 text. Convert it, for example with "
+            "iconv."
+        ) from None
+
+
 def refuse_pointer(path: Path) -> None:
     """Stops at what Git leaves in the place of a large file that it has not fetched.
 
