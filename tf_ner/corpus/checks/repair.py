@@ -161,7 +161,9 @@ def _repaired_line(
             continue
         changed = [*cells]
         changed[2 * range(len(columns))[place]] = new
-        if changed[0] != _DOCUMENT_START and not (layout.comments and (before + changed[0]).startswith("#")):
+        # One that begins with the sign already is read as a word in spite of it.
+        becomes_comment = layout.comments and not line.startswith("#") and (before + changed[0]).startswith("#")
+        if changed[0] != _DOCUMENT_START and not becomes_comment:
             cells = changed
             changes.append((repr(old), repr(new)))
     return before + "".join(cells) + after, changes

@@ -7,6 +7,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import NamedTuple
 
+from tf_ner.corpus.characters import repaired
 from tf_ner.corpus.findings import Finding
 from tf_ner.corpus.lines import numbered_lines
 from tf_ner.corpus.sentences import Layout
@@ -56,15 +57,16 @@ def look_at_columns(path: Path, layout: Layout) -> SeenColumns:
     lines = islice(numbered_lines(path, lambda finding: None), _MOST_LINES)
     numbered = [(number, split_row(line) if line.strip() else []) for number, line in lines]
     rows = [(number, row) for number, row in numbered if row]
-    others = [row for _, row in rows if not row[0].startswith("#")]
-    counts = Counter(map(len, others or [row for _, row in rows]))
+    # A word and its tag are two at least.
+    full = [row for _, row in rows if len(row) > 1]
+    counts = Counter(map(len, [row for row in full if not _has_sign(row)] or full))
     num_columns = counts.most_common(1)[0][0] if counts else None
     words = [(number, row) for number, row in rows if len(row) == num_columns]
     place = layout.word_column if isinstance(layout.word_column, int) else 0
     texts = [row[place] for _, row in words if -len(row) <= place < len(row)]
     return SeenColumns(
         num_columns=num_columns,
-        comment=next((number for number, row in rows if row[0].startswith("#") and len(row) != num_columns), None),
+        comment=next((number for number, row in rows if _has_sign(row) and len(row) != num_columns), None),
         first=words[0][0] if words else None,
         is_numbered=(num_columns or 0) > 2 and _is_numbered(numbered, num_columns),
         tag_places=[
@@ -76,10 +78,15 @@ def look_at_columns(path: Path, layout: Layout) -> SeenColumns:
     )
 
 
+def _has_sign(row: Sequence[str]) -> bool:
+    """Whether a line looks as if it began with the sign of comments, whatever invisible stands before it."""
+    return repaired(row[0]).startswith("#")
+
+
 def _is_numbered(rows: Sequence[tuple[int, Sequence[str]]], num_columns: int | None) -> bool:
     """Whether the first column counts from 0 or 1 in each sentence, and to more than that in one."""
     sentences = [
-        [row[0] for _, row in of_sentence if len(row) == num_columns and not row[0].startswith("#")]
+        [row[0] for _, row in of_sentence if len(row) == num_columns and not _has_sign(row)]
         for is_sentence, of_sentence in groupby(rows, key=lambda row: bool(row[1]))
         if is_sentence
     ]
