@@ -26,6 +26,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+PYTORCH_PYTHONS = [
+    str(Path(python).absolute()) for python in os.environ.get("TF_NER_INTEROP_PYTHONS", "").split(os.pathsep) if python
+]
+"""Interpreters with PyTorch (`make interop` makes them), to be called from any folder."""
 
 SERVERS = {
     "libraries": (

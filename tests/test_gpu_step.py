@@ -2,17 +2,14 @@
 
 import csv
 import json
-import os
 import subprocess
 import sys
 
 import pytest
 
 from benchmarks import export_step
-from tests.processes import ROOT
+from tests.processes import PYTORCH_PYTHONS, ROOT
 from tf_ner import TrainConfig, train
-
-INTEROP = [python for python in os.environ.get("TF_NER_INTEROP_PYTHONS", "").split(os.pathsep) if python]
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("graphs")]
 
@@ -58,7 +55,7 @@ def test_jax_takes_the_steps_of_a_run(step, tiny_bert, corpus_dir, tmp_path):
     assert losses_of(sys.executable, step, "jax") == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.skipif(not INTEROP, reason="set TF_NER_INTEROP_PYTHONS to interpreters with PyTorch")
+@pytest.mark.skipif(not PYTORCH_PYTHONS, reason="TF_NER_INTEROP_PYTHONS names no interpreters with PyTorch")
 def test_pytorch_learns_the_same(step):
     expected = losses_of(sys.executable, step, "jax")
-    assert losses_of(INTEROP[0], step, "pytorch") == pytest.approx(expected, abs=1e-4)
+    assert losses_of(PYTORCH_PYTHONS[0], step, "pytorch") == pytest.approx(expected, abs=1e-4)

@@ -1,7 +1,6 @@
 """What is pushed, loaded by name in PyTorch: `make interop` makes the environments and names their interpreters."""
 
 import json
-import os
 import sys
 
 import numpy as np
@@ -10,13 +9,13 @@ import tensorflow as tf
 
 from tests import processes
 from tests.families import CONFIGS, make_encoder
+from tests.processes import PYTORCH_PYTHONS
 from tests.test_text_runs import ROWS, write_tsv
 from tf_ner import TrainConfig, load_tokenizer, load_trained, load_untrained, train
 from tf_ner.hub.upload import HubTarget, push_folder
 from tf_ner.models.loading import name_inputs
 from tf_ner.models.weights import save_model
 
-PYTHONS = [python for python in os.environ.get("TF_NER_INTEROP_PYTHONS", "").split(os.pathsep) if python]
 TEXTS = ["Ada Lovelace lived in London.", "Acme Tools opened a shop in Lagos.", "Nobody came."]
 READ = """
 import json, sys
@@ -87,7 +86,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.usefixtures("graphs"),
     pytest.mark.skipif(
-        not PYTHONS, reason="TF_NER_INTEROP_PYTHONS names no interpreters with PyTorch; run `make interop`"
+        not PYTORCH_PYTHONS, reason="TF_NER_INTEROP_PYTHONS names no interpreters with PyTorch; run `make interop`"
     ),
 ]
 
@@ -101,7 +100,7 @@ def test_pytorch_reads_what_was_pushed(hub, deeper_bert, corpus_dir, tmp_path):
     push_folder(tmp_path / "run", HubTarget("ada/towns", token="hf_ada"), message="m")
     expected = read(hub, tmp_path / "tf", for_tensorflow(READ))
     assert ["PER", 0, 12] in expected["entities"][0]
-    for number, python in enumerate(PYTHONS):
+    for number, python in enumerate(PYTORCH_PYTHONS):
         found = read(hub, tmp_path / str(number), READ, python)
         assert found["entities"] == expected["entities"]
         for ours, theirs in zip(expected["logits"], found["logits"], strict=True):
@@ -117,7 +116,7 @@ def test_pytorch_reads_a_classifier_of_texts(hub, tiny_bert, tmp_path, kind):
     train(config, verbose=0)
     push_folder(tmp_path / "run", HubTarget("ada/towns", token="hf_ada"), message="m")
     expected = read(hub, tmp_path / "tf", for_tensorflow(READ_PAIRS))
-    for number, python in enumerate(PYTHONS):
+    for number, python in enumerate(PYTORCH_PYTHONS):
         found = read(hub, tmp_path / str(number), READ_PAIRS, python)
         assert (found["labels"], found["problem_type"]) == (expected["labels"], expected["problem_type"])
         for ours, theirs in zip(expected["logits"], found["logits"], strict=True):
@@ -144,7 +143,7 @@ def test_pytorch_reads_every_family(tmp_path):
             inputs = {column: tf.constant(columns[column]) for column in task.tokenizer.model_input_names}
             expected[folder.name] = columns["input_ids"], loaded(inputs).logits.numpy()
             np.testing.assert_array_equal(expected[folder.name][1], model(inputs).logits.numpy())
-    for python in PYTHONS:
+    for python in PYTORCH_PYTHONS:
         command = [python, "-c", READ_FAMILIES, str(tmp_path), *CONFIGS]
         done = processes.run(command, text=True, check=True)
         found = json.loads(done.stdout.splitlines()[-1])
