@@ -217,7 +217,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, output):
     write(tmp_path, "before", "out.csv")
     write(tmp_path / "folder", "before", "train.csv")
     for folder, name in ((tmp_path, "in.conll"), (tmp_path / "in", "train.conll"), (tmp_path / "in", "test.conll")):
-        write(folder, "word O\n" * 10_000, name)
+        write(folder, ("word O\n" * 50 + "\n") * 200, name)
     code = f"""
 import resource
 from tf_ner.cli import main

@@ -28,6 +28,7 @@ _FAULT = re.compile(
     rf"|(?P<space>[{_SPACE}])|(?P<control>[{_CONTROL}])"
 )
 _SUSPECT = re.compile(f"[{_SPACE}{_CONTROL}]")
+_INVISIBLE = re.compile(f"[{_SPACE}{_CONTROL}]*")
 _AT_ENDS = "".join(character for character in map(chr, range(0x3001)) if re.match(rf"[{_SPACE}\u200b]", character))
 _MAY_BE_MEANT = re.compile(r"[\x80-\x9f\u200b]")
 
@@ -61,6 +62,11 @@ def repaired(word: str) -> str:
     """
     rest = _FAULT.sub(lambda match: "" if _is_superfluous(match) else match.group(), word)
     return rest.strip(_AT_ENDS) or word
+
+
+def is_invisible(word: str) -> bool:
+    """Whether nothing of a word can be seen: it is white space, control characters and invisible marks, or nothing."""
+    return _INVISIBLE.fullmatch(word) is not None
 
 
 def faults_of_tag(tag: str) -> list[str]:

@@ -1,38 +1,40 @@
 """Text files, line by line."""
 
-import gzip
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast
 
+from tf_ner.corpus.encodings import in_another_encoding
 from tf_ner.corpus.findings import Finding, Report
+from tf_ner.corpus.opened import open_corpus_file
 from tf_ner.errors import DataError
 
 
-def numbered_lines(path: Path, report: Report, *, keep_ends: bool = False) -> Iterator[tuple[int, str]]:
-    """Lines of UTF-8 text, from 1; only line feeds and carriage returns end a line.
+def numbered_lines(
+    path: Path, report: Report, *, encoding: str | None = None, keep_ends: bool = False
+) -> Iterator[tuple[int, str]]:
+    """Lines of text, from 1; only line feeds and carriage returns end a line.
 
     A byte order mark at the beginning is left out. A line that is not text is reported and left out.
 
     Args:
         path: The file.
         report: What to do with a line that is not text.
+        encoding: What its bytes are; UTF-8 if not given.
         keep_ends: Lines keep their ends.
 
     Raises:
         DataError: The file is missing, is a folder, or cannot be unpacked.
     """
     number = 0
-    with open_corpus_file(path) as file:
+    with open_corpus_file(path, encoding=encoding) as file:
         for chunk in file:
             for line in chunk.splitlines(keep_ends):
                 number += 1
                 try:
                     text = line.decode("utf-8-sig" if number == 1 else "utf-8")
                 except UnicodeDecodeError as error:
-                    report(Finding("encoding", path, number, _NOT_UTF8.format(reason=error.reason)))
+                    report(Finding("encoding", path, number, _not_text(encoding, error)))
                     continue
                 if "\0" in text:
                     report(Finding("encoding", path, number, _NUL))
@@ -40,77 +42,38 @@ def numbered_lines(path: Path, report: Report, *, keep_ends: bool = False) -> It
                 yield number, text
 
 
-def whole_text(path: Path) -> str:
-    """The text of a file in UTF-8, with a byte order mark where it has one.
+def whole_text(path: Path, *, encoding: str | None = None) -> str:
+    """The text of a file, in UTF-8 if no encoding is given; with a byte order mark where it has one.
 
     Raises:
-        DataError: The file is missing, is a folder, or is not UTF-8.
+        DataError: The file is missing, is a folder, or has another encoding.
     """
-    with open_corpus_file(path) as file:
+    with open_corpus_file(path, encoding=encoding) as file:
         data = file.read()
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"Received {path}, which is not UTF-8 ({error.reason}); expected UTF-8 text. Convert it, for example with "
-            "iconv."
-        ) from None
+        raise DataError(f"{path}: {_not_text(encoding, error)}") from None
 
 
-def refuse_pointer(path: Path) -> None:
-    """Stops at what Git leaves in the place of a large file that it has not fetched.
+def another_encoding(path: Path) -> Finding | None:
+    """What to say of a file whose lines are in another encoding than UTF-8; None of one that is text, or damaged.
 
     Raises:
-        DataError: It is such.
+        DataError: The file is missing, is a folder, or cannot be unpacked.
     """
-    if path.is_file():
-        with path.open("rb") as file:
-            head = file.read(len(_POINTER))
-        if head == _POINTER:
-            raise DataError(
-                f"Received {path}, which only says where Git LFS keeps the file; expected the file itself. Run `git "
-                "lfs pull` in its folder."
-            )
+    with open_corpus_file(path) as file:
+        lines = chain.from_iterable(chunk.splitlines() for chunk in file)
+        return in_another_encoding(path, lines)
 
 
-def suffix_of(path: Path) -> str:
-    """What a file's name ends in, in small letters; of a compressed file, what is before `.gz`."""
-    suffix = path.suffix.lower()
-    return Path(path.stem).suffix.lower() if suffix == COMPRESSED else suffix
+def _not_text(encoding: str | None, error: UnicodeDecodeError) -> str:
+    if encoding is not None:
+        return f"received bytes that are not {encoding}; expected text in it. Name another --encoding, or fix the line."
+    return (
+        f"received bytes that are not UTF-8 ({error.reason}); expected UTF-8 text. Fix the line, or name the encoding "
+        "of the file with --encoding."
+    )
 
 
-COMPRESSED = ".gz"
-_POINTER = b"version https://git-lfs.github.com/spec/"
-
-
-@contextmanager
-def open_corpus_file(path: Path) -> Iterator[BinaryIO]:
-    """Opens a corpus file for reading bytes; those of a compressed one as they are unpacked.
-
-    Raises:
-        DataError: The file is missing, or is a folder; or, also while it is read, it cannot be unpacked.
-    """
-    try:
-        opened = path.open("rb")
-    except FileNotFoundError:
-        raise DataError(f"Received {path}, which does not exist; expected a corpus file. Check the path.") from None
-    except IsADirectoryError:
-        raise DataError(f"Received the folder {path}; expected a corpus file. Pass a folder with --dataset.") from None
-    with opened as file:
-        if path.suffix.lower() != COMPRESSED:
-            yield file
-            return
-        try:
-            with gzip.GzipFile(fileobj=file) as unpacked:
-                yield cast(BinaryIO, unpacked)
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise DataError(
-                f"Received {path}, which cannot be unpacked ({error}); expected a complete gzip file. Copy it again, "
-                "or unpack it."
-            ) from None
-
-
-_NOT_UTF8 = (
-    "received bytes that are not UTF-8 ({reason}); expected UTF-8 text. Convert the file, for example with iconv."
-)
 _NUL = "received a NUL byte; expected UTF-8 text. Convert the file, for example with iconv -f UTF-16."

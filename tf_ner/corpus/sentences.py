@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Self
 
+from tf_ner.corpus.encodings import require_encoding
 from tf_ner.corpus.findings import Finding, Report
 from tf_ner.errors import DataError
 from tf_ner.options.train import (
     BareLabels,
+    EmptyWords,
     OffsetEnds,
     OffsetUnit,
     OverlapChoice,
@@ -62,6 +64,11 @@ class Layout:
         bare_labels: What labels without a prefix are, among tags with one.
         overlaps: What becomes of spans that overlap.
         offset_unit, offset_ends: What the offsets of spans count, if it is known.
+        encoding: What the bytes of files of text are; UTF-8 if not given.
+        empty_words: What becomes of words that are empty or invisible.
+
+    Raises:
+        DataError: There is no such task or encoding.
     """
 
     task: TaggingTask = "ner"
@@ -77,6 +84,8 @@ class Layout:
     overlaps: OverlapChoice = "error"
     offset_unit: OffsetUnit | None = None
     offset_ends: OffsetEnds | None = None
+    encoding: str | None = None
+    empty_words: EmptyWords = "error"
 
     def __post_init__(self) -> None:
         for name in ("word_column", "tag_column", "sentence_column"):
@@ -86,6 +95,7 @@ class Layout:
         if self.task not in typing.get_args(TaggingTask):
             tasks = ", ".join(typing.get_args(TaggingTask))
             raise DataError(f"Received task {self.task!r}; expected one of {tasks}. Change the task.")
+        require_encoding(self.encoding)
 
     @classmethod
     def configured(cls, config: ReadingConfig) -> Self:
@@ -104,6 +114,8 @@ class Layout:
             overlaps=config.overlaps,
             offset_unit=config.offset_unit,
             offset_ends=config.offset_ends,
+            encoding=config.encoding,
+            empty_words=config.empty_words,
         )
 
     def place_of_word(self) -> int:
@@ -156,6 +168,7 @@ TAG_NAMES: dict[TaggingTask, tuple[str, ...]] = {
 _TEXT_NAMES = ("text", "sentence")
 _SENTENCE_NAMES = ("sentence #", "sentence_id", "sentence id", "sentence_idx", "sent_id", "sentence")
 
+FIX_EMPTY = "Fix the record, or choose with --empty-words what becomes of such words."
 NO_WORD = "received a sentence without a word; it is left out."
 
 
@@ -237,7 +250,7 @@ def _wanted(layout: Layout, column: str) -> str:
     return f"number {named}" if isinstance(named, int) else repr(named) if named else " or ".join(usual)
 
 
-def what_is_wrong(words: Any, tags: Any) -> str | None:
+def what_is_wrong(words: Any, tags: Any, *, empty_words: EmptyWords = "error") -> str | None:
     """Says why two values are not the words and the tags of a sentence; None if they are."""
     for values, name in ((words, "words"), (tags, "tags")):
         if not isinstance(values, list):
@@ -249,8 +262,10 @@ def what_is_wrong(words: Any, tags: Any) -> str | None:
             )
         if wrong != "":
             return f"received {_short(wrong)} among the {name}; expected text. Fix the record."
-        if "" in values:
-            return f"received an empty {name[:-1]}; expected none. Fix the record."
+        if "" in values and name == "tags":
+            return "received an empty tag; expected none. Fix the record."
+        if "" in values and empty_words == "error":
+            return f"received an empty word; expected none. {FIX_EMPTY}"
     if len(words) != len(tags):
         return f"received {len(words)} words and {len(tags)} tags; expected a tag for each word. Fix the record."
     return what_is_no_text(*words, *tags)
@@ -266,9 +281,11 @@ def names_of(tags: Any, names: Sequence[str]) -> Any:
     ]
 
 
-def sentence_of_lists(path: Path, number: int, words: Any, tags: Any, report: Report) -> Iterator[Sentence]:
+def sentence_of_lists(
+    path: Path, number: int, words: Any, tags: Any, report: Report, *, empty_words: EmptyWords = "error"
+) -> Iterator[Sentence]:
     """The sentence of a row that holds a list of words and one of tags; none where these are wrong or empty."""
-    if problem := what_is_wrong(words, tags):
+    if problem := what_is_wrong(words, tags, empty_words=empty_words):
         report(Finding("bad-record", path, number, problem))
     elif not words:
         report(Finding("no-word", path, number, NO_WORD, is_error=False))

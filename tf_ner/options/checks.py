@@ -21,6 +21,14 @@ def make_tuple(config: Any, name: str) -> None:
         object.__setattr__(config, name, (value,) if isinstance(value, str) else tuple(value))
 
 
+def is_encoding(name: str) -> bool:
+    """Whether Python has a text encoding of that name."""
+    try:
+        return isinstance("".encode(name), bytes)
+    except (LookupError, ValueError):
+        return False
+
+
 def option_name(name: str) -> str:
     """The option of a field."""
     return "--" + name.replace("_", "-")

@@ -18,6 +18,7 @@ from tf_ner.files import write_text
 from tf_ner.options.checks import (
     as_typed,
     choices,
+    is_encoding,
     make_path,
     make_tuple,
     refuse_for,
@@ -73,6 +74,9 @@ SeveralTags = Literal["error", "first", "none"]
 
 BareLabels = Literal["error", "entity", "outside"]
 """What labels without a prefix are, among tags with one."""
+
+EmptyWords = Literal["error", "drop", "keep"]
+"""What becomes of words that are empty, or of which nothing is visible; `keep` has the empty ones too."""
 
 OverlapChoice = Literal["error", "longest", "first", "drop"]
 """What becomes of spans that overlap."""
@@ -155,6 +159,11 @@ class ReadingConfig:
     texts."""
     offset_ends: Annotated[OffsetEnds | None, Kind.READING | Kind.OF_TAGS, Group.TAGS] = None
     """Whether spans end behind their last character (exclusive), or at it (inclusive); found out in the same way."""
+    empty_words: Annotated[EmptyWords, Kind.READING | Kind.OF_TAGS, Group.TAGS] = "error"
+    """What to do with words that are empty: refuse them, keep them (no model can read them: O), or drop them, together
+    with words that hold only white space or invisible characters."""
+    encoding: Annotated[str | None, Kind.READING, Group.DATA] = None
+    """Encoding of files of text, such as cp1252 or utf-16; UTF-8 if not given."""
     scheme: Annotated[SchemeName | None, Kind.READING | Kind.OF_TAGS, Group.TAGS] = None
     """Tagging scheme of the entities; detected from the tags if not given."""
     map_label: Annotated[tuple[str, ...] | None, Kind.READING, Group.TAGS] = None
@@ -173,6 +182,9 @@ class ReadingConfig:
         require_one_of(self, "overlaps", OverlapChoice)
         require(self, "offset_unit", self.offset_unit in (None, *typing.get_args(OffsetUnit)), choices(OffsetUnit))
         require(self, "offset_ends", self.offset_ends in (None, *typing.get_args(OffsetEnds)), choices(OffsetEnds))
+        require_one_of(self, "empty_words", EmptyWords)
+        has_encoding = self.encoding is None or is_encoding(self.encoding)
+        require(self, "encoding", has_encoding, "one that Python has, such as cp1252 or utf-16")
         require(self, "scheme", self.scheme in (None, *typing.get_args(SchemeName)), choices(SchemeName))
         renamed = [old for old, _ in self._renamed]
         are_pairs = all(old and new for old, new in self._renamed)

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 
-from tf_ner.corpus.characters import faults, repaired, suspects
+from tf_ner.corpus.characters import faults, is_invisible, repaired, suspects
 from tf_ner.corpus.checks.repair import Change, write_repaired
 from tf_ner.corpus.checks.slips import Repeats, Slip, find_repeats, likely_slips
 from tf_ner.corpus.entities import EntityReader, ReadSentence
@@ -145,7 +145,7 @@ def _character_findings(split: Split, used: Iterable[str]) -> Iterator[Finding]:
         for word, line in zip(sentence.words, sentence.lines, strict=True):
             for fault, names in wrong.get(word, {}).items():
                 kind, message = _CHARACTERS[fault]
-                fix = _SUPERFLUOUS if repaired(word) != word else _MAY_BE_MEANT
+                fix = _INVISIBLE if is_invisible(word) else _SUPERFLUOUS if repaired(word) != word else _MAY_BE_MEANT
                 message = message.format(word=repr(word), names=", ".join(names), fix=fix)
                 yield Finding(kind, split.path, line, message, is_error=False)
 
@@ -161,6 +161,7 @@ _CHARACTERS = {
     ),
 }
 _SUPERFLUOUS = "Remove it; --fix does so in column files."
+_INVISIBLE = "Nothing else is in this word: --empty-words drop leaves such words out."
 _MAY_BE_MEANT = "Split the word, or remove the character."
 
 
@@ -271,7 +272,7 @@ def check_data(config: CheckConfig) -> CheckedData:
         if config.fix is not None:
             changes = write_repaired(corpus.splits, scheme=corpus.scheme, layout=corpus.layout, folder=config.fix)
             copies = {name: config.fix / Path(split.path).name for name, split in corpus.splits.items()}
-            corpus = read_corpus(config.fix, corpus.layout, scheme=corpus.scheme, files=copies)
+            corpus = read_corpus(config.fix, replace(corpus.layout, encoding=None), scheme=corpus.scheme, files=copies)
         report = check_corpus(
             corpus.splits,
             corpus.scheme,

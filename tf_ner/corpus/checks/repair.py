@@ -11,8 +11,8 @@ from tf_ner.corpus.characters import repaired, suspects
 from tf_ner.corpus.entities import EntityReader
 from tf_ner.corpus.formats import format_of_file
 from tf_ner.corpus.formats.conllu import places_in_conllu
-from tf_ner.corpus.lines import COMPRESSED
 from tf_ner.corpus.loading.splits import Split
+from tf_ner.corpus.opened import is_compressed, open_corpus_file
 from tf_ner.corpus.sentences import Layout
 from tf_ner.errors import DataError, OutputError
 from tf_ner.files import replaced_whole
@@ -81,7 +81,7 @@ def write_repaired(
 
 def _places(path: Path | str, layout: Layout) -> tuple[int, int]:
     """Which columns hold the word and the tag."""
-    if isinstance(path, Path) and (path.suffix.lower() == COMPRESSED or "*" in path.name):
+    if isinstance(path, Path) and (is_compressed(path) or "*" in path.name):
         raise DataError(
             f"Received {path} to repair; expected one file that is not compressed. Unpack it, or join its parts."
         )
@@ -124,7 +124,11 @@ def _rewritten(
 ) -> Iterator[bytes]:
     """The lines of the copy; adds to `changes`."""
     other_ends = []
-    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
+    with open_corpus_file(path, encoding=layout.encoding) as file:
+        lines = file.read().splitlines(keepends=True)
+    if layout.encoding is not None:
+        changes.append(Change(path, 1, f"the encoding {layout.encoding}", "UTF-8"))
+    for number, line in enumerate(lines, start=1):
         text = line.rstrip(b"\r\n")
         end = line.removeprefix(text)
         if number in repairs:

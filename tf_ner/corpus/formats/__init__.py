@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, Protocol, cast
 
-from tf_ner.corpus.findings import Report, raise_error
+from tf_ner.corpus.findings import Finding, Report, raise_error
 from tf_ner.corpus.formats.brat import ANNOTATIONS, has_brat_files, read_brat
 from tf_ner.corpus.formats.conll import read_conll, what_conll_cannot_hold, write_conll
 from tf_ner.corpus.formats.conllu import has_ten_columns, read_conllu, what_conllu_cannot_hold, write_conllu
@@ -14,7 +14,8 @@ from tf_ner.corpus.formats.json_lines import read_json_lines, what_spans_cannot_
 from tf_ner.corpus.formats.parquet import read_parquet, write_parquet
 from tf_ner.corpus.formats.tables import is_tsv, read_csv, read_tsv, what_tables_cannot_hold, write_csv, write_tsv
 from tf_ner.corpus.formats.webanno import is_webanno, read_webanno
-from tf_ner.corpus.lines import COMPRESSED, refuse_pointer, suffix_of
+from tf_ner.corpus.lines import another_encoding
+from tf_ner.corpus.opened import is_compressed, refuse_pointer, suffix_of
 from tf_ner.corpus.sentences import Layout, Sentence, Unwritable
 from tf_ner.errors import DataError
 from tf_ner.options.train import FormatName
@@ -105,7 +106,8 @@ EXTENSIONS = WRITTEN_EXTENSIONS | {ANNOTATIONS}
 
 def format_of_name(path: Path) -> FormatName | None:
     """The format that a file's extension stands for; the first, if it stands for several."""
-    return next((name for name, known in FORMATS.items() if suffix_of(path) in known.extensions), None)
+    suffix = suffix_of(path)
+    return next((name for name, known in FORMATS.items() if suffix in known.extensions), None)
 
 
 def format_of_file(path: Path, layout: Layout) -> str:
@@ -117,7 +119,7 @@ def format_of_file(path: Path, layout: Layout) -> str:
     name = format_of_name(path) or "conll"
     # Some give this ending to any file of columns; parts of speech have a place of their own in CoNLL-U alone.
     may_be_columns = name == "conllu" and (layout.task != "pos" or layout.tag_column is not None)
-    return "conll" if may_be_columns and not has_ten_columns(path) else name
+    return "conll" if may_be_columns and not has_ten_columns(path, encoding=layout.encoding) else name
 
 
 def read_corpus_file(path: Path, layout: Layout | None = None, *, report: Report = raise_error) -> Iterator[Sentence]:
@@ -133,18 +135,48 @@ def read_corpus_file(path: Path, layout: Layout | None = None, *, report: Report
 def _read_file(path: Path, layout: Layout, report: Report) -> Iterator[Sentence]:
     refuse_pointer(path)
     name = format_of_file(path, layout)
-    if name == "parquet" and path.suffix.lower() == COMPRESSED:
+    is_text = name != "parquet" and path.is_file()
+    if layout.encoding is None and is_text and (finding := another_encoding(path)):
+        report(finding)
+        return
+    if name == "parquet" and is_compressed(path):
         raise DataError(f"Received {path}; expected a Parquet file that is not compressed once more. Unpack it.")
     given = {
         "--columns": layout.columns is not None,
         "--word-prefix": bool(layout.word_prefix),
         "--comments": layout.comments and name != "conllu",
     }
+    if layout.encoding is not None and not is_text and path.is_file():
+        raise DataError(f"Received --encoding for {path}; expected it only for files of text. Leave it out.")
     if name != "conll" and any(given.values()):
         option = next(option for option, is_given in given.items() if is_given)
         raise DataError(f"Received {option} for {path}; expected it only for CoNLL columns. Leave it out.")
     read = READ_ONLY[name].read if name in READ_ONLY else FORMATS[cast(FormatName, name)].read
-    return read(path, layout, report=report)
+    sentences = read(path, layout, report=report)
+    yield from _long_ones_told(path, sentences, report) if name in ("conll", "conllu") else sentences
+
+
+def _long_ones_told(path: Path, sentences: Iterable[Sentence], report: Report) -> Iterator[Sentence]:
+    """The sentences; warns of the first one for which blank lines are likely missing."""
+    longest, is_told = 0, False
+    for sentence in sentences:
+        num_words = len(sentence.words)
+        if num_words > longest:
+            if not is_told and num_words > max(_LONG, _MUCH_LONGER * longest):
+                is_told = True
+                before = f", and {longest} words at most in those before it" if longest else ""
+                message = _LONG_SENTENCE.format(num_words=num_words, before=before)
+                report(Finding("long-sentence", path, sentence.lines[0], message, is_error=False))
+            longest = num_words
+        yield sentence
+
+
+_LONG = 200
+_MUCH_LONGER = 2
+_LONG_SENTENCE = (
+    "received a sentence of {num_words} words{before}; expected a blank line after each sentence. Add those that are "
+    "missing; if it is one sentence, leave it."
+)
 
 
 def shards_of(path: Path) -> list[Path]:

@@ -49,20 +49,20 @@ def _others(folder: Path) -> list[Path]:
 
 def _read_text(file: Path, layout: Layout, report: Report) -> MarkedText:
     source = file.with_suffix(".txt")
-    text = whole_text(source)
+    text = whole_text(source, encoding=layout.encoding)
     if text.startswith(_MARK):
         # Whether it counts can be seen where the first entity is.
-        text = text if _counts_mark(file, text) else text.removeprefix(_MARK)
+        text = text if _counts_mark(file, text, layout.encoding) else text.removeprefix(_MARK)
     spans = []
-    for number, line in numbered_lines(file, report):
+    for number, line in numbered_lines(file, report, encoding=layout.encoding):
         if line.startswith("T") and (span := _read_entity(file, number, line, text, layout.overlaps, report)):
             spans.append(span)
     return MarkedText(text=text, spans=spans, source=source, line=1, has_lines=True, marks=file)
 
 
-def _counts_mark(file: Path, text: str) -> bool:
+def _counts_mark(file: Path, text: str, encoding: str | None) -> bool:
     """Whether offsets of annotations count the byte order mark of their text."""
-    entities = (_ENTITY.fullmatch(line) for _, line in numbered_lines(file, lambda finding: None))
+    entities = (_ENTITY.fullmatch(line) for _, line in numbered_lines(file, lambda finding: None, encoding=encoding))
     found = next((entity for entity in entities if entity and ";" not in entity["parts"]), None)
     if found is None:
         return False

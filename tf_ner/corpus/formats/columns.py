@@ -54,7 +54,7 @@ def look_at_columns(path: Path, layout: Layout) -> SeenColumns:
     Raises:
         DataError: The file is missing, is a folder, or cannot be unpacked.
     """
-    lines = islice(numbered_lines(path, lambda finding: None), _MOST_LINES)
+    lines = islice(numbered_lines(path, lambda finding: None, encoding=layout.encoding), _MOST_LINES)
     numbered = [(number, split_row(line) if line.strip() else []) for number, line in lines]
     rows = [(number, row) for number, row in numbered if row]
     # A word and its tag are two at least.

@@ -41,7 +41,7 @@ def read_conll(path: Path, layout: Layout | None = None, *, report: Report = rai
     num_columns = len(layout.columns or ())
     least_columns = max(_columns_needed(word_place), _columns_needed(tag_place), 2)
     sentence, is_first = Sentence([], [], []), True
-    for number, line in numbered_lines(path, report):
+    for number, line in numbered_lines(path, report, encoding=layout.encoding):
         row = [] if line.isspace() or not line else split_row(line)
         if layout.comments and line.startswith("#") and _is_comment(line, row, seen.num_columns):
             continue
@@ -65,9 +65,10 @@ def read_conll(path: Path, layout: Layout | None = None, *, report: Report = rai
             report(Finding("header", path, number, _HEADER.format(row=" ".join(row)[:60])))
             continue
         word, tag = row[word_place], row[tag_place]
+        may_be_empty = layout.empty_words != "error" and word.startswith(layout.word_prefix)
         if layout.word_prefix:
             word = layout.without_prefix(word)
-        if not word or not tag:
+        if not tag or (not word and not may_be_empty):
             report(_empty_cell(path, number, line, is_word=not word, prefix=layout.word_prefix))
             continue
         sentence.add(word, tag, number)
@@ -132,9 +133,8 @@ def _ragged_row(line: str, row: list[str], num_columns: int) -> str:
 def _empty_cell(path: Path, number: int, line: str, *, is_word: bool, prefix: str) -> Finding:
     cell = "word" if is_word else "tag"
     expected = f"{prefix!r} and a word" if is_word and prefix else "a word and a tag"
+    choose = ", or choose with --empty-words what becomes of such words" if is_word and not prefix else ""
+    fix = f"Fill the cell in or remove the line{choose}."
     return Finding(
-        f"empty-{cell}",
-        path,
-        number,
-        f"received an empty {cell} in {line.strip()!r}; expected {expected}. Fill the cell in or remove the line.",
+        f"empty-{cell}", path, number, f"received an empty {cell} in {line.strip()!r}; expected {expected}. {fix}"
     )

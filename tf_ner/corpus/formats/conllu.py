@@ -11,6 +11,7 @@ from tf_ner.errors import DataError
 
 _COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 _MISSING = "_"
+_FILL_IN_WORD = "Fill the cell in, or choose with --empty-words what becomes of such words."
 
 _WORD_ID = re.compile("[0-9]{1,9}")
 # Ranges of words written as one, such as `1-2`, and words that are not written, such as `8.1`.
@@ -38,7 +39,7 @@ def read_conllu(path: Path, layout: Layout | None = None, *, report: Report = ra
         raise_same_column(path, layout)
     sentence = Sentence([], [], [])
     word_id = 0
-    for number, line in numbered_lines(path, report):
+    for number, line in numbered_lines(path, report, encoding=layout.encoding):
         if line.isspace() or not line:
             if sentence.words:
                 yield sentence
@@ -55,19 +56,20 @@ def read_conllu(path: Path, layout: Layout | None = None, *, report: Report = ra
             word_id = int(row[0]) if _WORD_ID.fullmatch(row[0]) else word_id
             continue
         word, tag = row[word_place], row[tag_place]
-        if not word or tag in ("", _MISSING):
+        if tag in ("", _MISSING) or (not word and layout.empty_words == "error"):
             cell = "tag" if word else "word"
             received = f"received {row[1]!r} without a {_COLUMNS[tag_place if word else word_place].upper()}"
-            report(Finding(f"empty-{cell}", path, number, f"{received}; expected a word and a tag. Fill the cell in."))
+            fill_in = "Fill the cell in." if word else _FILL_IN_WORD
+            report(Finding(f"empty-{cell}", path, number, f"{received}; expected a word and a tag. {fill_in}"))
             continue
         sentence.add(word, tag, number)
     if sentence.words:
         yield sentence
 
 
-def has_ten_columns(path: Path) -> bool:
+def has_ten_columns(path: Path, *, encoding: str | None = None) -> bool:
     """Whether the first word of a file has the columns of CoNLL-U."""
-    for _, line in numbered_lines(path, lambda finding: None):
+    for _, line in numbered_lines(path, lambda finding: None, encoding=encoding):
         if line.strip() and not line.startswith("#"):
             return line.count("\t") == len(_COLUMNS) - 1
     return True

@@ -11,8 +11,9 @@ from typing import Any
 
 from tf_ner.corpus.annotated_text import read_span, tagged, words_of_tokens
 from tf_ner.corpus.findings import Finding, Report, raise_error
-from tf_ner.corpus.lines import numbered_lines, suffix_of
+from tf_ner.corpus.lines import numbered_lines
 from tf_ner.corpus.marked_text import MarkedText, SpanError
+from tf_ner.corpus.opened import suffix_of
 from tf_ner.corpus.schemes import spans_to_tags
 from tf_ner.corpus.sentences import (
     NO_WORD,
@@ -63,7 +64,7 @@ def read_json_lines(path: Path, layout: Layout | None = None, *, report: Report 
 
 
 def _read_records(path: Path, layout: Layout, report: Report) -> Iterator[MarkedText | Sentence]:
-    for number, record in records_of(path, report, documents=DOCUMENTS):
+    for number, record in records_of(path, report, encoding=layout.encoding, documents=DOCUMENTS):
         tell = partial(_tell, path, number, report)
         try:
             read = next((found for reader in RECORDS if (found := reader(record, layout)) is not None), None)
@@ -179,7 +180,7 @@ def _words_and_tags(record: Record, layout: Layout, tell: _Tell) -> TaggedWords 
         tell("bad-record", f"received {word_key!r} for both words and tags; expected two keys. Change --tag-column.")
         return None
     words, tags = record[word_key], layout.named(record[tag_key])
-    if problem := what_is_wrong(words, tags):
+    if problem := what_is_wrong(words, tags, empty_words=layout.empty_words):
         tell("bad-record", problem)
         return None
     return TaggedWords(words, tags)
@@ -253,16 +254,21 @@ DocumentReader = Callable[[Record, Path], Iterator[Any] | None]
 """Gives the records of a file that is one object; None if it has another form."""
 
 
-def records_of(path: Path, report: Report, *, documents: Sequence[DocumentReader] = ()) -> Iterator[tuple[int, Any]]:
+def records_of(
+    path: Path, report: Report, *, encoding: str | None = None, documents: Sequence[DocumentReader] = ()
+) -> Iterator[tuple[int, Any]]:
     """Each record with its line: of lines, of one list, or of one object over many lines.
 
     Args:
         path: The file.
         report: What to do with what is no JSON.
+        encoding: What the bytes of the file are; UTF-8 if not given.
         documents: How records are found in an object that is no record itself.
     """
     lines: Iterator[tuple[int, str]] = (
-        (number, line) for number, line in numbered_lines(path, report, keep_ends=True) if not line.isspace()
+        (number, line)
+        for number, line in numbered_lines(path, report, encoding=encoding, keep_ends=True)
+        if not line.isspace()
     )
     first = next(lines, None)
     if first is None:

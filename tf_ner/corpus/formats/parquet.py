@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tf_ner.corpus.findings import Report, raise_error
 from tf_ner.corpus.formats.tables import sentences_of_words
-from tf_ner.corpus.lines import open_corpus_file
+from tf_ner.corpus.opened import open_corpus_file
 from tf_ner.corpus.sentences import Columns, Layout, Sentence, names_of, require_columns, sentence_of_lists
 from tf_ner.errors import DataError
+from tf_ner.options.train import EmptyWords
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,13 +55,14 @@ def read_parquet(path: Path, layout: Layout | None = None, *, report: Report = r
         )
     if shapes[0] == "list":
         rows = _rows(path, file, (word.name, tag.name))
-        yield from _sentences_of_lists(path, rows, class_names, report)
+        yield from _sentences_of_lists(path, rows, class_names, layout.empty_words, report)
         return
     chosen = [word.name, tag.name, *([] if columns.sentence is None else [schema.names[columns.sentence]])]
     places = Columns(0, 1, None if columns.sentence is None else 2)
     cells = ([_as_text(cell) for cell in row] for row in _rows(path, file, chosen))
     full = (row if any(row) else () for row in cells)
-    yield from sentences_of_words(path, enumerate(full, start=1), places, report)
+    numbered = enumerate(full, start=1)
+    yield from sentences_of_words(path, numbered, places, report, empty_words=layout.empty_words)
 
 
 def parquet_rows(path: Path, choose: Callable[[Sequence[str]], Sequence[str]]) -> Iterator[tuple[int, tuple[Any, ...]]]:
@@ -195,10 +197,15 @@ def _as_text(cell: Any) -> str:
 
 
 def _sentences_of_lists(
-    path: Path, rows: Iterable[tuple[Any, ...]], class_names: Sequence[str], report: Report
+    path: Path,
+    rows: Iterable[tuple[Any, ...]],
+    class_names: Sequence[str],
+    empty_words: EmptyWords,
+    report: Report,
 ) -> Iterator[Sentence]:
     for number, (words, tags) in enumerate(rows, start=1):
-        yield from sentence_of_lists(path, number, words, names_of(tags, class_names), report)
+        tags = names_of(tags, class_names)
+        yield from sentence_of_lists(path, number, words, tags, report, empty_words=empty_words)
 
 
 def _named(tag: Any, class_names: list[str]) -> Any:

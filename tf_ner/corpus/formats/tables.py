@@ -12,8 +12,9 @@ from typing import Any
 
 from tf_ner.corpus.annotated_text import read_span, tagged
 from tf_ner.corpus.findings import Finding, Report, raise_error
-from tf_ner.corpus.lines import numbered_lines, open_corpus_file, suffix_of
+from tf_ner.corpus.lines import numbered_lines
 from tf_ner.corpus.marked_text import MarkedText, SpanError
+from tf_ner.corpus.opened import open_corpus_file, suffix_of
 from tf_ner.corpus.sentences import (
     Columns,
     Layout,
@@ -25,6 +26,7 @@ from tf_ner.corpus.sentences import (
     sentence_of_lists,
 )
 from tf_ner.corpus.words import words_at_spaces
+from tf_ner.options.train import EmptyWords
 
 Row = Sequence[str]
 
@@ -54,12 +56,14 @@ def read_csv(path: Path, layout: Layout | None = None, *, report: Report = raise
     Raises:
         DataError: The file is missing, or the header does not name words and tags.
     """
-    return _read_table(path, csv_rows(path, report), layout or Layout(), report)
+    layout = layout or Layout()
+    return _read_table(path, csv_rows(path, report, encoding=layout.encoding), layout, report)
 
 
 def read_tsv(path: Path, layout: Layout | None = None, *, report: Report = raise_error) -> Iterator[Sentence]:
     """Reads a file of columns with a header as `read_csv` does; tabs divide the cells, and quotes are characters."""
-    return _read_table(path, unquoted_rows(path, report), layout or Layout(), report)
+    layout = layout or Layout()
+    return _read_table(path, unquoted_rows(path, report, encoding=layout.encoding), layout, report)
 
 
 def write_csv(path: Path, sentences: Iterable[Sentence]) -> None:
@@ -89,7 +93,7 @@ def is_tsv(path: Path, layout: Layout) -> bool:
     """
     if layout.columns is not None:
         return False
-    with open_corpus_file(path) as file:
+    with open_corpus_file(path, encoding=layout.encoding) as file:
         line = file.readline(_LARGEST_HEADER).decode("utf-8-sig", errors="replace")
     names = re.split("[\r\n]", line)[0].split("\t")
     return is_header(names) or (_names_columns(layout) and find_columns(names, layout) is not None)
@@ -105,17 +109,20 @@ def _rows(sentences: Iterable[Sentence]) -> Iterator[Row]:
             yield str(number), word, tag
 
 
-def unquoted_rows(path: Path, report: Report, *, delimiter: str = "\t") -> Iterator[tuple[int, Row]]:
+def unquoted_rows(
+    path: Path, report: Report, *, encoding: str | None = None, delimiter: str = "\t"
+) -> Iterator[tuple[int, Row]]:
     """Each line's cells, with its number; quotes are characters."""
-    return ((number, line.split(delimiter) if line else []) for number, line in numbered_lines(path, report))
+    lines = numbered_lines(path, report, encoding=encoding)
+    return ((number, line.split(delimiter) if line else []) for number, line in lines)
 
 
-def csv_rows(path: Path, report: Report) -> Iterator[tuple[int, Row]]:
+def csv_rows(path: Path, report: Report, *, encoding: str | None = None) -> Iterator[tuple[int, Row]]:
     """Each row with the line it begins at. After an error in the quotes the rest cannot be read."""
     pulled: list[tuple[int, str]] = []
 
     def lines() -> Iterator[str]:
-        for numbered in numbered_lines(path, report, keep_ends=True):
+        for numbered in numbered_lines(path, report, encoding=encoding, keep_ends=True):
             pulled.append(numbered)
             yield numbered[1]
 
@@ -164,7 +171,7 @@ def _read_table(path: Path, rows: Iterator[tuple[int, Row]], layout: Layout, rep
     if is_listed:
         yield from _sentences_of_lists(path, chain([first], full), columns, layout, report)
     else:
-        yield from sentences_of_words(path, chain([first], full), columns, report)
+        yield from sentences_of_words(path, chain([first], full), columns, report, empty_words=layout.empty_words)
 
 
 def _has_nothing(row: Row) -> bool:
@@ -198,7 +205,12 @@ def full_rows(
 
 
 def sentences_of_words(
-    path: Path, rows: Iterable[tuple[int, Row]], columns: Columns, report: Report
+    path: Path,
+    rows: Iterable[tuple[int, Row]],
+    columns: Columns,
+    report: Report,
+    *,
+    empty_words: EmptyWords = "error",
 ) -> Iterator[Sentence]:
     """Puts rows of one word each together to sentences."""
     sentence, current, is_divided = Sentence([], [], []), "", columns.sentence is not None
@@ -218,10 +230,10 @@ def sentences_of_words(
         if not row:
             continue
         word, tag = row[columns.word], row[columns.tag]
-        if not word or not tag:
+        if not tag or (not word and empty_words == "error"):
             cell = "tag" if word else "word"
             received = f"received an empty {cell} next to {(word or tag)[:40]!r}"
-            message = f"{received}; expected a word and a tag. Fill the cell in or remove the row."
+            message = f"{received}; expected a word and a tag. {_FILL_IN[cell]}"
             report(Finding(f"empty-{cell}", path, number, message))
             continue
         if _holds_several(word, tag):
@@ -250,7 +262,7 @@ def _sentences_of_lists(
         if not row:
             continue
         words, tags = parse_list(row[columns.word]), layout.named(parse_list(row[columns.tag]))
-        yield from sentence_of_lists(path, number, words, tags, report)
+        yield from sentence_of_lists(path, number, words, tags, report, empty_words=layout.empty_words)
 
 
 def _of_texts(
@@ -265,7 +277,8 @@ def _of_texts(
             continue
         text, found = row[text_place], parse_list(row[tags_place])
         if isinstance(found, list) and all(isinstance(each, str) for each in found) and found:
-            yield from sentence_of_lists(path, number, [word.text for word in words_at_spaces(text)], found, report)
+            words = [word.text for word in words_at_spaces(text)]
+            yield from sentence_of_lists(path, number, words, found, report)
             continue
         try:
             if not isinstance(found, list):
@@ -289,6 +302,10 @@ def parse_list(cell: str) -> Any:
         return ast.literal_eval(cell.strip()) if _PYTHON_LIST.fullmatch(cell) else cell
 
 
+_FILL_IN = {
+    "tag": "Fill the cell in or remove the row.",
+    "word": "Fill the cell in, remove the row, or choose with --empty-words what becomes of such words.",
+}
 _NOTHING_MARKED = "received a text without anything marked, not even an empty list; it is left out."
 _NO_LIST = (
     "received {cell!r} next to a text; expected a list of tags, one for each word between spaces, or of spans in JSON. "

@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from tf_ner.corpus.findings import Finding, Report, raise_error
-from tf_ner.corpus.lines import numbered_lines, open_corpus_file
+from tf_ner.corpus.lines import numbered_lines
 from tf_ner.corpus.marked_text import SpanError
+from tf_ner.corpus.opened import open_corpus_file
 from tf_ner.corpus.overlaps import without_overlaps
 from tf_ner.corpus.schemes import spans_to_tags
 from tf_ner.corpus.sentences import Layout, Sentence
@@ -43,7 +44,7 @@ def read_webanno(path: Path, layout: Layout | None = None, *, report: Report = r
     column: int | None = None
     layers: list[tuple[str, list[str]]] = []
     rows: list[tuple[int, list[str]]] = []
-    for number, line in numbered_lines(path, report):
+    for number, line in numbered_lines(path, report, encoding=layout.encoding):
         if line.startswith("#"):
             if found := _LAYER.match(line):
                 layers.append(

@@ -11,13 +11,15 @@ from datasets import ClassLabel, Dataset, DatasetDict, LargeList, List, Value, l
 from datasets.exceptions import DatasetsError
 from pyarrow import ArrowException
 
+from tf_ner.corpus.characters import is_invisible
+from tf_ner.corpus.empty_words import without_empty_words
 from tf_ner.corpus.findings import Finding, Report
 from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, Keep, Split, no_garbage_sought
-from tf_ner.corpus.sentences import ANY_TAG_NAMES, TAG_NAMES, WORD_NAMES, Layout, Sentence, names_of
+from tf_ner.corpus.sentences import ANY_TAG_NAMES, FIX_EMPTY, TAG_NAMES, WORD_NAMES, Layout, Sentence, names_of
 from tf_ner.corpus.spelling import spelt
 from tf_ner.errors import DataError, why_not_kept
 from tf_ner.hub_client import let_client_give_up
-from tf_ner.options.train import COMMIT
+from tf_ner.options.train import COMMIT, EmptyWords
 from tf_ner.tables import values_of
 
 logger = logging.getLogger(__name__)
@@ -164,9 +166,25 @@ def read_hub_splits(
             report(
                 Finding("no-sentence", path, 1, "received an empty split; expected sentences. Use another data set.")
             )
-        read = spelt(_sentences_of(rows, path, layout, report), path, layout, report)
+        read = without_empty_words(_sentences_of(rows, path, layout, report), path, layout, report)
+        read = spelt(read, path, layout, report)
         splits[split] = Split(path, keep(read))
     return splits
+
+
+def without_empty_rows(rows: DatasetDict) -> DatasetDict:
+    """What `words_and_tags` gives, without the words that `--empty-words drop` leaves out."""
+    return rows.map(_visible).filter(_has_words)
+
+
+def _visible(row: dict[str, Any]) -> dict[str, Any]:
+    pairs = zip(row["words"] or (), row["tags"] or (), strict=False)
+    left = [(word, tag) for word, tag in pairs if word is None or not is_invisible(word)]
+    return {"words": [word for word, _ in left], "tags": [tag for _, tag in left]}
+
+
+def _has_words(row: dict[str, Any]) -> bool:
+    return bool(row["words"])
 
 
 def _sentences_of(rows: Dataset, path: str, layout: Layout, report: Report) -> Iterator[Sentence]:
@@ -174,13 +192,15 @@ def _sentences_of(rows: Dataset, path: str, layout: Layout, report: Report) -> I
     names = feature.names if isinstance(feature, ClassLabel) else layout.label_names or None
     for row, (words, tags) in enumerate(zip(values_of(rows, "words"), values_of(rows, "tags"), strict=True), start=1):
         tags = names_of(tags, names or ())
-        if problem := _what_is_wrong(words, tags):
+        if problem := _what_is_wrong(words, tags, layout.empty_words):
             report(Finding("bad-record", path, row, problem))
         else:
             yield Sentence(words, tags, [row] * len(words))
 
 
-def _what_is_wrong(words: Sequence[str | None] | None, tags: Sequence[int | str | None] | None) -> str | None:
+def _what_is_wrong(
+    words: Sequence[str | None] | None, tags: Sequence[int | str | None] | None, empty_words: EmptyWords
+) -> str | None:
     if words is None or tags is None:
         missing = "words" if words is None else "tags"
         return f"received no {missing}; expected a list of {missing}. Fix the row."
@@ -190,8 +210,10 @@ def _what_is_wrong(words: Sequence[str | None] | None, tags: Sequence[int | str 
         return "received words without a tag; expected a tag for each. Use splits whose tags are not hidden."
     if (number := next((tag for tag in tags if isinstance(tag, int)), None)) is not None:
         return f"received the tag {number}; expected one that has a name. Name all of them with --label-names."
-    if not all(words):
-        return "received an empty word; expected none. Fix the row."
+    if None in words:
+        return "received null among the words; expected text. Fix the row."
+    if empty_words == "error" and not all(words):
+        return f"received an empty word; expected none. {FIX_EMPTY}"
     return None
 
 

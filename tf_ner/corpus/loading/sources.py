@@ -26,6 +26,7 @@ from tf_ner.corpus.tags import iob2_tag_names, is_iob
 from tf_ner.options.train import (
     BareLabels,
     DataConfig,
+    EmptyWords,
     OffsetEnds,
     OffsetUnit,
     OverlapChoice,
@@ -54,6 +55,8 @@ def load_corpus(
     overlaps: OverlapChoice = "error",
     offset_unit: OffsetUnit | None = None,
     offset_ends: OffsetEnds | None = None,
+    empty_words: EmptyWords = "error",
+    encoding: str | None = None,
     scheme: SchemeName | None = None,
     new_labels: Mapping[str, str | None] | None = None,
     config_name: str | None = None,
@@ -85,6 +88,9 @@ def load_corpus(
         offset_unit: What offsets count: `characters`, `utf-16` or `bytes`. Told by the texts that spans quote if not
             given, and characters where there are none.
         offset_ends: Whether spans end behind their last character (`exclusive`) or at it (`inclusive`); told so too.
+        empty_words: What becomes of words that are empty: an `error`; `keep` them; or `drop` them, and words that hold
+            only white space or invisible characters.
+        encoding: What the bytes of files of text are, such as `cp1252`; UTF-8 if not given.
         scheme: How the tags spell entities: `iob1`, `iob2`, `bioes`, `bilou`, `io` or `plain`. Told from the tags if
             not given.
         new_labels: New names of labels, such as `{"GPE": "LOC"}`; a label whose new name is None is dropped, and its
@@ -115,6 +121,8 @@ def load_corpus(
         overlaps=overlaps,
         offset_unit=offset_unit,
         offset_ends=offset_ends,
+        encoding=encoding,
+        empty_words=empty_words,
     )
     corpus = read_corpus(
         dataset,

@@ -10,10 +10,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
+from tf_ner.corpus.empty_words import without_empty_words
 from tf_ner.corpus.findings import Finding, Report, raise_error
 from tf_ner.corpus.formats import EXTENSIONS, name_of_all, read_corpus_file
 from tf_ner.corpus.formats.brat import ANNOTATIONS, has_brat_files
-from tf_ner.corpus.lines import suffix_of
+from tf_ner.corpus.opened import suffix_of
 from tf_ner.corpus.sentences import WORD, Layout, Sentence
 from tf_ner.corpus.spelling import spelt
 from tf_ner.errors import DataError
@@ -107,6 +108,11 @@ def find_files(
         return {split: Path(file) for split, file in files.items()}
     if Path(dataset).is_dir():
         return find_split_files(Path(dataset), extensions=extensions)
+    if Path(dataset).is_file() and Path(dataset).suffix.lower() == ".zip":
+        raise DataError(
+            f"Received the archive {dataset} as a data set; expected a folder or a name on the Hub. Unpack it, and "
+            "pass the folder."
+        )
     if Path(dataset).is_file():
         raise DataError(
             f"Received the file {dataset} as a data set; expected a folder or a name on the Hub. "
@@ -260,11 +266,13 @@ def _read_split(path: Path, layout: Layout, keep: Keep, report: Report) -> Split
         has_errors |= finding.is_error
         report(finding)
 
-    read = spelt(read_corpus_file(path, layout, report=tell), name_of_all(path), layout, tell)
+    name = name_of_all(path)
+    read = without_empty_words(read_corpus_file(path, layout, report=tell), name, layout, tell)
+    read = spelt(read, name, layout, tell)
     sentences = keep(read)
     if not sentences and not has_errors:
         report(Finding("no-sentence", path, 1, _NO_SENTENCE))
-    return Split(name_of_all(path), sentences)
+    return Split(name, sentences)
 
 
 _NO_SENTENCE = "received no sentence; expected at least one. Check that it is the right file."

@@ -97,7 +97,13 @@ def read_corpus(
         splits = read_splits(*found, keep=keep, report=findings.append)
     else:
         # Imports `datasets`, which takes a second or more.
-        from tf_ner.corpus.loading.hub_sets import load_from_hub, load_saved, read_hub_splits, words_and_tags
+        from tf_ner.corpus.loading.hub_sets import (
+            load_from_hub,
+            load_saved,
+            read_hub_splits,
+            without_empty_rows,
+            words_and_tags,
+        )
         from tf_ner.corpus.loading.memory import IN_MEMORY, splits_in_memory
 
         name = IN_MEMORY if is_in_memory else str(dataset)
@@ -109,6 +115,8 @@ def read_corpus(
             loaded = load_from_hub(name, config_name=config_name, revision=revision)
         rows = words_and_tags(loaded, name, layout)
         splits = read_hub_splits(rows, name, layout, keep=keep, report=findings.append)
+        if layout.empty_words == "drop":
+            rows = without_empty_rows(rows)
     if layout.task == "pos":
         scheme = None
     elif scheme is None:

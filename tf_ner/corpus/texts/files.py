@@ -7,12 +7,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tf_ner.corpus.encodings import require_encoding
 from tf_ner.corpus.findings import Finding, Report, raise_error
 from tf_ner.corpus.formats import shards_of
 from tf_ner.corpus.formats.json_lines import records_of
 from tf_ner.corpus.formats.parquet import parquet_rows
 from tf_ner.corpus.formats.tables import csv_rows, full_rows, unquoted_rows
-from tf_ner.corpus.lines import COMPRESSED, refuse_pointer, suffix_of
+from tf_ner.corpus.lines import another_encoding
+from tf_ner.corpus.opened import is_compressed, refuse_pointer, suffix_of
 from tf_ner.corpus.sentences import what_is_no_text
 from tf_ner.errors import DataError
 from tf_ner.options.train import Quoting
@@ -61,14 +63,20 @@ class TextLayout:
         label_column: The column of the labels; the same.
         quoting: Whether quotes around a cell of a CSV or TSV file are no part of it; `auto`: on in `.csv`.
         may_lack_labels: The labels may be hidden, and their column left out.
+        encoding: What the bytes of files of text are; UTF-8 if not given.
+
+    Raises:
+        DataError: There are more columns than two, or no such encoding.
     """
 
     text_columns: tuple[str, ...] | None = None
     label_column: str | None = None
     quoting: Quoting = "auto"
     may_lack_labels: bool = False
+    encoding: str | None = None
 
     def __post_init__(self) -> None:
+        require_encoding(self.encoding)
         if self.text_columns is not None and len(self.text_columns) not in (1, 2):
             raise DataError(
                 f"Received the text columns {', '.join(map(repr, self.text_columns)) or 'without a name'}; expected "
@@ -125,12 +133,18 @@ def read_texts(path: Path, layout: TextLayout | None = None, *, report: Report =
 
 def _read_file(path: Path, layout: TextLayout, report: Report) -> Iterator[LabelledText]:
     refuse_pointer(path)
-    is_packed_twice = path.suffix.lower() == COMPRESSED and suffix_of(path) == ".parquet"
+    is_packed_twice = is_compressed(path) and suffix_of(path) == ".parquet"
     read = None if is_packed_twice else _READERS.get(suffix_of(path))
     if read is None:
         raise DataError(
             f"Received {path}; expected one of {', '.join(sorted(TEXT_EXTENSIONS))}. Rename or convert the file."
         )
+    is_text = suffix_of(path) != ".parquet"
+    if layout.encoding is not None and not is_text:
+        raise DataError(f"Received --encoding for {path}; expected it only for files of text. Leave it out.")
+    if layout.encoding is None and is_text and (finding := another_encoding(path)):
+        report(finding)
+        return
     chosen: list[TextColumns] = []
 
     def choose(names: Sequence[str]) -> list[str]:
@@ -167,7 +181,10 @@ def _what_is_wrong(texts: Sequence[Any], label: Any, *, has_label: bool) -> str 
 def _read_table(path: Path, choose: Callable[[Sequence[str]], list[str]], layout: TextLayout, report: Report) -> Values:
     is_csv = suffix_of(path) == ".csv"
     is_quoted = layout.quoting == "on" or (layout.quoting == "auto" and is_csv)
-    rows = csv_rows(path, report) if is_quoted else unquoted_rows(path, report, delimiter="," if is_csv else "\t")
+    if is_quoted:
+        rows = csv_rows(path, report, encoding=layout.encoding)
+    else:
+        rows = unquoted_rows(path, report, encoding=layout.encoding, delimiter="," if is_csv else "\t")
     header = next(rows, None)
     if header is None:
         return
@@ -180,7 +197,7 @@ def _read_table(path: Path, choose: Callable[[Sequence[str]], list[str]], layout
 def _read_records(
     path: Path, choose: Callable[[Sequence[str]], list[str]], layout: TextLayout, report: Report
 ) -> Values:
-    records = records_of(path, report)
+    records = records_of(path, report, encoding=layout.encoding)
     first = next(records, None)
     if first is None:
         return

@@ -70,6 +70,7 @@ def load_texts(
     label_column: str | None = None,
     label_type: LabelType = "auto",
     quoting: Quoting = "auto",
+    encoding: str | None = None,
     new_labels: Mapping[str, str | None] | None = None,
     config_name: str | None = None,
     revision: str | None = None,
@@ -87,6 +88,7 @@ def load_texts(
             all are whole.
         quoting: Whether quotes around a cell of a CSV or TSV file are no part of it: `on`, `off`, or `auto`, which is
             on for `.csv` and off for `.tsv`.
+        encoding: What the bytes of files of text are, such as `cp1252`; UTF-8 if not given.
         new_labels: New names of labels, such as `{"0": "different", "1": "equal"}`.
         config_name: Which configuration of a Hub data set, such as `mrpc`.
         revision: Which branch, tag or commit of a Hub data set.
@@ -104,7 +106,7 @@ def load_texts(
         text_columns, label_column = text_columns or glue.text_columns, label_column or "label"
     if text_columns is not None:
         text_columns = (text_columns,) if isinstance(text_columns, str) else tuple(text_columns)
-    layout = TextLayout(text_columns=text_columns, label_column=label_column, quoting=quoting)
+    layout = TextLayout(text_columns=text_columns, label_column=label_column, quoting=quoting, encoding=encoding)
     folder = SAMPLE_DIR / "pairs" if is_sample(dataset) else dataset
     is_on_disk = is_saved(folder, files)
     found = None if is_on_disk else find_files(folder, files, extensions=TEXT_EXTENSIONS)
@@ -180,6 +182,7 @@ def load_configured_texts(config: TaskConfig) -> DatasetDict:
         label_column=config.label_column,
         label_type=config.label_type,
         quoting=config.quoting,
+        encoding=config.encoding,
         new_labels=config.new_labels,
     )
     return cut_evaluation(corpus, config.max_eval_examples)

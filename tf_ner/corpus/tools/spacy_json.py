@@ -47,7 +47,7 @@ def _of_document(paragraphs: list[Any], layout: Layout) -> Iterator[Read]:
             if _UNKNOWN in tags and key == "ner":
                 yield Remark("unknown-tag", f"received the tag {_UNKNOWN!r}, which says nothing; it is read as O.")
                 tags = [OUTSIDE if tag == _UNKNOWN else tag for tag in tags]
-            if problem := what_is_wrong(words, tags):
+            if problem := what_is_wrong(words, tags, empty_words=layout.empty_words):
                 raise SpanError("bad-record", problem)
             yield TaggedWords([str(word) for word in words], [str(tag) for tag in tags])
 
