@@ -7,6 +7,7 @@ import pytest
 from tf_ner.corpus.sentences import (
     NO_WORD,
     Layout,
+    Sentence,
     find_columns,
     is_header,
     raise_same_column,
@@ -135,7 +136,7 @@ def test_what_a_record_holds(words, tags, problem):
         assert [(f.kind, f.path, f.line, f.message, f.is_error) for f in told] == [("bad-record", PATH, 7, found, True)]
     elif not words:
         assert [(f.kind, f.path, f.line, f.message, f.is_error) for f in told] == [("no-word", PATH, 7, NO_WORD, False)]
-    assert rows == ([(words, tags, [7] * len(words))] if problem is None and words else [])
+    assert rows == ([Sentence(words, tags, [7] * len(words))] if problem is None and words else [])
 
 
 def test_halves_of_characters():

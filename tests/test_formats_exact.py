@@ -22,7 +22,7 @@ from tf_ner.options.commands import ConvertConfig
 def read(path, **layout):
     """Sentences as (words, tags, lines), and findings as (kind, line, is it an error, message)."""
     found: list[Finding] = []
-    sentences = [tuple(sentence) for sentence in read_corpus_file(path, Layout(**layout), report=found.append)]
+    sentences = [sentence[:3] for sentence in read_corpus_file(path, Layout(**layout), report=found.append)]
     assert {finding.path for finding in found} <= {path}
     return sentences, [(finding.kind, finding.line, finding.is_error, finding.message) for finding in found]
 

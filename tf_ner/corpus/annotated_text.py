@@ -72,8 +72,8 @@ def _sentences_of(
             report(Finding(error.kind, marked.source, line, str(error)))
             return
         if words:
+            yield Sentence(words, tags, [line] * len(words), marked.has_lines and not has_words)
             has_words = True
-            yield Sentence(words, tags, [line] * len(words))
         line += marked.text.count("\n", start, end + 1) if marked.has_lines else 0
     if not has_words:
         warn("no-word", NO_WORD)

@@ -26,11 +26,19 @@ WORD = "word"
 
 
 class Sentence(NamedTuple):
-    """Words with one tag and one line of the file (from 1) each; of a table without lines, the row."""
+    """Words with one tag and one line of the file (from 1) each; of a table without lines, the row.
+
+    Attributes:
+        words: The words.
+        tags: Of each.
+        lines: Of each.
+        begins_document: Whether a document begins with this sentence, in a file that says where they do.
+    """
 
     words: list[str]
     tags: list[str]
     lines: list[int]
+    begins_document: bool = False
 
     def add(self, word: str, tag: str, line: int) -> None:
         """Puts a word at the end."""

@@ -22,7 +22,8 @@ class StoredSentences(Collection[Sentence]):
         sentences: Of any number.
 
     Attributes:
-        table: `words` (list of string), `tags` (list of int32) and `lines` (list of int64) of each.
+        table: `words` (list of string), `tags` (list of int32), `lines` (list of int64) and `begins_document` (bool)
+            of each.
         tag_names: What the numbers of the tags stand for, in the order of their first use.
 
     Raises:
@@ -36,9 +37,9 @@ class StoredSentences(Collection[Sentence]):
         numbers: dict[str, int] = {}
 
         def as_rows(chunk: list[Sentence]) -> pa.RecordBatch:
-            words, tags, lines = zip(*chunk, strict=True)
+            words, tags, lines, begins = zip(*chunk, strict=True)
             numbered = [[numbers.setdefault(tag, len(numbers)) for tag in row] for row in tags]
-            columns = zip((words, numbered, lines), _SCHEMA.types, strict=True)
+            columns = zip((words, numbered, lines, begins), _SCHEMA.types, strict=True)
             return pa.record_batch([pa.array(column, kind) for column, kind in columns], schema=_SCHEMA)
 
         self.table = stored(map(as_rows, _chunks(sentences)), _SCHEMA)
@@ -49,14 +50,21 @@ class StoredSentences(Collection[Sentence]):
 
     def __iter__(self) -> Iterator[Sentence]:
         for batch in self.table.to_batches():
-            for words, tags, lines in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                yield Sentence(words, [self.tag_names[number] for number in tags], lines)
+            for words, tags, lines, begins in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                yield Sentence(words, [self.tag_names[number] for number in tags], lines, begins)
 
     def __contains__(self, sentence: object) -> bool:
         return any(sentence == other for other in self)
 
 
-_SCHEMA = pa.schema({"words": pa.list_(pa.string()), "tags": pa.list_(pa.int32()), "lines": pa.list_(pa.int64())})
+_SCHEMA = pa.schema(
+    {
+        "words": pa.list_(pa.string()),
+        "tags": pa.list_(pa.int32()),
+        "lines": pa.list_(pa.int64()),
+        "begins_document": pa.bool_(),
+    }
+)
 
 
 def stored_tags(sentences: Iterable[list[str]], ids: Mapping[str, int]) -> pa.Table:

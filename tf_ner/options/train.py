@@ -129,6 +129,11 @@ class ReadingConfig:
     """Configuration of a Hub data set."""
     dataset_revision: Annotated[str | None, Kind.STEPS | Kind.DATA_PART | Kind.COMMIT, Group.DATA] = None
     """Branch, tag or commit of a Hub data set."""
+    validation_share: Annotated[float | None, Kind.DATA_PART | Kind.CARD, Group.DATA] = None
+    """Share of the training data to validate with, such as 0.1, where there is no validation split: by document where
+    there are documents, and no sentence in both parts."""
+    validation_seed: Annotated[int, Kind.DATA_PART, Group.DATA] = 0
+    """Seed of the choice for --validation-share; it does not depend on --seed."""
     task: Annotated[TaggingTask, Kind.STEPS | Kind.CARD, Group.MAIN] = "ner"
     """Tags to read: named entities, parts of speech or chunks."""
     columns: Annotated[tuple[str, ...] | None, Kind.READING | Kind.COLUMN | Kind.OF_TAGS, Group.TAGS] = None
@@ -174,6 +179,9 @@ class ReadingConfig:
     def __post_init__(self) -> None:
         for field in ("columns", "map_label", "ignore_label", "label_names"):
             make_tuple(self, field)
+        is_share = self.validation_share is None or 0 < self.validation_share < 1
+        require(self, "validation_share", is_share, "a share above 0 and below 1")
+        require_at_least(0, self, "validation_seed")
         require(self, "task", self.task in self._tasks, f"one of {', '.join(self._tasks)}")
         names = self.label_names or ()
         require(self, "label_names", len(set(names)) == len(names) and all(names), "each name once")

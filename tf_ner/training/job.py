@@ -238,9 +238,12 @@ def _require_validation(corpus: DatasetDict) -> str:
     """
     validation = validation_split(corpus)
     if "train" not in corpus or validation is None:
-        missing = "validation" if "train" in corpus else "train"
+        has_train = "train" in corpus
+        advice = (
+            "--validation-file, or take a part of train with --validation-share 0.1" if has_train else "--train-file"
+        )
         raise DataError(
-            f"Received data with the splits {', '.join(corpus)}; expected train and validation. "
-            f"Name a file with --{missing}-file."
+            f"Received data with the splits {', '.join(corpus)}; expected train and validation. Name a file with "
+            f"{advice}."
         )
     return validation

@@ -41,14 +41,18 @@ def read_conll(path: Path, layout: Layout | None = None, *, report: Report = rai
     num_columns = len(layout.columns or ())
     least_columns = max(_columns_needed(word_place), _columns_needed(tag_place), 2)
     sentence, is_first = Sentence([], [], []), True
+    begins = False
     for number, line in numbered_lines(path, report, encoding=layout.encoding):
         row = [] if line.isspace() or not line else split_row(line)
         if layout.comments and line.startswith("#") and _is_comment(line, row, seen.num_columns):
             continue
-        if not row or (_DOCUMENT_START in line and _begins_document(row, word_place, layout)):
+        begins_document = _DOCUMENT_START in line and _begins_document(row, word_place, layout)
+        if not row or begins_document:
             if sentence.words:
                 yield sentence
-                sentence = Sentence([], [], [])
+                begins = False
+            begins |= begins_document
+            sentence = Sentence([], [], [], begins)
             continue
         if is_first and not num_columns and len(row) < least_columns:
             report(Finding("ragged-row", path, number, _ragged_row(line, row, least_columns)))

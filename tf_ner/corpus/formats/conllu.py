@@ -11,6 +11,7 @@ from tf_ner.errors import DataError
 
 _COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 _MISSING = "_"
+_DOCUMENT_START = "# newdoc"
 _FILL_IN_WORD = "Fill the cell in, or choose with --empty-words what becomes of such words."
 
 _WORD_ID = re.compile("[0-9]{1,9}")
@@ -37,15 +38,20 @@ def read_conllu(path: Path, layout: Layout | None = None, *, report: Report = ra
     word_place, tag_place = places_in_conllu(path, layout)
     if word_place == tag_place:
         raise_same_column(path, layout)
+    begins = False
     sentence = Sentence([], [], [])
     word_id = 0
     for number, line in numbered_lines(path, report, encoding=layout.encoding):
         if line.isspace() or not line:
             if sentence.words:
                 yield sentence
-            sentence, word_id = Sentence([], [], []), 0
+                begins = False
+            sentence, word_id = Sentence([], [], [], begins), 0
             continue
         row = line.split("\t")
+        if line.startswith(_DOCUMENT_START) and not sentence.words:
+            begins = True
+            sentence = sentence._replace(begins_document=True)
         if line.startswith("#") or _NO_WORD_ID.fullmatch(row[0]):
             continue
         word_id += 1
@@ -78,8 +84,8 @@ def has_ten_columns(path: Path, *, encoding: str | None = None) -> bool:
 def write_conllu(path: Path, sentences: Iterable[Sentence]) -> None:
     """Writes words, and their tags as UPOS; the other columns are empty."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        for words, tags, _ in sentences:
-            for number, (word, tag) in enumerate(zip(words, tags, strict=True), start=1):
+        for sentence in sentences:
+            for number, (word, tag) in enumerate(zip(sentence.words, sentence.tags, strict=True), start=1):
                 file.write(f"{number}\t{word}\t_\t{tag}" + "\t_" * 6 + "\n")
             file.write("\n")
 

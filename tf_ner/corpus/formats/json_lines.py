@@ -106,8 +106,9 @@ def _read_record(record: Any, layout: Layout, tell: _Tell) -> Iterator[Read]:
 def write_json_lines(path: Path, sentences: Iterable[Sentence]) -> None:
     """Writes words and tags: `{"words": ["EU"], "tags": ["B-ORG"]}`."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        for words, tags, _ in sentences:
-            file.write(json.dumps({"words": words, "tags": tags}, ensure_ascii=False) + "\n")
+        for sentence in sentences:
+            record = {"words": sentence.words, "tags": sentence.tags}
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
 def write_json_spans(path: Path, sentences: Iterable[Sentence]) -> None:
@@ -118,8 +119,8 @@ def write_json_spans(path: Path, sentences: Iterable[Sentence]) -> None:
         sentences: With IOB2 tags.
     """
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        for words, tags, _ in sentences:
-            file.write(json.dumps(_text_and_spans(words, tags), ensure_ascii=False) + "\n")
+        for sentence in sentences:
+            file.write(json.dumps(_text_and_spans(sentence.words, sentence.tags), ensure_ascii=False) + "\n")
 
 
 def what_spans_cannot_hold(sentence: Sentence) -> Unwritable | None:

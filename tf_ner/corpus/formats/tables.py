@@ -104,8 +104,8 @@ def _names_columns(layout: Layout) -> bool:
 
 
 def _rows(sentences: Iterable[Sentence]) -> Iterator[Row]:
-    for number, (words, tags, _) in enumerate(sentences, start=1):
-        for word, tag in zip(words, tags, strict=True):
+    for number, sentence in enumerate(sentences, start=1):
+        for word, tag in zip(sentence.words, sentence.tags, strict=True):
             yield str(number), word, tag
 
 

@@ -62,6 +62,8 @@ def load_corpus(
     config_name: str | None = None,
     revision: str | None = None,
     files: Mapping[str, str | Path] | None = None,
+    validation_share: float | None = None,
+    validation_seed: int = 0,
 ) -> DatasetDict:
     """Loads words and one kind of tags.
 
@@ -98,6 +100,9 @@ def load_corpus(
         config_name: Which configuration of a Hub data set.
         revision: Which branch, tag or commit of a Hub data set.
         files: Files by split (`train`, `validation`, `test`).
+        validation_share: Which share of the training data is the split `validation` where there is none, such as 0.1:
+            by document where there are documents, and no sentence in both.
+        validation_seed: Another seed chooses others.
 
     Returns:
         For each split, the columns `words` (list of str) and `tags` (list of `ClassLabel`); the tag names are the
@@ -131,6 +136,8 @@ def load_corpus(
         config_name=config_name,
         revision=revision,
         files=files,
+        validation_share=validation_share,
+        validation_seed=validation_seed,
         keep=StoredSentences,
     )
     return _to_datasets(corpus, new_labels or {})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 from tf_ner.corpus.characters import faults_of_tag, repaired, suspects
 from tf_ner.corpus.findings import Finding, Report, raise_errors, raise_or_warn
 from tf_ner.corpus.loading.splits import Keep, Split, find_corpus_files, is_saved, read_splits
+from tf_ner.corpus.loading.validation import require_divisible, validation_rows
 from tf_ner.corpus.schemes import detect_scheme, illegal_positions, label_of, relabel, to_iob2, what_is_wrong
 from tf_ner.corpus.sentences import Layout, Sentence
 from tf_ner.corpus.tags import OUTSIDE, split_tag
@@ -61,6 +62,8 @@ def read_configured(
         config_name=config.dataset_config,
         revision=config.dataset_revision,
         files=files,
+        validation_share=config.validation_share,
+        validation_seed=config.validation_seed,
         keep=keep,
     )
 
@@ -73,6 +76,8 @@ def read_corpus(
     config_name: str | None = None,
     revision: str | None = None,
     files: Mapping[str, str | Path] | None = None,
+    validation_share: float | None = None,
+    validation_seed: int = 0,
     keep: Keep = list,
 ) -> TaggedCorpus:
     """Reads every split of what `load_corpus` takes, whatever is wrong with its lines, and tells the scheme.
@@ -83,7 +88,7 @@ def read_corpus(
         keep: How the sentences of a split are kept.
 
     Raises:
-        DataError: There is no such data, or its columns or its scheme cannot be told.
+        DataError: There is no such data, its columns or its scheme cannot be told, or it cannot be divided as asked.
     """
     if scheme not in (None, *get_args(SchemeName)):
         schemes = ", ".join(get_args(SchemeName))
@@ -126,7 +131,33 @@ def read_corpus(
             # Lines that could not be read are likely why.
             raise_errors(findings)
             raise
-    return TaggedCorpus(splits, scheme, layout, findings, rows)
+    corpus = TaggedCorpus(splits, scheme, layout, findings, rows)
+    if validation_share is None:
+        return corpus
+    require_divisible(splits)
+    # Of what could not be read there is nothing to choose from.
+    raise_errors(findings)
+    return _with_validation(corpus, validation_share, validation_seed, keep)
+
+
+def _with_validation(corpus: TaggedCorpus, share: float, seed: int, keep: Keep) -> TaggedCorpus:
+    """The corpus with a part of its training sentences as the split `validation`."""
+    train = corpus.splits["train"]
+    clean = {word: repaired(word) for word in suspects(chain.from_iterable(row.words for row in train.sentences))}
+    texts = ([clean.get(word, word) for word in row.words] if clean else row.words for row in train.sentences)
+    begins = [row.begins_document for row in train.sentences]
+    chosen = validation_rows(texts, share, seed=seed, begins=begins)
+    places = set(chosen)
+    left = [row for row in range(len(begins)) if row not in places]
+    parts = {
+        "train": keep(sentence for row, sentence in enumerate(train.sentences) if row not in places),
+        "validation": keep(sentence for row, sentence in enumerate(train.sentences) if row in places),
+    }
+    splits = {**corpus.splits, **{name: Split(train.path, sentences) for name, sentences in parts.items()}}
+    rows = dict(corpus.rows)
+    if "train" in rows:
+        rows |= {"train": corpus.rows["train"].select(left), "validation": corpus.rows["train"].select(chosen)}
+    return corpus._replace(splits=splits, rows=rows)
 
 
 def require_correct(corpus: TaggedCorpus) -> None:

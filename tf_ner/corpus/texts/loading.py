@@ -14,6 +14,7 @@ from tf_ner.corpus.findings import Finding, Report, raise_or_warn
 from tf_ner.corpus.loading.hub_sets import load_from_hub, load_saved
 from tf_ner.corpus.loading.sources import cut_evaluation
 from tf_ner.corpus.loading.splits import SAMPLE_DIR, find_files, is_sample, is_saved, validation_split
+from tf_ner.corpus.loading.validation import require_divisible, validation_rows
 from tf_ner.corpus.texts.files import TEXT_EXTENSIONS, LabelledText, TextLayout, read_texts
 from tf_ner.corpus.texts.labels import HIDDEN, Label, TextLabels, is_hidden, read_labels
 from tf_ner.errors import DataError
@@ -75,6 +76,8 @@ def load_texts(
     config_name: str | None = None,
     revision: str | None = None,
     files: Mapping[str, str | Path] | None = None,
+    validation_share: float | None = None,
+    validation_seed: int = 0,
 ) -> DatasetDict:
     """Loads texts, or pairs of texts, with a label each.
 
@@ -93,6 +96,9 @@ def load_texts(
         config_name: Which configuration of a Hub data set, such as `mrpc`.
         revision: Which branch, tag or commit of a Hub data set.
         files: Files by split (`train`, `validation`, `test`): CSV and TSV with a header, JSON lines, Parquet.
+        validation_share: Which share of the training data is the split `validation` where there is none, such as 0.1;
+            no text, or pair, in both.
+        validation_seed: Another seed chooses others.
 
     Returns:
         For each split, the columns `text` (str), `text_pair` (str; only of pairs) and `label`: a `ClassLabel`, -1 where
@@ -116,12 +122,24 @@ def load_texts(
             if is_on_disk
             else load_from_hub(str(dataset), config_name=config_name, revision=revision)
         )
-        return choose_texts(loaded, str(dataset), layout, label_type=label_type, new_labels=new_labels)
-    findings: list[Finding] = []
-    splits = {split: _read_file(path, split, layout, findings.append) for split, path in found.items()}
-    raise_or_warn(findings, advice="")
-    labels = read_labels(_labels_of(splits), are_numbers=_ARE_NUMBERS[label_type], new_names=new_labels)
-    return _to_corpus(splits, labels)
+        corpus = choose_texts(loaded, str(dataset), layout, label_type=label_type, new_labels=new_labels)
+    else:
+        findings: list[Finding] = []
+        splits = {split: _read_file(path, split, layout, findings.append) for split, path in found.items()}
+        raise_or_warn(findings, advice="")
+        labels = read_labels(_labels_of(splits), are_numbers=_ARE_NUMBERS[label_type], new_names=new_labels)
+        corpus = _to_corpus(splits, labels)
+    return corpus if validation_share is None else _with_validation(corpus, validation_share, validation_seed)
+
+
+def _with_validation(corpus: DatasetDict, share: float, seed: int) -> DatasetDict:
+    """The data with a part of the training rows as the split `validation`."""
+    require_divisible(corpus)
+    train = corpus["train"]
+    texts = zip(*(train[name] for name in _TEXT_COLUMNS if name in train.column_names), strict=True)
+    chosen = validation_rows(texts, share, seed=seed)
+    left = sorted(set(range(len(train))).difference(chosen))
+    return DatasetDict({**corpus, "train": train.select(left), "validation": train.select(chosen)})
 
 
 def choose_texts(
@@ -184,6 +202,8 @@ def load_configured_texts(config: TaskConfig) -> DatasetDict:
         quoting=config.quoting,
         encoding=config.encoding,
         new_labels=config.new_labels,
+        validation_share=config.validation_share,
+        validation_seed=config.validation_seed,
     )
     return cut_evaluation(corpus, config.max_eval_examples)
 
