@@ -1,12 +1,16 @@
 """Damaged files end in sentences or in one line that names the file, never in another error and never in none."""
 
 import contextlib
+import gzip
 import json
+import zipfile
 from collections import Counter
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from spacy.tokens import Doc, DocBin
+from spacy.vocab import Vocab
 
 from tests.conftest import examples
 from tests.damage import at_most, damage_and_check
@@ -64,7 +68,13 @@ def seeds(folder):
     (folder / "doc.txt").write_bytes((folder / "brat" / "doc.txt").read_bytes())
     rows = {"sentence": [1, 1, 2], "word": ["EU", "said", "Ada"], "tag": ["B-ORG", "O", "B-PER"]}
     pq.write_table(pa.table(rows), folder / "rows.parquet", compression="zstd")
-    return found | {"rows.parquet": (folder / "rows.parquet").read_bytes()}
+    found["rows.parquet"] = (folder / "rows.parquet").read_bytes()
+    found["lines.conll.gz"] = gzip.compress(found["conll.conll"], mtime=0)
+    with zipfile.ZipFile(folder / "table.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("table.csv", found["csv.csv"])
+    found["table.zip"] = (folder / "table.zip").read_bytes()
+    docs = DocBin(docs=[Doc(Vocab(), words=["EU", "said"], ents=["B-ORG", "O"])])
+    return found | {"docs.spacy": docs.to_bytes()}
 
 
 def check(path, layout):
@@ -103,7 +113,7 @@ def check(path, layout):
 
 def check_as_some_task(path, rng):
     """What columns without names hold for the other tasks must be said, whatever is in the file."""
-    tasks = ["ner"] if path.suffix in (".conll", ".tsv", ".txt") else ["ner", "ner", "pos", "chunk"]
+    tasks = ["ner"] if path.suffix in (".conll", ".gz", ".tsv", ".txt") else ["ner", "ner", "pos", "chunk"]
     return check(path, Layout(task="pos" if path.suffix == ".conllu" else rng.choice(tasks)))
 
 

@@ -1,13 +1,14 @@
 """Corpus files as bytes, compressed or not."""
 
 import gzip
+import io
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO
 
 from tf_ner.corpus.encodings import InUtf8
 from tf_ner.errors import DataError
@@ -33,7 +34,7 @@ def suffix_of(path: Path) -> str:
         try:
             with zipfile.ZipFile(path) as archive:
                 members = _members(archive)
-        except (zipfile.BadZipFile, OSError):
+        except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
             return suffix
         return Path(members[0]).suffix.lower() if len(members) == 1 else suffix
     return suffix
@@ -74,27 +75,51 @@ def open_corpus_file(path: Path, *, encoding: str | None = None) -> Iterator[Bin
     except IsADirectoryError:
         raise DataError(f"Received the folder {path}; expected a corpus file. Pass a folder with --dataset.") from None
     with opened as file:
-        if not is_compressed(path):
-            yield _in_utf8(file, encoding)
-            return
+        unpacked: BinaryIO = BufferedReader(_Unpacked(path, file)) if is_compressed(path) else file
+        yield unpacked if encoding is None else BufferedReader(InUtf8(unpacked, encoding))
+
+
+class _Unpacked(io.RawIOBase):
+    """What is in a compressed file.
+
+    Args:
+        path: Its name.
+        file: Its bytes.
+
+    Raises:
+        DataError: It is an archive of several files; or, also when it is read, it cannot be unpacked.
+    """
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path = path
+        self._kind = path.suffix.lower().removeprefix(".")
+        with self._damage_told():
+            self._file = gzip.GzipFile(fileobj=file) if path.suffix.lower() == _GZIP else _only_member(path, file)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        with self._damage_told():
+            data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    @contextmanager
+    def _damage_told(self) -> Iterator[None]:
         try:
-            with _unpacked(path, file) as unpacked:
-                yield _in_utf8(unpacked, encoding)
-        except (gzip.BadGzipFile, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
-            kind = "gzip" if path.suffix.lower() == _GZIP else "zip"
+            yield
+        except _DAMAGE as error:
             raise DataError(
-                f"Received {path}, which cannot be unpacked ({error}); expected a complete {kind} file, without a "
-                "password. Copy it again, or unpack it."
+                f"Received {self._path}, which cannot be unpacked ({error}); expected a complete {self._kind} file, "
+                "without a password. Copy it again, or unpack it."
             ) from None
 
 
-def _in_utf8(file: BinaryIO, encoding: str | None) -> BinaryIO:
-    return file if encoding is None else BufferedReader(InUtf8(file, encoding))
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, ValueError)
 
 
-def _unpacked(path: Path, file: BinaryIO) -> AbstractContextManager[BinaryIO]:
-    if path.suffix.lower() == _GZIP:
-        return cast(AbstractContextManager[BinaryIO], gzip.GzipFile(fileobj=file))
+def _only_member(path: Path, file: BinaryIO) -> IO[bytes]:
     archive = zipfile.ZipFile(file)
     members = _members(archive)
     if len(members) != 1:
@@ -103,7 +128,7 @@ def _unpacked(path: Path, file: BinaryIO) -> AbstractContextManager[BinaryIO]:
             f"Received {path} with {len(members)} files ({shown}); expected one. Unpack it, and pass the folder with "
             "--dataset, or its files one by one."
         )
-    return cast(AbstractContextManager[BinaryIO], archive.open(members[0]))
+    return archive.open(members[0])
 
 
 def _members(archive: zipfile.ZipFile) -> list[str]:

@@ -12,6 +12,7 @@ from tf_ner.corpus.formats.conll import read_conll, what_conll_cannot_hold, writ
 from tf_ner.corpus.formats.conllu import has_ten_columns, read_conllu, what_conllu_cannot_hold, write_conllu
 from tf_ner.corpus.formats.json_lines import read_json_lines, what_spans_cannot_hold, write_json_lines, write_json_spans
 from tf_ner.corpus.formats.parquet import read_parquet, write_parquet
+from tf_ner.corpus.formats.spacy_docs import DOCUMENTS, is_spacy, read_spacy
 from tf_ner.corpus.formats.tables import is_tsv, read_csv, read_tsv, what_tables_cannot_hold, write_csv, write_tsv
 from tf_ner.corpus.formats.webanno import is_webanno, read_webanno
 from tf_ner.corpus.lines import another_encoding
@@ -94,13 +95,14 @@ class ReadOnlyFormat(NamedTuple):
 
 READ_ONLY: dict[str, ReadOnlyFormat] = {
     "brat": ReadOnlyFormat(has_brat_files, read_brat),
+    "spacy": ReadOnlyFormat(is_spacy, read_spacy),
     "webanno": ReadOnlyFormat(is_webanno, read_webanno),
 }
 
 WRITTEN_EXTENSIONS = frozenset(extension for known in FORMATS.values() for extension in known.extensions)
 """What the names of corpus files end in that can be written."""
 
-EXTENSIONS = WRITTEN_EXTENSIONS | {ANNOTATIONS}
+EXTENSIONS = WRITTEN_EXTENSIONS | {ANNOTATIONS, DOCUMENTS}
 """What the names of corpus files end in."""
 
 
@@ -135,7 +137,7 @@ def read_corpus_file(path: Path, layout: Layout | None = None, *, report: Report
 def _read_file(path: Path, layout: Layout, report: Report) -> Iterator[Sentence]:
     refuse_pointer(path)
     name = format_of_file(path, layout)
-    is_text = name != "parquet" and path.is_file()
+    is_text = name not in ("parquet", "spacy") and path.is_file()
     if layout.encoding is None and is_text and (finding := another_encoding(path)):
         report(finding)
         return
