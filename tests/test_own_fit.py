@@ -47,6 +47,14 @@ def tagger(task):
     return model
 
 
+def test_class_weight_of_fit_is_refused_where_it_can_be(task, tiny_bert, windows):
+    model = packed(load_untrained(str(tiny_bert), tag_names=task.tag_names))
+    model.compile("sgd", loss=TokenClassificationLoss())
+    dataset = make_dataset(windows, tokenizer=task.tokenizer, batch_size=2, packing=True)
+    with pytest.raises(ConfigError, match=r"TokenClassificationLoss\(class_weights=...\)"):
+        model.fit(dataset, class_weight={0: 0.5}, verbose=0)
+
+
 def batches(task, windows, **options):
     return make_dataset(windows, tokenizer=task.tokenizer, batch_size=BATCH_SIZE, shuffle=True, **options).map(
         lambda inputs, labels: ({"input_ids": inputs["input_ids"]}, labels)

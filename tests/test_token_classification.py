@@ -96,6 +96,39 @@ def test_tags_are_told_by_name_and_unknown_ones_ignored(tokenizer):
     assert task.encode_split(rows).windows[0]["labels"] == [-100, 2, 0, -100, -100]
 
 
+HUB_ROWS = {
+    "tokens": [["a", "b", "c"], ["c"]],
+    "pos_tags": [["NN", "IN", "NN"], ["NN"]],
+    "chunk_tags": [["B-NP", "O", "B-NP"], ["I-NP"]],
+    "ner_tags": [["B-X", "O", "B-X"], ["I-X"]],
+}
+
+
+@pytest.mark.parametrize(
+    ("column", "tags"),
+    [("ner_tags", ("O", "B-X", "I-X")), ("chunk_tags", ("O", "B-NP", "I-NP")), ("pos_tags", ("IN", "NN"))],
+)
+@pytest.mark.parametrize("kind", ["strings", "numbers"])
+def test_rows_as_the_hub_has_them(tokenizer, column, tags, kind):
+    task = TokenClassification(tokenizer, tags, max_length=64)
+    rows = Dataset.from_dict(HUB_ROWS)
+    if kind == "numbers":
+        for name in HUB_ROWS.keys() - {"tokens"}:
+            names = sorted({tag for row in HUB_ROWS[name] for tag in row}, reverse=True)
+            rows = rows.cast_column(name, List(ClassLabel(names=names)))
+    expected = [[-100, *(tags.index(tag) for tag in row), -100] for row in HUB_ROWS[column]]
+    assert task.encode_split(rows).windows["labels"][:] == expected
+    assert task.references(task.usual_rows(rows)) == HUB_ROWS[column]
+
+
+def test_rows_without_such_columns(tokenizer):
+    task = TokenClassification(tokenizer, ("O", "B-X"), max_length=64)
+    with pytest.raises(DataError, match="Received rows with the columns text; expected words"):
+        task.encode_split(Dataset.from_dict({"text": ["a"]}))
+    with pytest.raises(DataError, match="words without a tag"):
+        task.encode_split(Dataset.from_dict({"tokens": [["a", "b"]], "ner_tags": [["O", None]]}))
+
+
 @pytest.mark.parametrize(
     ("words", "tags", "message"),
     [

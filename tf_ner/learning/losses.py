@@ -1,12 +1,15 @@
 """What training makes small, and scores report as the loss."""
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
+from numpy.typing import NDArray
 
 from tf_ner.corpus.tags import is_iob, split_tag
 from tf_ner.errors import ConfigError
@@ -62,32 +65,53 @@ class MeanLoss(keras.losses.Loss, ABC):
 
     Computed in float32 whatever the model computes in. The sum is divided by the number of labels in the global batch,
     so that every label weighs the same however they are spread over rows and replicas; a batch without labels gives 0.
+
+    A `sample_weight` multiplies the losses and not what their sum is divided by, as with Keras's own losses.
     """
 
     def __init__(self, *, name: str):
         super().__init__(reduction=keras.losses.Reduction.SUM, name=name)
 
-    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tf.Tensor:
         """Computes this replica's part of the loss.
 
         Args:
             y_true: [batch, …], labels.
             y_pred: <float>[batch, …, outputs], logits.
+            sample_weight: <float>[batch], or [batch, …] as the labels have it.
 
         Returns:
             <float32>[], to be summed over replicas.
+
+        Raises:
+            ConfigError: The weights have another shape.
         """
+        with keras.backend.name_scope(self.name):
+            return self._mean(tf.convert_to_tensor(y_true), tf.convert_to_tensor(y_pred), sample_weight)
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        """As `__call__`, without weights of samples."""
+        return self._mean(y_true, y_pred, None)
+
+    def _mean(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: Any) -> tf.Tensor:
         # Keras turns labels [batch] into [batch, 1].
         labels = tf.reshape(y_true, tf.shape(y_pred)[:-1])
-        return tf.math.divide_no_nan(self.total(labels, y_pred), sum_over_replicas(self.weight(labels)))
+        labels.set_shape(y_pred.shape[:-1])
+        weights = None if sample_weight is None else _of_each_label(sample_weight, labels)
+        return tf.math.divide_no_nan(self.total(labels, y_pred, weights), sum_over_replicas(self.weight(labels)))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make it again; how the losses are added up is not one of them."""
+        return {"name": self.name}
 
     @abstractmethod
-    def total(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    def total(self, labels: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor | None = None) -> tf.Tensor:
         """The losses of all labels, added up.
 
         Args:
             labels: [batch, …]
             logits: <float>[batch, …, outputs]
+            weights: By which each is multiplied, <float32>[batch, …] or what can be spread over that.
 
         Returns:
             <float32>[]
@@ -98,6 +122,27 @@ class MeanLoss(keras.losses.Loss, ABC):
         """What `total` is divided by <float32>[]: how many labels [batch, …] there are."""
 
 
+def _of_each_label(sample_weight: Any, labels: tf.Tensor) -> tf.Tensor:
+    """Weights of rows or positions in a shape that goes with that of the labels."""
+    weights = tf.cast(tf.convert_to_tensor(sample_weight), tf.float32)
+    if weights.shape.rank == 2 and labels.shape.rank == 1 and weights.shape[1] == 1:
+        weights = tf.reshape(weights, [-1])
+    if weights.shape.rank == 1 and labels.shape.rank == 2:
+        weights = weights[:, tf.newaxis]
+    fits = weights.shape.rank == labels.shape.rank and all(
+        None in (own, of_labels) or own == of_labels or (place > 0 and own == 1)
+        for place, (own, of_labels) in enumerate(zip(weights.shape, labels.shape, strict=True))
+    )
+    if not fits:
+        shape = tuple(tf.convert_to_tensor(sample_weight).shape)
+        raise ConfigError(
+            f"Received sample weights of the shape {shape} for labels of the shape {tuple(labels.shape)}; expected one "
+            "for each row, or one for each label. Change sample_weight."
+        )
+    return weights
+
+
+@keras.saving.register_keras_serializable(package="tf_ner")
 class TokenClassificationLoss(MeanLoss):
     """Mean cross-entropy of all labels, over all replicas; see `MeanLoss`.
 
@@ -106,33 +151,44 @@ class TokenClassificationLoss(MeanLoss):
 
     Args:
         label_smoothing: The share of each label that is spread evenly over all labels.
-        class_weights: The weight of each label, by label id; the sum is divided by the labels' weights instead of
-            their number. Both work as in PyTorch's `CrossEntropyLoss`.
+        class_weights: The weight of each label, by label id: a list or an array with all of them, or a dictionary with
+            some, where others weigh 1. The sum is divided by the labels' weights instead of their number. Both work as
+            in PyTorch's `CrossEntropyLoss`. (The `class_weight` of Keras's `fit` is not for labels of subwords: it
+            would weigh whole rows.)
+
+    Raises:
+        ConfigError: The weights are not numbers, or, when the loss is computed, not those of its labels.
     """
 
     def __init__(
         self,
         *,
         label_smoothing: float = 0.0,
-        class_weights: Sequence[float] | None = None,
+        class_weights: Mapping[int, float] | Sequence[float] | NDArray[Any] | None = None,
         name: str = "token_classification_loss",
     ):
         super().__init__(name=name)
         self._label_smoothing = label_smoothing
-        self._class_weights = class_weights
+        self._class_weights = None if class_weights is None else _ClassWeights.of(class_weights)
 
-    def total(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    def get_config(self) -> dict[str, Any]:
+        weights = None if self._class_weights is None else self._class_weights.given
+        return {**super().get_config(), "label_smoothing": self._label_smoothing, "class_weights": weights}
+
+    def total(self, labels: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor | None = None) -> tf.Tensor:
         is_labelled = tf.not_equal(labels, IGNORED)
         logits = tf.cast(logits, tf.float32)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.where(is_labelled, labels, 0), logits=logits)
         if self._class_weights is not None:
+            of_classes = tf.constant(self._class_weights.of_all(logits.shape[-1]))
             losses *= self._weights(labels)
         if self._label_smoothing:
             of_all_labels = -tf.nn.log_softmax(logits)
             if self._class_weights is not None:
-                of_all_labels *= tf.constant(self._class_weights)
+                of_all_labels *= of_classes
             smooth = tf.reduce_mean(of_all_labels, axis=-1)
             losses = (1 - self._label_smoothing) * losses + self._label_smoothing * smooth
+        losses = losses if weights is None else losses * weights
         # Selected, not multiplied: a NaN behind the mask must not come through.
         return tf.reduce_sum(tf.where(is_labelled, losses, 0.0))
 
@@ -144,9 +200,59 @@ class TokenClassificationLoss(MeanLoss):
         is_labelled = tf.not_equal(labels, IGNORED)
         if self._class_weights is None:
             return tf.cast(is_labelled, tf.float32)
-        return tf.where(is_labelled, tf.gather(tf.constant(self._class_weights), tf.where(is_labelled, labels, 0)), 0.0)
+        table = self._class_weights.table
+        is_in_table = is_labelled & (labels < len(table))
+        found = tf.gather(tf.constant(table), tf.where(is_in_table, labels, 0))
+        return tf.where(is_in_table, found, tf.cast(is_labelled, tf.float32))
 
 
+@dataclass(frozen=True)
+class _ClassWeights:
+    """The weights of labels.
+
+    Attributes:
+        given: A list with all of them, or a dictionary with some, by label id.
+        table: By label id, as far as they are given <float32>[labels].
+    """
+
+    given: list[float] | dict[int, float]
+    table: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, weights: Any) -> Self:
+        given: list[float] | dict[int, float] = []
+        table = np.zeros(0, np.float32)
+        # What has another form ends in one of these errors.
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            if isinstance(weights, Mapping):
+                # JSON makes strings of the numbers.
+                given = {int(number): float(weight) for number, weight in weights.items()}
+                table = np.array([given.get(number, 1.0) for number in range(max(given) + 1)], np.float32)
+            else:
+                given = [float(weight) for weight in weights]
+                table = np.array(given, np.float32)
+        if not len(table) or min(given) < 0 or not np.isfinite(table).all() or (table < 0).any():
+            raise ConfigError(
+                f"Received class weights {' '.join(str(weights).split())[:80]}; expected one number, 0 or more, for "
+                "each label id: a list or an array of all, or a dictionary by label id. Change class_weights."
+            )
+        return cls(given, table)
+
+    def of_all(self, num_labels: int) -> NDArray[np.float32]:
+        """The weights of all labels.
+
+        Raises:
+            ConfigError: There are weights for more, or a list of fewer.
+        """
+        if len(self.table) > num_labels or (isinstance(self.given, list) and len(self.table) < num_labels):
+            raise ConfigError(
+                f"Received class weights for the label ids 0 to {len(self.table) - 1}, and logits of {num_labels} "
+                "labels; expected as many. Change class_weights."
+            )
+        return np.concatenate([self.table, np.ones(num_labels - len(self.table), np.float32)])
+
+
+@keras.saving.register_keras_serializable(package="tf_ner")
 class RegressionLoss(MeanLoss):
     """Mean squared error of all texts with a number, over all replicas; see `MeanLoss`.
 
@@ -156,10 +262,11 @@ class RegressionLoss(MeanLoss):
     def __init__(self, *, name: str = "regression_loss"):
         super().__init__(name=name)
 
-    def total(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    def total(self, labels: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor | None = None) -> tf.Tensor:
         is_told = ~tf.math.is_nan(labels)
         errors = tf.cast(logits[..., 0], tf.float32) - tf.where(is_told, tf.cast(labels, tf.float32), 0.0)
-        return tf.reduce_sum(tf.where(is_told, tf.square(errors), 0.0))
+        squares = tf.square(errors) if weights is None else tf.square(errors) * weights
+        return tf.reduce_sum(tf.where(is_told, squares, 0.0))
 
     def weight(self, labels: tf.Tensor) -> tf.Tensor:
         return tf.reduce_sum(tf.cast(~tf.math.is_nan(labels), tf.float32))

@@ -364,6 +364,20 @@ class PackedModel(keras.Model):
         texts = get_tf_activation(activation)(head.dense(name, texts))
         return head.dense(self._family.out, drop(texts, self._rate))
 
+    def fit(self, *arguments: Any, class_weight: Any = None, **options: Any) -> Any:
+        """As Keras's, without `class_weight`.
+
+        Raises:
+            ConfigError: It is given.
+        """
+        if class_weight is not None:
+            # Keras would take the place of each row's largest label for the class of the row.
+            raise ConfigError(
+                "Received class_weight for fit; expected the weights of labels in the loss. Pass "
+                "TokenClassificationLoss(class_weights=...)."
+            )
+        return super().fit(*arguments, **options)
+
     def compile(self, *arguments: Any, **options: Any) -> None:
         # Keras would divide each input among the replicas by itself: rows of subwords, and the numbers of texts.
         if (num_replicas := self.distribute_strategy.num_replicas_in_sync) > 1:

@@ -185,6 +185,14 @@ class Task(ABC):
     def headline(self) -> str:
         """The metric that says which epoch is the best."""
 
+    def usual_rows(self, rows: Dataset) -> Dataset:
+        """The rows with columns as the task calls them, where they have other names on the Hub.
+
+        Raises:
+            DataError: There are no such columns.
+        """
+        return rows
+
     @abstractmethod
     def encode_split(self, rows: Dataset) -> EncodedRows:
         """Encodes a split of a corpus, with labels."""

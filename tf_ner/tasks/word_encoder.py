@@ -1,5 +1,6 @@
 """Words as subwords with labels, in windows that fit the encoder; all sentences at once."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,13 +9,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from datasets import Dataset
+import pyarrow.compute as pc
+from datasets import ClassLabel, Dataset, DatasetDict, List
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
-from tf_ner.corpus.tags import inside
+from tf_ner.corpus.loading.hub_sets import words_and_tags
+from tf_ner.corpus.sentences import Layout
+from tf_ner.corpus.tags import OUTSIDE, inside, is_iob
 from tf_ner.errors import ConfigError, DataError, ModelError
-from tf_ner.options.train import LabelAlignment
+from tf_ner.options.train import LabelAlignment, TaggingTask
 from tf_ner.tables import Lists, dataset_of, numbers_of, ranges, stored
 from tf_ner.tasks.task import IGNORED, EncodedRows, Ids, warn_of_unknown
 from tf_ner.tasks.tokenizers import encode_words, joins_words, require_padding
@@ -100,11 +104,13 @@ class WordEncoder:
 
         Args:
             sentences: `words` (list of str) and `tags` (list of `ClassLabel`), in any order of tags: they are told by
-                name. A tag that the model does not have is ignored by the loss.
+                name. A tag that the model does not have is ignored by the loss. As they come from the Hub, too, where
+                columns have other names, such as `tokens` and `ner_tags`, and tags may be strings.
 
         Raises:
-            DataError: A sentence does not have a tag for each word.
+            DataError: There are no such columns, or a sentence does not have a tag for each word.
         """
+        sentences = self.usual_rows(sentences)
         names = sentences.features["tags"].feature.names
         ids = {name: number for number, name in enumerate(self.tag_names)}
         model_ids = np.array([ids.get(name, IGNORED) for name in names], dtype=np.int64)
@@ -150,6 +156,30 @@ class WordEncoder:
             num_words_without_subwords=sum(num_without_subwords),
             num_words_lost=sum(num_lost),
         )
+
+    def usual_rows(self, rows: Dataset) -> Dataset:
+        """The columns `words` and `tags` of rows, whatever they are called, tags with names.
+
+        Raises:
+            DataError: There are no such columns.
+        """
+        has_usual_names = {"words", "tags"} <= rows.features.keys()
+        if has_usual_names and isinstance(getattr(rows.features["tags"], "feature", None), ClassLabel):
+            return rows
+        kinds: tuple[TaggingTask, ...] = ("ner", "chunk") if all(map(is_iob, self.tag_names)) else ("pos", "ner")
+        found = []
+        for kind in kinds:
+            with contextlib.suppress(DataError):
+                found.append(words_and_tags(DatasetDict({"rows": rows}), "given", Layout(task=kind))["rows"])
+        found = list(map(_with_tag_names, found))
+        own = {*self.tag_names} - {OUTSIDE}
+        found.sort(key=lambda rows: own.isdisjoint(rows.features["tags"].feature.names))
+        if not found:
+            raise DataError(
+                f"Received rows with the columns {', '.join(rows.column_names)}; expected words (list of strings) and "
+                "tags (list of ClassLabel or strings). Rename the columns, or read the data with load_corpus."
+            )
+        return found[0]
 
     def remarks(self, encoded: EncodedRows) -> Iterator[str]:
         """How many sentences were split and how many words the tokenizer dropped, if any."""
@@ -282,6 +312,20 @@ class WordEncoder:
         num_before = len(is_special) if word is None else int(is_special.argmin())
         columns = {name: np.array(encoding[name][0], dtype=np.int64) for name in self.tokenizer.model_input_names}
         return _Example(columns, num_before, int(is_special[num_before:].sum()))
+
+
+def _with_tag_names(rows: Dataset) -> Dataset:
+    """Rows whose tags are numbers with names; strings become such.
+
+    Raises:
+        DataError: A word has no tag.
+    """
+    if isinstance(rows.features["tags"].feature, ClassLabel):
+        return rows
+    names = pc.unique(pc.list_flatten(rows.with_format("arrow")["tags"][:])).to_pylist()
+    if None in names:
+        raise DataError("Received rows with words without a tag; expected a tag for each. Correct the data.")
+    return rows.cast_column("tags", List(ClassLabel(names=sorted(names))))
 
 
 def _require_a_tag_each(

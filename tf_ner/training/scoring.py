@@ -58,6 +58,7 @@ class Scorer:
         packing: bool = True,
         steps: "ScoringSteps | None" = None,
     ):
+        rows = task.usual_rows(rows)
         self.encoded = task.encode_split(rows)
         longest = int(self.encoded.lengths.max(initial=0))
         if pad_to_length is not None and longest > pad_to_length:
