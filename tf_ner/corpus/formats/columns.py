@@ -60,7 +60,8 @@ def look_at_columns(path: Path, layout: Layout) -> SeenColumns:
     # A word and its tag are two at least.
     full = [row for _, row in rows if len(row) > 1]
     counts = Counter(map(len, [row for row in full if not _has_sign(row)] or full))
-    num_columns = counts.most_common(1)[0][0] if counts else None
+    # Of equals those that are named.
+    num_columns = max(counts, key=lambda number: (counts[number], number == len(layout.columns or ())), default=None)
     words = [(number, row) for number, row in rows if len(row) == num_columns]
     place = layout.word_column if isinstance(layout.word_column, int) else 0
     texts = [row[place] for _, row in words if -len(row) <= place < len(row)]
@@ -110,6 +111,10 @@ def what_to_say(path: Path, columns: SeenColumns, layout: Layout) -> list[Findin
             f"received only words that begin with {columns.prefix!r}; --word-prefix {columns.prefix} leaves it out."
         )
         findings.append(Finding("word-prefix", path, columns.first, message, is_error=False))
+    names = layout.columns
+    if names is not None and columns.num_columns not in (None, len(names)):
+        message = _NAMES.format(number=columns.num_columns, names=len(names), given=" ".join(names)[:60])
+        findings.append(Finding("columns", path, columns.first or 1, message))
     received, options = [], []
     if columns.comment is not None and not layout.comments:
         received.append(f"lines that begin with # and are no words (the first is {columns.comment})")
@@ -127,3 +132,9 @@ def what_to_say(path: Path, columns: SeenColumns, layout: Layout) -> list[Findin
         message = f"received {', '.join(received)}; expected a word first, and its tag last. Give {' '.join(options)}."
         findings.append(Finding("columns", path, line, message))
     return findings
+
+
+_NAMES = (
+    "received lines of {number} columns, and --columns with {names} ({given}); expected a name for each column. Name "
+    "all of them with --columns, in their order."
+)
