@@ -292,6 +292,17 @@ def test_findings_are_raised_or_passed():
         told.raise_errors([error] * 2)
 
 
+def test_errors_of_other_kinds_are_not_said_to_be_alike():
+    errors = [Finding(kind, "file", 3, "bad") for kind in "abacab"]
+    for some, more in (
+        (errors, r"2 more lines like this, 3 other errors"),
+        (errors[:3], r"1 more line like this, 1 other error"),
+        (errors[:2], r"1 other error"),
+    ):
+        with pytest.raises(DataError, match=rf"^file:3: bad \({more}\)$"):
+            told.raise_errors(some, advice="")
+
+
 def test_warnings_are_logged_once_a_kind(caplog):
     kinds = ("odd", "rare", "odd", "odd")
     odd, *others = (Finding(kind, "file", line, kind, is_error=False) for line, kind in enumerate(kinds, start=4))

@@ -133,8 +133,7 @@ def read_corpus_file(path: Path, layout: Layout | None = None, *, report: Report
 def _read_file(path: Path, layout: Layout, report: Report) -> Iterator[Sentence]:
     refuse_pointer(path)
     name = format_of_file(path, layout)
-    if name == "parquet" and path.suffix.lower() == COMPRESSED:
-        raise DataError(f"Received {path}; expected a Parquet file that is not compressed once more. Unpack it.")
+    refuse_packed_parquet(path)
     given = {
         "--columns": layout.columns is not None,
         "--word-prefix": bool(layout.word_prefix),
@@ -145,6 +144,16 @@ def _read_file(path: Path, layout: Layout, report: Report) -> Iterator[Sentence]
         raise DataError(f"Received {option} for {path}; expected it only for CoNLL columns. Leave it out.")
     read = READ_ONLY[name].read if name in READ_ONLY else FORMATS[cast(FormatName, name)].read
     return read(path, layout, report=report)
+
+
+def refuse_packed_parquet(path: Path) -> None:
+    """Stops at a Parquet file that is compressed once more.
+
+    Raises:
+        DataError: It is one.
+    """
+    if suffix_of(path) == ".parquet" and path.suffix.lower() == COMPRESSED:
+        raise DataError(f"Received {path}; expected a Parquet file that is not compressed once more. Unpack it.")
 
 
 def shards_of(path: Path) -> list[Path]:

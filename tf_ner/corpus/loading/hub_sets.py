@@ -135,7 +135,7 @@ def words_and_tags(loaded: DatasetDict, name: str, layout: Layout) -> DatasetDic
     fitting = tag_ids if has_named_ids else named or tag_ids or tag_strings
     tag_column = _choose(layout.tag_column, tag_names, fitting)
     if word_column not in strings or tag_column not in {*ids, *strings} - {word_column}:
-        numbers = [column for column, feature in columns.items() if _is_list_of(feature, _is_class_label_or_number)]
+        numbers = [column for column, feature in columns.items() if _is_list_of(feature, _is_number)]
         unnamed = f" Tags that are numbers ({', '.join(numbers)}) are named with --label-names." if numbers else ""
         raise DataError(
             f"Received data set {name!r} with the columns {', '.join(columns)}; expected words "
@@ -212,7 +212,11 @@ def _is_string(feature: Any) -> bool:
 
 
 def _is_class_label_or_number(feature: Any) -> bool:
-    return _is_class_label(feature) or (isinstance(feature, Value) and "int" in feature.dtype)
+    return _is_class_label(feature) or _is_number(feature)
+
+
+def _is_number(feature: Any) -> bool:
+    return isinstance(feature, Value) and "int" in feature.dtype
 
 
 def _is_class_label(feature: Any) -> bool:

@@ -115,6 +115,7 @@ def load_corpus(
         overlaps=overlaps,
         offset_unit=offset_unit,
         offset_ends=offset_ends,
+        renamed=tuple(new_labels or ()),
     )
     corpus = read_corpus(
         dataset,
