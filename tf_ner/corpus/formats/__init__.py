@@ -178,7 +178,9 @@ def shards_of(path: Path) -> list[Path]:
 
 def name_of_all(path: Path) -> Path:
     """A name for all files of `shards_of`."""
-    return path.with_name(_SHARD.sub(r"\g<before>-*-of-\g<total>\g<after>", path.name))
+    found = _SHARD.fullmatch(path.name)
+    # The current folder has no name.
+    return path if found is None else path.with_name(found.expand(r"\g<before>-*-of-\g<total>\g<after>"))
 
 
 _SHARD = re.compile(r"(?P<before>.+)-\d{5}-of-(?P<total>\d{5})(?P<after>(?:\..*)?)")

@@ -292,7 +292,7 @@ def parse_list(cell: str) -> Any:
 _NOTHING_MARKED = "received a text without anything marked, not even an empty list; it is left out."
 _NO_LIST = (
     "received {cell!r} next to a text; expected a list of tags, one for each word between spaces, or of spans in JSON. "
-    "Fix the row, or name other columns with --word-column and --tag-column."
+    "Fix the row, or name another column with --word-column or --tag-column."
 )
 _TAG = re.compile("O|[BIELSU]-.+")
 _SEVERAL = (

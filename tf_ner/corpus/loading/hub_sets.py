@@ -86,11 +86,12 @@ def load_saved(folder: Path) -> DatasetDict:
     """
     try:
         loaded = load_from_disk(str(folder))
-    except (OSError, ValueError, KeyError, TypeError, ArrowException) as error:
+    except (OSError, ValueError, KeyError, IndexError, TypeError, ArrowException) as error:
         reason = " ".join(str(error).split())[:200]
+        # It saves splits without rows, and cannot read them.
         raise DataError(
-            f"Received the saved data set {folder}, which cannot be read ({reason}); expected all its files. Copy or "
-            "save it again."
+            f"Received the saved data set {folder}, which cannot be read ({reason}); expected all its files, and rows "
+            "in each split. Copy or save it again."
         ) from error
     return with_usual_names(loaded if isinstance(loaded, DatasetDict) else DatasetDict({"train": loaded}))
 
