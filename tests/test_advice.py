@@ -37,8 +37,8 @@ def said(tmp_path_factory):
         for case in cases:
             patch.chdir(tmp_path_factory.mktemp("case"))
             messages.append(go_wrong(case).text)
-        patch.setattr(*test_advice_records.AS_ON_THE_HUB)
-        return messages + [go_wrong(case).text for case in test_advice_records.OF_HUB]
+        with test_advice_records.as_on_the_hub(tmp_path_factory.mktemp("cache")):
+            return messages + [go_wrong(case).text for case in test_advice_records.OF_HUB]
 
 
 def test_every_message_has_a_case(said):

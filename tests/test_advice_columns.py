@@ -114,6 +114,25 @@ COLUMNS = [
         "check-data --train-file train.conll --columns word pos ner",
     ),
     Case(
+        "a title",
+        conll("Towns B\n" + FOUR),
+        "received 2 columns ('Towns B'); expected 4. Add the missing ones, or leave the line blank",
+        [
+            Fix(files=conll("Towns _ _ O\n" + FOUR), reads=f"Towns/O {FOUR_READ}"),
+            Fix(files=conll("\n" + FOUR), reads=FOUR_READ),
+        ],
+    ),
+    Case(
+        "a column that there is not",
+        conll(FOUR),
+        "received lines of 4 columns, and --tag-column 4; expected a number from 0 to 3, or from -4 to -1.",
+        [
+            Fix(command="check-data --train-file train.conll --tag-column 3", reads=FOUR_READ),
+            Fix(command="check-data --train-file train.conll --tag-column -1", reads=FOUR_READ),
+        ],
+        "check-data --train-file train.conll --tag-column 4",
+    ),
+    Case(
         "columns without names",
         conll(FOUR),
         "Name each column of the file, such as --columns word pos, or give the number of that one with --tag-column",

@@ -2,14 +2,18 @@
 
 import gzip
 import json
+from contextlib import contextmanager
 
+import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
+from huggingface_hub import constants
 
 from tests.advice import Case, Fix, do_what_is_advised, each
-from tf_ner.corpus.loading import hub_sets
+from tests.hub import Hub
+from tests.hub.client import online
 from tf_ner.corpus.loading.sources import load_corpus
 
 READ = "Greta/B-PER left/O"
@@ -181,7 +185,7 @@ TABLES = [
     Case(
         "other names",
         {"train.parquet": parquet(forms=[WORDS], kinds=[TAGS])},
-        "Name them with --word-column and --tag-column.",
+        "Give their names or numbers with --word-column and --tag-column.",
         [Fix("--word-column forms --tag-column kinds", reads=READ)],
     ),
 ]
@@ -288,30 +292,43 @@ def test_what_is_advised_helps(case, fix):
     do_what_is_advised(case, fix)
 
 
-def _of_hub(repository, config_name=None, revision=None):
-    """What `datasets` does with names that the Hub does not have, in short."""
-    if repository != "lab/names":
-        raise ConnectionError(f"Couldn't reach {repository!r} on the Hub (offline)")
-    if config_name != "small":
-        raise ValueError("Config name is missing. Please pick one among the available configs: ['small']")
-    return DatasetDict({"train": SPLIT})
+@contextmanager
+def as_on_the_hub(folder):
+    """A Hub with a data set of two configurations, for `datasets` in this process."""
+    card = (
+        "---\nconfigs:\n- {config_name: small, data_files: a.jsonl}\n- {config_name: large, data_files: b.jsonl}\n---\n"
+    )
+    row = GOOD["train.jsonl"].encode()
+    settings = {"HF_HUB_OFFLINE": False, "HF_UPDATE_DOWNLOAD_COUNTS": False, "HF_DATASETS_CACHE": str(folder)}
+    with Hub() as hub, online(hub), pytest.MonkeyPatch.context() as patch:
+        for name, value in {"HF_ENDPOINT": hub.url, **settings}.items():
+            patch.setattr(datasets.config, name, value)
+        hub.add_repo("dataset", "lab/two", {"README.md": card.encode(), "a.jsonl": row, "b.jsonl": row})
+        yield
 
 
-AS_ON_THE_HUB = (hub_sets, "load_dataset", _of_hub)
+def _unreached():
+    with pytest.MonkeyPatch.context() as patch:
+        # Nobody listens there.
+        patch.setattr(datasets.config, "HF_ENDPOINT", "http://127.0.0.1:9")
+        patch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+        return load_corpus("lab/two", config_name="small")
+
+
 OF_HUB = [
     Case(
         "no configuration",
         {},
         "Choose it with --dataset-config.",
-        [Fix("--dataset-config small", reads=READ)],
-        "train --dataset lab/names",
+        [Fix("--dataset-config small", reads=READ), Fix("--dataset-config large", reads=READ)],
+        "train --dataset lab/two",
     ),
     Case(
         "not on the Hub",
-        {"train.jsonl": GOOD["train.jsonl"]},
+        GOOD,
         "Check the name and the network, or use local files",
         [
-            Fix(command="train --dataset lab/names --dataset-config small", reads=READ),
+            Fix(command="train --dataset lab/two --dataset-config small", reads=READ),
             Fix(command="train --dataset .", reads=READ),
             Fix(command="train --train-file train.jsonl", reads=READ),
         ],
@@ -320,25 +337,17 @@ OF_HUB = [
     Case(
         "the Hub cannot be reached",
         {},
-        "`--dataset sample --model minilm` works without a network",
-        [Fix(command="train --dataset sample --model minilm")],
-        lambda: _online("lab/nothing"),
+        "Check the path and the network; `--dataset sample --model minilm` works without a network",
+        [
+            Fix(command="train --dataset lab/two --dataset-config small", reads=READ),
+            Fix(command="train --dataset sample --model minilm"),
+        ],
+        _unreached,
     ),
 ]
 
 
-def _online(name):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hub_sets.datasets.config, "HF_HUB_OFFLINE", False)
-        return load_corpus(name)
-
-
-@pytest.fixture
-def of_hub(monkeypatch):
-    monkeypatch.setattr(*AS_ON_THE_HUB)
-
-
-@pytest.mark.usefixtures("of_hub")
 @each(OF_HUB)
-def test_what_is_advised_helps_with_a_data_set_of_the_hub(case, fix):
-    do_what_is_advised(case, fix)
+def test_what_is_advised_helps_with_a_data_set_of_the_hub(case, fix, tmp_path_factory):
+    with as_on_the_hub(tmp_path_factory.mktemp("cache")):
+        do_what_is_advised(case, fix)

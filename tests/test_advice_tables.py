@@ -67,8 +67,14 @@ TABLES = [
     Case(
         "other names",
         csv("form,entity\nGreta,B-PER\n"),
-        "Name them with --word-column and --tag-column.",
+        "Give their names or numbers with --word-column and --tag-column.",
         [Fix("--word-column form --tag-column entity", reads="Greta/B-PER")],
+    ),
+    Case(
+        "a name twice",
+        csv("word,word,tag\nGreta,greta,B-PER\n"),
+        "each once. Give their names or numbers with --word-column and --tag-column.",
+        [Fix("--word-column 0", reads="Greta/B-PER"), Fix("--word-column 1 --tag-column tag", reads="greta/B-PER")],
     ),
     Case(
         "no header",
@@ -79,7 +85,7 @@ TABLES = [
     Case(
         "no such column of sentences",
         csv("word,tag,part\nGreta,B-PER,1\nleft,O,2\n"),
-        "Name them with --word-column, --tag-column and --sentence-column.",
+        "Give their names or numbers with --word-column, --tag-column and --sentence-column.",
         [Fix(command="check-data --train-file train.csv --sentence-column part", reads="Greta/B-PER | left/O")],
         "check-data --train-file train.csv --sentence-column doc",
     ),

@@ -30,6 +30,12 @@ TABLES = [
         "Name them with --text-columns and --label-column.",
         Fix("--text-columns comment --label-column score", reads=READ),
     ),
+    case(
+        "a name twice",
+        "text,text,label\nwell,x,good\nbadly,x,poor\n",
+        "each once. Rename those that are there twice.",
+        Fix(files=csv("text,other,label\nwell,x,good\nbadly,x,poor\n"), reads=READ),
+    ),
     case("no header", "well,good\nbadly,poor\n", "If that is no header, put one before it.", FIXED),
     case(
         "no label",

@@ -164,7 +164,7 @@ def test_a_bad_line_of_columns_is_shown(tmp_path, text, layout, values):
 @pytest.mark.parametrize(
     ("text", "layout", "num_columns"),
     [
-        ("a\nb X O\n", {}, 2),
+        ("a\nb X O\n", {}, 3),
         ("a b\nb X O\n", {"tag_column": 2}, 3),
         ("a b\nb X O\n", {"tag_column": -3, "word_column": 1}, 3),
         ("a b\nb X O\n", {"word_column": 2, "tag_column": 0}, 3),

@@ -219,8 +219,8 @@ def require_columns(names: Sequence[str], layout: Layout, path: Path, *, are_in_
         header = " If that is no header, put one before it." if are_in_line else ""
         raise DataError(
             f"{path}:1: received the header {received}; expected a column of words ({_wanted(layout, 'word')}) and one "
-            f"of tags ({_wanted(layout, 'tag')}){sentences}, each once. Name them with {', '.join(options[:-1])} and "
-            f"{options[-1]}.{header}"
+            f"of tags ({_wanted(layout, 'tag')}){sentences}, each once. Give their names or numbers with "
+            f"{', '.join(options[:-1])} and {options[-1]}.{header}"
         )
     return columns
 

@@ -16,9 +16,9 @@ _DOCUMENT_START = "-DOCSTART-"
 def read_conll(path: Path, layout: Layout | None = None, *, report: Report = raise_error) -> Iterator[Sentence]:
     """Reads a CoNLL column file.
 
-    Columns are divided by tabs where a line has one, otherwise by spaces; every line must have as many as the first,
-    or as `layout` names. Lines of white space end a sentence, and so do `-DOCSTART-` lines, which are not words. UTF-8,
-    with or without a byte order mark; any line ending.
+    Columns are divided by tabs where a line has one, otherwise by spaces; every line must have as many as most of the
+    first lines, or as `layout` names. Lines of white space end a sentence, and so do `-DOCSTART-` lines, which are not
+    words. UTF-8, with or without a byte order mark; any line ending.
 
     Args:
         path: The file.
@@ -38,7 +38,7 @@ def read_conll(path: Path, layout: Layout | None = None, *, report: Report = rai
         # What is read until options say it would be told line by line.
         return
     word_place, tag_place = layout.place_of_word(), layout.place_of_tag()
-    num_columns = len(layout.columns or ())
+    num_columns = len(layout.columns or ()) or seen.num_columns or 0
     least_columns = max(_columns_needed(word_place), _columns_needed(tag_place), 2)
     sentence, is_first = Sentence([], [], []), True
     for number, line in numbered_lines(path, report):

@@ -96,11 +96,12 @@ class TextLayout:
         is_each_once = all(name is not None and [*names].count(name) == wanted.count(name) == 1 for name in wanted)
         if not texts or not is_each_once:
             received = ", ".join(map(repr, names[:12])) or "no columns"
-            header = " If that is no header, put one before it." if has_header else ""
-            raise DataError(
-                f"{place}: received the columns {received}; expected {self._wanted()}, each once. Name them with "
-                f"--text-columns and --label-column.{header}"
-            )
+            if any(names.count(name) > 1 for name in wanted if name is not None):
+                fix = "Rename those that are there twice."
+            else:
+                fix = "Name them with --text-columns and --label-column."
+                fix += " If that is no header, put one before it." if has_header else ""
+            raise DataError(f"{place}: received the columns {received}; expected {self._wanted()}, each once. {fix}")
         return TextColumns(tuple(texts), label)
 
     def _wanted(self) -> str:
