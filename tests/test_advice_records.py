@@ -208,10 +208,9 @@ def rows(**columns):
     return Dataset.from_dict(columns, features=Features(features))
 
 
-HIDDEN = Dataset.from_dict(
-    {"words": [WORDS], "tags": [[1, -1]]}, Features({"words": List(Value("string")), "tags": NAMED})
-)
 SPLIT = rows(words=[WORDS], tags=[TAGS])
+SHOWN = rows(words=[WORDS], named=[[1, 0]]).rename_column("named", "tags")
+HIDDEN = rows(words=[WORDS], named=[[-1, -1]]).rename_column("named", "tags")
 MEMORY = [
     Case(
         "splits with other columns",
@@ -267,7 +266,6 @@ MEMORY = [
             ("an empty split", "received an empty split; expected sentences", SPLIT.select([])),
             ("no tags", "received no tags; expected a list of tags", [{"words": WORDS, "tags": None}, *SPLIT]),
             ("too few tags", "received 2 words and 1 tags", rows(words=[WORDS], tags=[["O"]])),
-            ("hidden tags", "Use splits whose tags are not hidden.", HIDDEN),
             (
                 "an empty word",
                 "received an empty word; expected none. Fix the row.",
@@ -275,6 +273,19 @@ MEMORY = [
             ),
         ]
     ],
+    Case(
+        "hidden tags",
+        {"all": lambda path: DatasetDict({"train": SHOWN, "test": HIDDEN}).save_to_disk(str(path))},
+        "Save the splits that have tags with `datasets` (save_to_disk), and pass that folder.",
+        [
+            Fix(
+                files={"some": lambda path: DatasetDict({"train": SHOWN}).save_to_disk(str(path))},
+                command="train --dataset some",
+                reads=READ,
+            )
+        ],
+        "train --dataset all",
+    ),
     Case(
         "a saved data set that is damaged",
         {"saved/dataset_info.json": "{}"},

@@ -45,6 +45,13 @@ TABLES = [
         Fix(files=csv("text,label\nwell,good\n"), reads="well=good"),
     ),
     case("nothing in it", "text,label\n", "received no row", FIXED),
+    case(
+        "a row too long where quotes count",
+        'text,label\n"well, and so",good\n"badly",poor\n',
+        "where cells are quoted, as in CSV, quote those that contain the delimiter",
+        Fix(command=TRAIN, reads="well, and so=good | badly=poor"),
+        options="--quoting off",
+    ),
     case("a row too long", "text,label\nwell,good\nbadly,poor,x\n", "received 3 cells; expected 2", FIXED),
     case(
         "an empty text",
@@ -80,6 +87,13 @@ TABLES = [
         "text,label,kind\n" + "".join(f"t{number},l{number},k\n" for number in range(120)),
         "Choose another column with --label-column.",
         Fix("--label-column kind", reads=" | ".join(f"t{number}=k" for number in range(120))),
+    ),
+    Case(
+        "a folder for a file",
+        {"data/train.csv": GOOD},
+        "Received the folder data; expected a corpus file. Pass a folder with --dataset.",
+        [Fix(command="train --task text-classification --dataset data", reads=READ)],
+        "train --task text-classification --train-file data",
     ),
     Case(
         "a name with another ending",

@@ -192,7 +192,7 @@ def full_rows(
                     path,
                     number,
                     f"received {len(row)} cell{'s' if len(row) != 1 else ''}; expected {num_columns}, as in the "
-                    "header. Fix the row; in CSV, quote cells that contain the delimiter.",
+                    "header. Fix the row; where cells are quoted, as in CSV, quote those that contain the delimiter.",
                 )
             )
 

@@ -188,7 +188,10 @@ def _what_is_wrong(words: Sequence[str | None] | None, tags: Sequence[int | str 
     if len(words) != len(tags):
         return f"received {len(words)} words and {len(tags)} tags; expected a tag for each word. Fix the row."
     if any(tag in (None, -1, "") for tag in tags):
-        return "received words without a tag; expected a tag for each. Use splits whose tags are not hidden."
+        return (
+            "received words without a tag; expected a tag for each. Save the splits that have tags with `datasets` "
+            "(save_to_disk), and pass that folder."
+        )
     if (number := next((tag for tag in tags if isinstance(tag, int)), None)) is not None:
         return f"received the tag {number}; expected one that has a name. Name all of them with --label-names."
     if not all(words):

@@ -12,7 +12,7 @@ from tf_ner.corpus.formats import refuse_packed_parquet, shards_of
 from tf_ner.corpus.formats.json_lines import records_of
 from tf_ner.corpus.formats.parquet import parquet_rows
 from tf_ner.corpus.formats.tables import csv_rows, full_rows, unquoted_rows
-from tf_ner.corpus.lines import refuse_pointer, suffix_of
+from tf_ner.corpus.lines import open_corpus_file, refuse_pointer, suffix_of
 from tf_ner.corpus.sentences import what_is_no_text
 from tf_ner.errors import DataError
 from tf_ner.options.train import Quoting
@@ -131,6 +131,9 @@ def _read_file(path: Path, layout: TextLayout, report: Report) -> Iterator[Label
     refuse_packed_parquet(path)
     read = _READERS.get(suffix_of(path))
     if read is None:
+        # A folder, or what is not there, is told as such.
+        with open_corpus_file(path):
+            pass
         raise DataError(
             f"Received {path}; expected one of {', '.join(sorted(TEXT_EXTENSIONS))}. Rename or convert the file."
         )
