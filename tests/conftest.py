@@ -119,6 +119,13 @@ def conll(sentences: list[str]) -> str:
     )
 
 
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder of this test alone."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real data and tokenizers, which is not part of the project."""

@@ -153,8 +153,8 @@ def test_labels_are_counted_by_their_new_names(tmp_path):
 def test_a_misspelt_label_is_told(tmp_path, caplog):
     check(tmp_path, train=f"Acme X-ORG\n\n{ENOUGH}", map_label=("PRE=LOC",), ignore_label=("ORG",))
     assert [message.partition(";")[0] for message in caplog.messages] == [
-        "Received 'ORG' to be renamed or dropped, which is not a label of this data",
-        "Received 'PRE' to be renamed or dropped, which is not a label of this data",
+        "Received 'ORG' to be dropped, which is not a label of this data",
+        "Received 'PRE' to be renamed, which is not a label of this data",
     ]
 
 

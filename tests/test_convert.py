@@ -130,8 +130,7 @@ def test_a_label_is_dropped_by_name_and_not_by_o(tmp_path):
 def test_a_misspelt_label_is_told(tmp_path, caplog):
     run(write(tmp_path, "a B-GPE\nb O\n"), tmp_path / "out.conll", map_label=("B-GPE=B-LOC",))
     assert caplog.messages == [
-        "Received 'B-GPE' to be renamed or dropped, which is not a label of this data; expected one of GPE. Correct "
-        "--map-label or --ignore-label."
+        "Received 'B-GPE' to be renamed, which is not a label of this data; expected one of GPE. Correct --map-label."
     ]
 
 

@@ -235,12 +235,16 @@ def test_a_cache_that_cannot_be_written_is_no_hub_that_is_away(cache, hub, api, 
     (tmp_path / "file").touch()
     source = ("--dataset", "lab/towns") if cache == "HF_DATASETS_CACHE" else ("--dataset", corpus_dir)
     main = ("-c", "from tf_ner.cli import main; main()")
-    done = run(*main, "check-data", *source, "--model", "lab/encoder", **{cache: str(tmp_path / "file" / "cache")})
+    check = (*main, "check-data", *source, "--model", "lab/encoder")
+    done = run(*check, **{cache: str(tmp_path / "file" / "cache")})
     assert done.returncode == 2
     line = done.stderr.splitlines()[-1]
     assert cache in line
     assert str(tmp_path / "file") in line
     assert "network" not in line
+    # What it advises.
+    assert f"name another folder in HF_HOME or {cache}." in line
+    assert run(*check, **{cache: str(tmp_path / "other")}).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_a_bad_line_of_columns_is_shown(tmp_path, text, layout, values):
 @pytest.mark.parametrize(
     ("text", "layout", "num_columns"),
     [
-        ("a\nb X O\n", {}, 2),
+        ("a\nb X O\n", {}, 3),
         ("a b\nb X O\n", {"tag_column": 2}, 3),
         ("a b\nb X O\n", {"tag_column": -3, "word_column": 1}, 3),
         ("a b\nb X O\n", {"word_column": 2, "tag_column": 0}, 3),
@@ -290,6 +290,17 @@ def test_findings_are_raised_or_passed():
             told.raise_errors([warning, *errors], advice=".")
     with pytest.raises(DataError, match="`tf-ner check-data` lists them"):
         told.raise_errors([error] * 2)
+
+
+def test_errors_of_other_kinds_are_not_said_to_be_alike():
+    errors = [Finding(kind, "file", 3, "bad") for kind in "abacab"]
+    for some, more in (
+        (errors, r"2 more lines like this, 3 other errors"),
+        (errors[:3], r"1 more line like this, 1 other error"),
+        (errors[:2], r"1 other error"),
+    ):
+        with pytest.raises(DataError, match=rf"^file:3: bad \({more}\)$"):
+            told.raise_errors(some, advice="")
 
 
 def test_warnings_are_logged_once_a_kind(caplog):

@@ -297,5 +297,5 @@ def test_a_file_may_be_one_object_over_many_lines(tmp_path):
 
 def test_several_objects_over_many_lines_are_told_to_stand_on_one_each(tmp_path):
     (tmp_path / "train.json").write_text('{\n "words": ["a"],\n "tags": ["O"]\n}\n' * 2)
-    with pytest.raises(DataError, match=r"train.json:1: .*Write one record per line"):
+    with pytest.raises(DataError, match=r"train.json:1: .*write one record per line"):
         list(read_corpus_file(tmp_path / "train.json"))

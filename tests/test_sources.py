@@ -41,7 +41,9 @@ def test_a_file_for_two_splits_is_refused(tmp_path):
     """Otherwise the scores would be those of sentences that were learnt."""
     for name in ("en.train_dev.conll", "en.test.conll"):
         (tmp_path / name).touch()
-    message = r"train_dev\.conll, whose name says train and validation; .* with --train-file and --validation-file\."
+    message = (
+        r"train_dev\.conll, whose name says train and validation; .* name the files: each split's with --train-file"
+    )
     with pytest.raises(DataError, match=message):
         find_split_files(tmp_path)
 
@@ -73,14 +75,14 @@ def test_files_that_are_passed_over_are_told(tmp_path, caplog):
     assert len(told) == 2
     assert "testing.conll, which is not read; expected a name such as test.conll for the test split" in caplog.text
     assert "emerging.dev.annotated, which is not read" in caplog.text
-    assert "--validation-file, if it is that split." in caplog.text
+    assert "expected a name such as validation.conll for the validation split. If it is that split, " in caplog.text
 
 
 def test_a_tag_that_looks_like_another_is_told(tmp_path, caplog):
     corpus = load_corpus(write(tmp_path, "a B-X\nb O\nc B-X\u00a0\n\nd B-X\u00a0\n"))
     assert len(corpus["train"].features["tags"].feature.names) == 5
     assert "train.conll:3: received the tag 'B-X\\xa0' with U+00A0 NO-BREAK SPACE" in caplog.text
-    assert "Correct the tag; --fix does so in column files. (2 such" in caplog.text
+    assert "Correct the tag; `tf-ner check-data --fix` does so in column files. (2 such" in caplog.text
     assert "(2 such places: `tf-ner check-data` lists them.)" in caplog.text
 
 
@@ -144,9 +146,12 @@ def test_each_task_reads_its_own_column(tmp_path, task, names, tags):
     ("columns", "message"),
     [
         (("word", "ner", "chunk", "x"), "columns word ner chunk x for the task 'pos'; expected one named 'pos'"),
-        (("pos",), "columns pos for the task 'pos'; expected one named 'word'"),
+        (("pos", "a", "b", "c"), "columns pos a b c for the task 'pos'; expected one named 'word'"),
         (("word", "pos", "pos", "ner"), "expected one named 'pos'"),
-        (("word", "pos"), r"train.conll:1: received 4 columns .*; expected 2"),
+        (
+            ("word", "pos"),
+            r"train.conll:1: received lines of 4 columns, and --columns with 2 \(word pos\); .* in their order.$",
+        ),
         (None, "columns without names for the task 'pos'; expected one named 'pos'"),
     ],
 )
@@ -353,8 +358,8 @@ def test_a_misspelt_label_is_told(tmp_path, caplog, text, task, known):
     write(tmp_path, text)
     load_corpus(tmp_path, task=task, tag_column=1, new_labels={"LOK": "X", known.partition(",")[0]: "Y"})
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
-        f"Received 'LOK' to be renamed or dropped, which is not a label of this data; expected one of {known}. Correct "
-        "--map-label or --ignore-label."
+        f"Received 'LOK' to be renamed, which is not a label of this data; expected one of {known}. "
+        "Correct --map-label."
     ]
 
 

@@ -49,16 +49,23 @@ def raise_error(finding: Finding) -> None:
 
 
 def raise_errors(findings: Sequence[Finding], *, advice: str = _ADVICE) -> None:
-    """Reports the first of the lines that cannot be read, and how many there are; `advice` says where to find them.
+    """Reports the first of the lines that cannot be read, how many there are of its kind, and how many others.
+
+    Args:
+        findings: Errors and warnings.
+        advice: Where to find them.
 
     Raises:
-        DataError: There is one.
+        DataError: There is an error.
     """
     errors = [finding for finding in findings if finding.is_error]
     if not errors:
         return
-    others = len(errors) - 1
-    more = f" ({others} more line{'s' if others > 1 else ''} like this{advice})" if others else ""
+    alike = sum(finding.kind == errors[0].kind for finding in errors) - 1
+    others = len(errors) - 1 - alike
+    counts = [f"{alike} more line{'s' if alike > 1 else ''} like this"] if alike else []
+    counts += [f"{others} other error{'s' if others > 1 else ''}"] if others else []
+    more = f" ({', '.join(counts)}{advice})" if counts else ""
     raise DataError(f"{errors[0]}{more}")
 
 

@@ -76,4 +76,4 @@ def _not_text(encoding: str | None, error: UnicodeDecodeError) -> str:
     )
 
 
-_NUL = "received a NUL byte; expected UTF-8 text. Convert the file, for example with iconv -f UTF-16."
+_NUL = "received a NUL byte; expected text without. Remove it."

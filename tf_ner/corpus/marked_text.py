@@ -169,7 +169,7 @@ class Offsets:
         for span in marked.spans:
             place = places.of(span, convention)
             if place is None:
-                self._report(Finding("bad-span", *marked.place_of(span), _not_in(marked.text, span, convention)))
+                self._report(Finding("bad-span", *marked.place_of(span), _not_in(marked, span, convention)))
                 return None
             found.append((*place, span))
         return found
@@ -239,17 +239,21 @@ def _options(convention: Convention) -> str:
     return f"--offset-unit {convention.unit} --offset-ends {convention.ends}"
 
 
-def _not_in(text: str, span: MarkedSpan, convention: Convention) -> str:
+def _not_in(marked: MarkedText, span: MarkedSpan, convention: Convention) -> str:
     start, end = (str(place) if abs(place) < 10**20 else "a huge number" for place in (span.start, span.end))
+    # What the tool says itself is not for options to say.
+    fix = _OTHER_OFFSETS if marked.convention is None else "Fix the span."
     return (
-        f"received a span from {start} to {end} ({span.label[:40]}) in a text of {len(text)} characters, counted in "
-        f"{convention}; expected one that begins in it and ends behind that. If offsets count something else, say so "
-        "with --offset-unit (characters, utf-16, bytes) and --offset-ends (exclusive, inclusive); otherwise fix the "
-        "span."
+        f"received a span from {start} to {end} ({span.label[:40]}) in a text of {len(marked.text)} characters, "
+        f"counted in {convention}; expected one that begins in it and ends behind that. {fix}"
     )
 
 
 _SPACE = re.compile(r"\s")
+_OTHER_OFFSETS = (
+    "If offsets count something else, say so with --offset-unit (characters, utf-16, bytes) and --offset-ends "
+    "(exclusive, inclusive); otherwise fix the span."
+)
 _COUNTED = "received offsets that count {unit}, as the texts that spans quote say; all of this file is read so."
 _TOO_LATE = (
     "received a quoted text by which offsets count {unit}, after spans without quotes (from line {line} on) that were "

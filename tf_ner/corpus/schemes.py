@@ -119,8 +119,14 @@ def detect_scheme(sentences: Iterable[Sequence[str]]) -> SchemeName:
     return "iob1" if breaks["B"] < breaks["I"] else "iob2"
 
 
-def what_is_wrong(tag: str, scheme: SchemeName) -> str | None:
-    """Says why a tag is not of the scheme, as the end of a message that begins with `path:line:`, or None if it is."""
+def what_is_wrong(tag: str, scheme: SchemeName, *, has_prefixes: bool = True) -> str | None:
+    """Says why a tag is not of the scheme, as the end of a message that begins with `path:line:`, or None if it is.
+
+    Args:
+        tag: As it stands in the data.
+        scheme: How tags spell entities.
+        has_prefixes: Other tags of the data have one.
+    """
     if _read(tag, scheme):
         return None
     roles = _SCHEMES[scheme].roles
@@ -130,7 +136,7 @@ def what_is_wrong(tag: str, scheme: SchemeName) -> str | None:
     *others, last = [OUTSIDE, *(f"{prefix}-LABEL" if prefix else "a label" for prefix in roles)]
     if prefix.upper() in roles and label:
         fix = f"Prefixes are capital letters: write {prefix.upper()}-{label}."
-    elif not dash:
+    elif not dash and has_prefixes:
         fix = "Correct it, say how to read it with --bare-labels (entity or outside), or name the scheme with --scheme."
     else:
         fix = "Correct the tag, or name the tagging scheme with --scheme."

@@ -74,6 +74,7 @@ class Layout:
         offset_unit, offset_ends: What the offsets of spans count, if it is known.
         encoding: What the bytes of files of text are; UTF-8 if not given.
         empty_words: What becomes of words that are empty or invisible.
+        renamed: Labels that get other names once they are read, so that nothing need be said of those they have.
 
     Raises:
         DataError: There is no such task or encoding.
@@ -94,6 +95,7 @@ class Layout:
     offset_ends: OffsetEnds | None = None
     encoding: str | None = None
     empty_words: EmptyWords = "error"
+    renamed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("word_column", "tag_column", "sentence_column"):
@@ -124,6 +126,7 @@ class Layout:
             offset_ends=config.offset_ends,
             encoding=config.encoding,
             empty_words=config.empty_words,
+            renamed=tuple(config.new_labels),
         )
 
     def place_of_word(self) -> int:
@@ -133,7 +136,7 @@ class Layout:
             DataError: It is named and no column has that name, or several have.
         """
         wanted = self.word_column if self.word_column is not None else (WORD if self.columns else 0)
-        return self._place(wanted)
+        return self._place(wanted, "--word-column")
 
     def place_of_tag(self) -> int:
         """Which column of a file without a header holds the tag; for entities the last if nothing is said.
@@ -142,17 +145,19 @@ class Layout:
             DataError: It cannot be told, or it is named and no column has that name, or several have.
         """
         if self.tag_column is not None:
-            return self._place(self.tag_column)
-        return -1 if self.columns is None and self.task == "ner" else self._place(self.task)
+            return self._place(self.tag_column, "--tag-column")
+        return -1 if self.columns is None and self.task == "ner" else self._place(self.task, "--tag-column")
 
-    def _place(self, column: int | str) -> int:
+    def _place(self, column: int | str, option: str) -> int:
         if isinstance(column, int):
             return column
         if (self.columns or ()).count(column) != 1:
+            word = self.word_column if isinstance(self.word_column, str) else WORD
+            tag = self.tag_column if isinstance(self.tag_column, str) else self.task
             raise DataError(
                 f"Received the columns {' '.join(self.columns or ()) or 'without names'} for the task {self.task!r}; "
-                f"expected one named {column!r}. Name each column of the file, such as --columns {WORD} {self.task}, "
-                "or give the number of the column."
+                f"expected one named {column!r}. Name each column of the file, such as --columns {word} {tag}, or give "
+                f"the number of that one with {option}."
             )
         return (self.columns or ()).index(column)
 
@@ -215,8 +220,14 @@ def is_header(names: Sequence[str]) -> bool:
     return not spelt.isdisjoint(WORD_NAMES) and any(not spelt.isdisjoint(usual) for usual in TAG_NAMES.values())
 
 
-def require_columns(names: Sequence[str], layout: Layout, path: Path) -> Columns:
+def require_columns(names: Sequence[str], layout: Layout, path: Path, *, are_in_line: bool = True) -> Columns:
     """As `find_columns`.
+
+    Args:
+        names: The names of the columns.
+        layout: Which are wanted.
+        path: The file.
+        are_in_line: They are the first line of the file, which may be a row if it has none.
 
     Raises:
         DataError: One is missing, or is there twice.
@@ -225,9 +236,12 @@ def require_columns(names: Sequence[str], layout: Layout, path: Path) -> Columns
     if columns is None:
         received = ", ".join(map(repr, names[:10])) or "no columns"
         sentences = f", and one of sentences ({layout.sentence_column!r})" if layout.sentence_column is not None else ""
+        options = ["--word-column", "--tag-column", *(["--sentence-column"] if sentences else [])]
+        header = " If that is no header, put one before it." if are_in_line else ""
         raise DataError(
             f"{path}:1: received the header {received}; expected a column of words ({_wanted(layout, 'word')}) and one "
-            f"of tags ({_wanted(layout, 'tag')}){sentences}, each once. Name them with --word-column and --tag-column."
+            f"of tags ({_wanted(layout, 'tag')}){sentences}, each once. Give their names or numbers with "
+            f"{', '.join(options[:-1])} and {options[-1]}.{header}"
         )
     return columns
 
@@ -264,9 +278,9 @@ def what_is_wrong(words: Any, tags: Any, *, empty_words: EmptyWords = "error") -
         if not isinstance(values, list):
             return f"received {_short(values)} as {name}; expected a list of {name}. Fix the record."
         wrong = next((value for value in values if not isinstance(value, str)), "")
-        if isinstance(wrong, int | float) and name == "tags":
+        if isinstance(wrong, int) and not isinstance(wrong, bool) and name == "tags":
             return (
-                f"received the tag {_short(wrong)}; expected tag names, such as 'B-PER'. Name them with --label-names."
+                f"received the tag {_short(wrong)}; expected tag names, such as 'B-PER'. Name all with --label-names."
             )
         if wrong != "":
             return f"received {_short(wrong)} among the {name}; expected text. Fix the record."

@@ -90,7 +90,12 @@ class _Spelling:
             if self._layout.several_tags == "error":
                 self._report(Finding("several-tags", self._path, line, _SEVERAL.format(tag=tag[:40])))
             tag = {"first": parts[0], "none": OUTSIDE}.get(self._layout.several_tags, tag)
-        if tag[2:] == OUTSIDE and _PREFIXED.fullmatch(tag) and not self._has_label_o:
+        if (
+            tag[2:] == OUTSIDE
+            and _PREFIXED.fullmatch(tag)
+            and not self._has_label_o
+            and OUTSIDE not in self._layout.renamed
+        ):
             self._has_label_o = True
             self._report(Finding("label-o", self._path, line, _LABEL_O.format(tag=tag), is_error=False))
         if self._has_prefixes and tag != OUTSIDE and not _PREFIXED.fullmatch(tag):

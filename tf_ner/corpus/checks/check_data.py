@@ -99,7 +99,7 @@ def check_corpus(
     corpus = {name: _read(split, words[name], reader, new_labels or {}) for name, split in splits.items()}
     labels = {name: _count_labels(sentences) for name, sentences in corpus.items()}
     repeats = find_repeats(corpus)
-    findings = [*reported, *repeats.findings, *_label_findings(corpus, labels)]
+    findings = [*reported, *repeats.findings, *_label_findings(corpus, labels, may_drop=reader is not None)]
     check_tag_characters(splits, findings.append)
     if scheme is not None:
         check_tags(splits, scheme, findings.append)
@@ -177,9 +177,9 @@ def _count_labels(sentences: Sequence[ReadSentence]) -> Counter[str]:
 
 
 def _label_findings(
-    corpus: Mapping[str, Sequence[ReadSentence]], labels: Mapping[str, Counter[str]]
+    corpus: Mapping[str, Sequence[ReadSentence]], labels: Mapping[str, Counter[str]], *, may_drop: bool
 ) -> Iterator[Finding]:
-    """Labels that cannot be learnt, each at its first place."""
+    """Labels that cannot be learnt, each at its first place; parts of speech are not dropped, since a word has one."""
     if "train" not in corpus:
         return
     known = labels["train"]
@@ -191,20 +191,23 @@ def _label_findings(
         places = _first_places(corpus[name]) if found else {}
         for label, (kind, message) in found.items():
             path, line = places[label]
-            message = message.format(label=label, count=counts[label], split=name)
+            fix = _RENAME_OR_DROP if may_drop else _RENAME
+            message = message.format(label=label, count=counts[label], split=name, fix=fix)
             yield Finding(kind, path, line, message, is_error=False)
 
 
 _RARE_LABEL = (
     "rare-label",
     f"received {{label}} with a count of {{count}} in {{split}}; expected at least {RARE} to learn from. Tag more, or "
-    "rename the label with --map-label or drop it with --ignore-label.",
+    "{fix}.",
 )
 _UNSEEN_LABEL = (
     "unseen-label",
     "received {label} with a count of {count} in {split} and 0 in train; expected labels that can be learnt. "
-    "Correct the tag, or rename the label with --map-label or drop it with --ignore-label.",
+    "Correct the tag, or {fix}.",
 )
+_RENAME = "rename the label with --map-label"
+_RENAME_OR_DROP = "rename the label with --map-label or drop it with --ignore-label"
 
 
 def _first_places(sentences: Sequence[ReadSentence]) -> dict[str, tuple[Path | str, int]]:

@@ -141,8 +141,7 @@ def _read_file(path: Path, layout: Layout, report: Report) -> Iterator[Sentence]
     if layout.encoding is None and is_text and (finding := another_encoding(path)):
         report(finding)
         return
-    if name == "parquet" and is_compressed(path):
-        raise DataError(f"Received {path}; expected a Parquet file that is not compressed once more. Unpack it.")
+    refuse_packed_parquet(path)
     given = {
         "--columns": layout.columns is not None,
         "--word-prefix": bool(layout.word_prefix),
@@ -181,6 +180,16 @@ _LONG_SENTENCE = (
 )
 
 
+def refuse_packed_parquet(path: Path) -> None:
+    """Stops at a Parquet file that is compressed once more.
+
+    Raises:
+        DataError: It is one.
+    """
+    if suffix_of(path) == ".parquet" and is_compressed(path):
+        raise DataError(f"Received {path}; expected a Parquet file that is not compressed once more. Unpack it.")
+
+
 def shards_of(path: Path) -> list[Path]:
     """The files that a file is one of, as data sets are saved that are too large for one; else only itself.
 
@@ -203,7 +212,9 @@ def shards_of(path: Path) -> list[Path]:
 
 def name_of_all(path: Path) -> Path:
     """A name for all files of `shards_of`."""
-    return path.with_name(_SHARD.sub(r"\g<before>-*-of-\g<total>\g<after>", path.name))
+    found = _SHARD.fullmatch(path.name)
+    # The current folder has no name.
+    return path if found is None else path.with_name(found.expand(r"\g<before>-*-of-\g<total>\g<after>"))
 
 
 _SHARD = re.compile(r"(?P<before>.+)-\d{5}-of-(?P<total>\d{5})(?P<after>(?:\..*)?)")

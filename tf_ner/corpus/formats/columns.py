@@ -60,7 +60,8 @@ def look_at_columns(path: Path, layout: Layout) -> SeenColumns:
     # A word and its tag are two at least.
     full = [row for _, row in rows if len(row) > 1]
     counts = Counter(map(len, [row for row in full if not _has_sign(row)] or full))
-    num_columns = counts.most_common(1)[0][0] if counts else None
+    # Of equals the number that the options ask for.
+    num_columns = max(counts, key=lambda number: (counts[number], not _asks_for_others(number, layout)), default=None)
     words = [(number, row) for number, row in rows if len(row) == num_columns]
     place = layout.word_column if isinstance(layout.word_column, int) else 0
     texts = [row[place] for _, row in words if -len(row) <= place < len(row)]
@@ -76,6 +77,17 @@ def look_at_columns(path: Path, layout: Layout) -> SeenColumns:
         ],
         prefix=_prefix_of(texts),
     )
+
+
+def _asks_for_others(number: int, layout: Layout) -> str | None:
+    """Says what is asked for where lines have so many columns, and others are named or counted; None if none is."""
+    names = layout.columns
+    if names is not None and len(names) != number:
+        return _NAMES.format(number=number, names=len(names), given=" ".join(names)[:60])
+    for option, column in {"--word-column": layout.word_column, "--tag-column": layout.tag_column}.items():
+        if isinstance(column, int) and not -number <= column < number:
+            return _NO_COLUMN.format(number=number, option=option, column=column, last=number - 1)
+    return None
 
 
 def _has_sign(row: Sequence[str]) -> bool:
@@ -110,6 +122,8 @@ def what_to_say(path: Path, columns: SeenColumns, layout: Layout) -> list[Findin
             f"received only words that begin with {columns.prefix!r}; --word-prefix {columns.prefix} leaves it out."
         )
         findings.append(Finding("word-prefix", path, columns.first, message, is_error=False))
+    if columns.num_columns is not None and (others := _asks_for_others(columns.num_columns, layout)):
+        findings.append(Finding("columns", path, columns.first or 1, others))
     received, options = [], []
     if columns.comment is not None and not layout.comments:
         received.append(f"lines that begin with # and are no words (the first is {columns.comment})")
@@ -127,3 +141,13 @@ def what_to_say(path: Path, columns: SeenColumns, layout: Layout) -> list[Findin
         message = f"received {', '.join(received)}; expected a word first, and its tag last. Give {' '.join(options)}."
         findings.append(Finding("columns", path, line, message))
     return findings
+
+
+_NAMES = (
+    "received lines of {number} columns, and --columns with {names} ({given}); expected a name for each column. Name "
+    "all of them with --columns, in their order."
+)
+_NO_COLUMN = (
+    "received lines of {number} columns, and {option} {column}; expected a number from 0 to {last}, or from -{number} "
+    "to -1. Change {option}."
+)

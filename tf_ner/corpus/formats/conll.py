@@ -8,6 +8,7 @@ from typing import TextIO
 from tf_ner.corpus.findings import Finding, Report, raise_error
 from tf_ner.corpus.formats.columns import look_at_columns, split_row, what_to_say
 from tf_ner.corpus.lines import numbered_lines
+from tf_ner.corpus.opened import suffix_of
 from tf_ner.corpus.sentences import Layout, Sentence, is_header, raise_same_column
 
 _DOCUMENT_START = "-DOCSTART-"
@@ -16,9 +17,9 @@ _DOCUMENT_START = "-DOCSTART-"
 def read_conll(path: Path, layout: Layout | None = None, *, report: Report = raise_error) -> Iterator[Sentence]:
     """Reads a CoNLL column file.
 
-    Columns are divided by tabs where a line has one, otherwise by spaces; every line must have as many as the first,
-    or as `layout` names. Lines of white space end a sentence, and so do `-DOCSTART-` lines, which are not words. UTF-8,
-    with or without a byte order mark; any line ending.
+    Columns are divided by tabs where a line has one, otherwise by spaces; every line must have as many as most of the
+    first lines, or as `layout` names. Lines of white space end a sentence, and so do `-DOCSTART-` lines, which are not
+    words. UTF-8, with or without a byte order mark; any line ending.
 
     Args:
         path: The file.
@@ -38,7 +39,7 @@ def read_conll(path: Path, layout: Layout | None = None, *, report: Report = rai
         # What is read until options say it would be told line by line.
         return
     word_place, tag_place = layout.place_of_word(), layout.place_of_tag()
-    num_columns = len(layout.columns or ())
+    num_columns = len(layout.columns or ()) or seen.num_columns or 0
     least_columns = max(_columns_needed(word_place), _columns_needed(tag_place), 2)
     sentence, is_first = Sentence([], [], []), True
     begins = False
@@ -66,7 +67,7 @@ def read_conll(path: Path, layout: Layout | None = None, *, report: Report = rai
             continue
         was_first, is_first = is_first, False
         if was_first and is_header(row):
-            report(Finding("header", path, number, _HEADER.format(row=" ".join(row)[:60])))
+            report(Finding("header", path, number, _header(path, number, line, row, layout)))
             continue
         word, tag = row[word_place], row[tag_place]
         may_be_empty = layout.empty_words != "error" and word.startswith(layout.word_prefix)
@@ -102,10 +103,6 @@ def what_conll_cannot_hold(word: str, tag: str) -> str | None:
     return None
 
 
-_HEADER = (
-    "received column names ({row!r}); expected words. Remove the line; a .tsv or .csv file that begins with such a "
-    "line is read by these names, without --columns."
-)
 _CELL_BREAK = re.compile(r"[\t\r\n]")
 
 
@@ -123,6 +120,18 @@ def _columns_needed(column: int) -> int:
     return column + 1 if column >= 0 else -column
 
 
+def _header(path: Path, number: int, line: str, row: list[str], layout: Layout) -> str:
+    if "\t" not in line or number > 1:
+        fix = "Remove the line."
+    elif layout.columns is not None and suffix_of(path) in (".tsv", ".txt"):
+        fix = "Remove the line, or leave out --columns: then the file is read by these names."
+    elif layout.columns is not None:
+        fix = "Remove the line, or leave out --columns and let the name end in .tsv: then it is read by these names."
+    else:
+        fix = "Remove the line, or let the name of the file end in .tsv: then it is read by these names."
+    return f"received column names ({' '.join(row)[:60]!r}); expected words. {fix}"
+
+
 def _ragged_row(line: str, row: list[str], num_columns: int) -> str:
     columns = f"{len(row)} column{'s' if len(row) != 1 else ''}"
     if len(row) > num_columns:
@@ -130,15 +139,17 @@ def _ragged_row(line: str, row: list[str], num_columns: int) -> str:
     elif "\t" in line and len(line.split()) >= num_columns:
         fix = "Put tabs between all columns, or none in the line: where there is a tab, spaces do not separate columns."
     else:
-        fix = "Add the missing ones, or a blank line between sentences."
+        fix = "Add the missing ones, or leave the line blank if it only divides sentences."
     return f"received {columns} ({' '.join(row)!r}); expected {num_columns}. {fix}"
 
 
 def _empty_cell(path: Path, number: int, line: str, *, is_word: bool, prefix: str) -> Finding:
     cell = "word" if is_word else "tag"
-    expected = f"{prefix!r} and a word" if is_word and prefix else "a word and a tag"
-    choose = ", or choose with --empty-words what becomes of such words" if is_word and not prefix else ""
-    fix = f"Fill the cell in or remove the line{choose}."
+    expected, fix = "a word and a tag", "Fill the cell in or remove the line"
+    if is_word and prefix:
+        expected, fix = f"{prefix!r} and a word", "Write both there or remove the line"
+    elif is_word:
+        fix += ", or choose with --empty-words what becomes of such words"
     return Finding(
-        f"empty-{cell}", path, number, f"received an empty {cell} in {line.strip()!r}; expected {expected}. {fix}"
+        f"empty-{cell}", path, number, f"received an empty {cell} in {line.strip()!r}; expected {expected}. {fix}."
     )

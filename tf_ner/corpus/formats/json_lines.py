@@ -68,7 +68,7 @@ def _read_records(path: Path, layout: Layout, report: Report) -> Iterator[Marked
         tell = partial(_tell, path, number, report)
         try:
             read = next((found for reader in RECORDS if (found := reader(record, layout)) is not None), None)
-            for part in _read_record(record, layout, tell) if read is None else read:
+            for part in _read_record(record, path, layout, tell) if read is None else read:
                 match part:
                     case Remark(kind, message):
                         tell(kind, message, is_error=False)
@@ -93,10 +93,10 @@ def _read_records(path: Path, layout: Layout, report: Report) -> Iterator[Marked
             tell(error.kind, str(error))
 
 
-def _read_record(record: Any, layout: Layout, tell: _Tell) -> Iterator[Read]:
+def _read_record(record: Any, path: Path, layout: Layout, tell: _Tell) -> Iterator[Read]:
     """A record with words and tags, or with a text and its spans, under the names that most tools give them."""
     if not isinstance(record, dict):
-        tell("bad-record", _NO_OBJECT if not isinstance(record, list) else _A_LIST)
+        tell("bad-record", _A_LIST if isinstance(record, list) and suffix_of(path) != ".json" else _NO_OBJECT)
     elif record.get("answer") in ("reject", "ignore"):
         yield Remark("refused-record", "received a record that an annotator refused; it is left out.")
     elif (found := _words_and_tags(record, layout, tell)) is not None:
@@ -216,7 +216,7 @@ def _from_text(record: Record, text: str, layout: Layout, tell: _Tell) -> Marks 
     if spans is not None and not isinstance(spans, list):
         raise SpanError("bad-span", "received spans that are not a list; expected a list of spans. Fix the record.")
     read = list(map(read_span, spans or []))
-    if numbers := sorted({span.label for span in read if span.label.isdecimal()}):
+    if numbers := sorted({span.label for span in read if span.label.isdecimal()}.difference(layout.renamed)):
         message = (
             f"received labels that are numbers ({', '.join(numbers[:5])}); --map-label {numbers[0]}=NAME names them."
         )
@@ -353,7 +353,7 @@ def _object(pairs: list[tuple[str, Any]]) -> Record:
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
 _SPACES = re.compile(r"\s*")
 _NAME_IT = "Name its key with --tag-column."
-_NO_OBJECT = "received JSON that is not an object; expected an object for each sentence. Fix the line."
+_NO_OBJECT = "received JSON that is not an object; expected an object for each sentence. Fix the record."
 _A_LIST = "received a list; expected an object for each sentence. A file that is one list of records ends in .json."
-_NO_JSON = "received invalid JSON ({reason}); expected an object on each line. Write one record per line."
+_NO_JSON = "received invalid JSON ({reason}); expected an object on each line. Fix it, and write one record per line."
 _NO_LIST = "received invalid JSON ({reason}); expected a list of objects. Fix it: the rest of the file is not read."

@@ -43,15 +43,16 @@ def read_parquet(path: Path, layout: Layout | None = None, *, report: Report = r
     with _damage_told(path):
         file = _open(path)
         schema = file.schema_arrow
-    columns = require_columns(schema.names, layout, path)
+    columns = require_columns(schema.names, layout, path, are_in_line=False)
     word, tag = schema.field(columns.word), schema.field(columns.tag)
     class_names = _class_names(schema, tag.name) or list(layout.label_names)
     shapes = (_shape(word.type, may_be_numbers=False), _shape(tag.type, may_be_numbers=bool(class_names)))
     if shapes not in (("list", "list"), ("text", "text")):
+        are_numbers = shapes[0] == "list" and _shape(tag.type, may_be_numbers=True) == "list"
+        fix = "Name tags that are numbers with --label-names, or choose" if are_numbers else "Choose"
         raise DataError(
             f"Received {path} with {word.name!r} of type {word.type} and {tag.name!r} of type {tag.type}; expected two "
-            "lists of strings, or two strings. Name tags that are numbers with --label-names, or choose other columns "
-            "with --word-column and --tag-column."
+            f"lists of strings, or two strings. {fix} other columns with --word-column and --tag-column."
         )
     if shapes[0] == "list":
         rows = _rows(path, file, (word.name, tag.name))

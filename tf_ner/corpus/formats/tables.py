@@ -199,7 +199,7 @@ def full_rows(
                     path,
                     number,
                     f"received {len(row)} cell{'s' if len(row) != 1 else ''}; expected {num_columns}, as in the "
-                    "header. Fix the row; in CSV, quote cells that contain the delimiter.",
+                    "header. Fix the row; where cells are quoted, as in CSV, quote those that contain the delimiter.",
                 )
             )
 
@@ -309,7 +309,7 @@ _FILL_IN = {
 _NOTHING_MARKED = "received a text without anything marked, not even an empty list; it is left out."
 _NO_LIST = (
     "received {cell!r} next to a text; expected a list of tags, one for each word between spaces, or of spans in JSON. "
-    "Fix the row, or name other columns with --word-column and --tag-column."
+    "Fix the row, or name another column with --word-column or --tag-column."
 )
 _TAG = re.compile("O|[BIELSU]-.+")
 _SEVERAL = (

@@ -1,6 +1,7 @@
 """WebAnno and INCEpTION: TSV 3, a word a line with what each layer says of it."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -78,10 +79,12 @@ def _column_of(path: Path, layers: Sequence[tuple[str, Sequence[str]]], layout: 
         feature for feature in of_spans if usual[0] in feature[0] and feature[1] == usual[1]
     ] or [feature for feature in of_spans if feature[1] and feature[1] != "identifier"]  # fmt: skip
     if len(chosen) != 1:
+        counts = Counter(name for _, name, _ in of_spans if name)
+        fix = "Name it with --tag-column." if 1 in counts.values() else "Export the file with one such layer."
         shown = ", ".join(f"{name or '(none)'} of {layer.rpartition('.')[2]}" for layer, name, _ in of_spans) or "none"
         raise DataError(
             f"Received {path} with the features {shown}; expected one that tells tags for the task {layout.task!r}. "
-            "Name it with --tag-column."
+            f"{fix}"
         )
     return chosen[0][2]
 

@@ -88,11 +88,12 @@ def load_saved(folder: Path) -> DatasetDict:
     """
     try:
         loaded = load_from_disk(str(folder))
-    except (OSError, ValueError, KeyError, TypeError, ArrowException) as error:
+    except (OSError, ValueError, KeyError, IndexError, TypeError, ArrowException) as error:
         reason = " ".join(str(error).split())[:200]
+        # It saves splits without rows, and cannot read them.
         raise DataError(
-            f"Received the saved data set {folder}, which cannot be read ({reason}); expected all its files. Copy or "
-            "save it again."
+            f"Received the saved data set {folder}, which cannot be read ({reason}); expected all its files, and rows "
+            "in each split. Copy or save it again."
         ) from error
     return with_usual_names(loaded if isinstance(loaded, DatasetDict) else DatasetDict({"train": loaded}))
 
@@ -137,7 +138,7 @@ def words_and_tags(loaded: DatasetDict, name: str, layout: Layout) -> DatasetDic
     fitting = tag_ids if has_named_ids else named or tag_ids or tag_strings
     tag_column = _choose(layout.tag_column, tag_names, fitting)
     if word_column not in strings or tag_column not in {*ids, *strings} - {word_column}:
-        numbers = [column for column, feature in columns.items() if _is_list_of(feature, _is_class_label_or_number)]
+        numbers = [column for column, feature in columns.items() if _is_list_of(feature, _is_number)]
         unnamed = f" Tags that are numbers ({', '.join(numbers)}) are named with --label-names." if numbers else ""
         raise DataError(
             f"Received data set {name!r} with the columns {', '.join(columns)}; expected words "
@@ -207,7 +208,10 @@ def _what_is_wrong(
     if len(words) != len(tags):
         return f"received {len(words)} words and {len(tags)} tags; expected a tag for each word. Fix the row."
     if any(tag in (None, -1, "") for tag in tags):
-        return "received words without a tag; expected a tag for each. Use splits whose tags are not hidden."
+        return (
+            "received words without a tag; expected a tag for each. Save the splits that have tags with `datasets` "
+            "(save_to_disk), and pass that folder."
+        )
     if (number := next((tag for tag in tags if isinstance(tag, int)), None)) is not None:
         return f"received the tag {number}; expected one that has a name. Name all of them with --label-names."
     if None in words:
@@ -234,7 +238,11 @@ def _is_string(feature: Any) -> bool:
 
 
 def _is_class_label_or_number(feature: Any) -> bool:
-    return _is_class_label(feature) or (isinstance(feature, Value) and "int" in feature.dtype)
+    return _is_class_label(feature) or _is_number(feature)
+
+
+def _is_number(feature: Any) -> bool:
+    return isinstance(feature, Value) and "int" in feature.dtype
 
 
 def _is_class_label(feature: Any) -> bool:

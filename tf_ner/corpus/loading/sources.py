@@ -128,6 +128,7 @@ def load_corpus(
         offset_ends=offset_ends,
         encoding=encoding,
         empty_words=empty_words,
+        renamed=tuple(new_labels or ()),
     )
     corpus = read_corpus(
         dataset,

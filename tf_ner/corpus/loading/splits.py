@@ -35,6 +35,9 @@ SAMPLE_DIR = Path(__file__).parents[1] / "sample"
 _SAMPLE_WITH_POS_AND_CHUNKS = SAMPLE_DIR / "pos_chunk.conll"
 _SAMPLE_COLUMNS = (WORD, "pos", "chunk", "ner")
 
+# To `convert`, which has no such options, it is the input.
+_ALL_FILES = "each split's with --train-file, --validation-file and --test-file (`convert` takes one at a time)"
+
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 
 
@@ -161,7 +164,7 @@ def find_split_files(folder: Path, *, extensions: frozenset[str] = EXTENSIONS) -
         if len(candidates) > 1:
             raise DataError(
                 f"Received {len(candidates)} files for the {split} split ({', '.join(map(str, candidates))}); "
-                f"expected one. Name it with --{split}-file."
+                f"expected one. Move the others elsewhere, or name the files: {_ALL_FILES}."
             )
         if candidates:
             found[split] = candidates[0]
@@ -175,14 +178,13 @@ def find_split_files(folder: Path, *, extensions: frozenset[str] = EXTENSIONS) -
         if others := [other for other, found_there in found.items() if found_there == file and other != split]:
             raise DataError(
                 f"Received {file}, whose name says {split} and {' and '.join(others)}; expected one of them, or "
-                f"scores would measure memorization, not generalization. Rename it, or name the files with "
-                f"--{split}-file and --{others[0]}-file."
+                f"scores would measure memorization, not generalization. Rename it, or name the files: {_ALL_FILES}."
             )
     if not found:
         names = ", ".join(sorted(file.name for file in folder.iterdir())[:10]) or "nothing"
         raise DataError(
             f"Received the folder {folder} with {names}; expected files such as {_examples_of(extensions)}. "
-            "Rename them, or name them (of brat, the folder) with --train-file, --validation-file and --test-file."
+            f"Rename them, or name them (of brat, the folder): {_ALL_FILES}."
         )
     return found
 
@@ -219,9 +221,9 @@ def _warn_of_files_passed_over(folder: Path, found: Mapping[str, Path], extensio
             words = re.findall("[a-z]+", file.name.lower())
             if file.is_file() and file not in found.values() and any(word.startswith(begins) for word in words):
                 logger.warning(
-                    "Received %s, which is not read; expected a name such as %s for the %s split. Rename it, or name "
-                    "it with --%s-file, if it is that split.",
-                    file, f"{split}{_extension_of(extensions)}", split, split,
+                    "Received %s, which is not read; expected a name such as %s for the %s split. If it is that split, "
+                    "rename it, or name the files: %s.",
+                    file, f"{split}{_extension_of(extensions)}", split, _ALL_FILES,
                 )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ _OTHER_SPELLINGS = (
 
 
 _BEGINS = re.compile(r"[BI]-.")
+_PREFIXED = re.compile(r"[BIESLU]-.")
 
 
 class TaggedCorpus(NamedTuple):
@@ -202,7 +203,8 @@ def find_scheme(splits: Mapping[str, Split]) -> SchemeName:
         if OUTSIDE not in used:
             raise DataError(
                 f"{place}: received tags such as {', '.join(islice(sorted(used), 5))}, and no {OUTSIDE}; expected "
-                "entity tags. Choose another column with --tag-column, or --task pos."
+                "entity tags. Choose another column with --tag-column, or --task pos; or pass --scheme plain if these "
+                "are labels of entities."
             )
     return scheme
 
@@ -237,16 +239,19 @@ def warn_of_unused_names(
         tags = {label_of(tag, scheme) for tag in tags if tag != OUTSIDE and not what_is_wrong(tag, scheme)}
     for name in sorted(new_labels.keys() - tags):
         logger.warning(
-            "Received %r to be renamed or dropped, which is not a label of this data; expected one of %s. Correct "
-            "--map-label or --ignore-label.",
+            "Received %r to be %s, which is not a label of this data; expected one of %s. Correct %s.",
             name,
+            "dropped" if new_labels[name] is None else "renamed",
             ", ".join(sorted(tags)) or "none",
+            "--ignore-label" if new_labels[name] is None else "--map-label",
         )
 
 
 def check_tags(splits: Mapping[str, Split], scheme: SchemeName, report: Report) -> None:
     """Reports each tag that is not of the scheme: where it is first in a split, and how many words have it."""
-    problems = {tag: what_is_wrong(tag, scheme) for tag in _used_tags(splits)}
+    used = _used_tags(splits)
+    has_prefixes = any(map(_PREFIXED.match, used))
+    problems = {tag: what_is_wrong(tag, scheme, has_prefixes=has_prefixes) for tag in used}
     wrong = {tag: problem for tag, problem in problems.items() if problem}
     if not wrong:
         return
@@ -276,7 +281,7 @@ def check_tag_characters(splits: Mapping[str, Split], report: Report) -> None:
                 continue
             for tag, line in zip(sentence.tags, sentence.lines, strict=True):
                 if tag in odd:
-                    fix = "; --fix does so in column files" if repaired(tag) != tag else ""
+                    fix = "; `tf-ner check-data --fix` does so in column files" if repaired(tag) != tag else ""
                     message = _ODD_TAG.format(tag=tag, names=", ".join(odd[tag]), fix=fix)
                     report(Finding("character-in-tag", split.path, line, message, is_error=False))
 

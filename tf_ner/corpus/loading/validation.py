@@ -59,7 +59,7 @@ def validation_rows(
     rows = _rows_of_documents(keys, documents, seed, wanted) if has_documents else []
     if not rows:
         if has_documents:
-            logger.info("Each of the documents of train is larger than the validation share, and may be divided.")
+            logger.info("the documents of train are all larger than the validation share; they may be divided")
         rows = sorted(_fitting(keys, wanted))
     if not rows:
         raise DataError(

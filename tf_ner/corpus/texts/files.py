@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 from tf_ner.corpus.encodings import require_encoding
 from tf_ner.corpus.findings import Finding, Report, raise_error
-from tf_ner.corpus.formats import shards_of
+from tf_ner.corpus.formats import refuse_packed_parquet, shards_of
 from tf_ner.corpus.formats.json_lines import records_of
 from tf_ner.corpus.formats.parquet import parquet_rows
 from tf_ner.corpus.formats.tables import csv_rows, full_rows, unquoted_rows
 from tf_ner.corpus.lines import another_encoding
-from tf_ner.corpus.opened import is_compressed, refuse_pointer, suffix_of
+from tf_ner.corpus.opened import open_corpus_file, refuse_pointer, suffix_of
 from tf_ner.corpus.sentences import what_is_no_text
 from tf_ner.errors import DataError
 from tf_ner.options.train import Quoting
@@ -83,12 +83,13 @@ class TextLayout:
                 "one, or two for pairs. Choose again."
             )
 
-    def choose(self, names: Sequence[str], place: str) -> TextColumns:
+    def choose(self, names: Sequence[str], place: str, *, has_header: bool = False) -> TextColumns:
         """Finds the columns.
 
         Args:
             names: All there are.
             place: Where they are, for errors.
+            has_header: They are the first line of the file, which may be a row if it has none.
 
         Raises:
             DataError: One is missing, or is there or was named twice.
@@ -103,10 +104,12 @@ class TextLayout:
         is_each_once = all(name is not None and [*names].count(name) == wanted.count(name) == 1 for name in wanted)
         if not texts or not is_each_once:
             received = ", ".join(map(repr, names[:12])) or "no columns"
-            raise DataError(
-                f"{place}: received the columns {received}; expected {self._wanted()}, each once. Name them with "
-                "--text-columns and --label-column."
-            )
+            if any(names.count(name) > 1 for name in wanted if name is not None):
+                fix = "Rename those that are there twice."
+            else:
+                fix = "Name them with --text-columns and --label-column."
+                fix += " If that is no header, put one before it." if has_header else ""
+            raise DataError(f"{place}: received the columns {received}; expected {self._wanted()}, each once. {fix}")
         return TextColumns(tuple(texts), label)
 
     def _wanted(self) -> str:
@@ -133,9 +136,12 @@ def read_texts(path: Path, layout: TextLayout | None = None, *, report: Report =
 
 def _read_file(path: Path, layout: TextLayout, report: Report) -> Iterator[LabelledText]:
     refuse_pointer(path)
-    is_packed_twice = is_compressed(path) and suffix_of(path) == ".parquet"
-    read = None if is_packed_twice else _READERS.get(suffix_of(path))
+    refuse_packed_parquet(path)
+    read = _READERS.get(suffix_of(path))
     if read is None:
+        # A folder, or what is not there, is told as such.
+        with open_corpus_file(path):
+            pass
         raise DataError(
             f"Received {path}; expected one of {', '.join(sorted(TEXT_EXTENSIONS))}. Rename or convert the file."
         )
@@ -148,7 +154,7 @@ def _read_file(path: Path, layout: TextLayout, report: Report) -> Iterator[Label
     chosen: list[TextColumns] = []
 
     def choose(names: Sequence[str]) -> list[str]:
-        chosen.append(layout.choose(names, f"{path}:1"))
+        chosen.append(layout.choose(names, f"{path}:1", has_header=read is _read_table))
         if layout.label_column is not None and chosen[0].label is None:
             listed = ", ".join(map(repr, names[:12]))
             message = f"received no {layout.label_column!r} among the columns {listed}; {_NOT_SCORED}"

@@ -39,10 +39,10 @@ def _of_sets(record: dict[str, Any], layout: Layout) -> Iterator[Read]:
     full = [name for name, annotations in sets.items() if annotations]
     name = str(layout.tag_column) if layout.tag_column is not None else full[0] if len(full) == 1 else ""
     if name not in sets or (len(full) > 1 and layout.tag_column is None):
+        fix = "Name it with --tag-column." if sets else "Add one, which may be empty, or remove the document."
         raise SpanError(
             "bad-record",
-            f"received the annotation sets {', '.join(map(repr, sets)) or 'none'}; expected one with entities. Name it "
-            "with --tag-column.",
+            f"received the annotation sets {', '.join(map(repr, sets)) or 'none'}; expected one with entities. {fix}",
         )
     unit: OffsetUnit = "utf-16" if record.get("offset_type") == "j" else "characters"
     spans = [read_span(annotation) for annotation in sets[name]]

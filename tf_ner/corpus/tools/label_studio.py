@@ -58,6 +58,6 @@ def _text_of(data: dict[str, Any], layout: Layout) -> str:
         raise SpanError(
             "bad-record",
             f"received a task with the texts {', '.join(map(repr, list(texts)[:10])) or 'none'}; expected one named "
-            "'text', or one alone. Name it with --word-column.",
+            f"'text', or one alone. {'Name it with --word-column.' if texts else 'Remove the task, or add its text.'}",
         )
     return texts[name]

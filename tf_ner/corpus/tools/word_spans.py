@@ -55,7 +55,7 @@ def _of_sentences(sentences: Sequence[Any], spans: Sequence[Any], ends: OffsetEn
         raise SpanError(
             "bad-record", f"received {len(sentences)} sentences and {len(spans)} lists of spans; expected as many."
         )
-    if any(spans):
+    if any(spans) and layout.offset_ends is None:
         yield Remark("words-counted", _COUNTED.format(ends=ends))
     borders = accumulate(map(len, sentences[:-1]), initial=0)
     for first, words, of_sentence in zip(borders, sentences, spans, strict=True):
