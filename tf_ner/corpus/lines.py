@@ -1,14 +1,65 @@
 """Text files, line by line."""
 
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from tf_ner.corpus.findings import Finding, Report
 from tf_ner.errors import DataError
+
+
+class Piece(NamedTuple):
+    """Lines that follow each other.
+
+    Attributes:
+        number: Of the first, from 1.
+        text: With the ends of the lines.
+        keep_ends: Whether `lines` are with them.
+    """
+
+    number: int
+    text: str
+    keep_ends: bool
+
+    def lines(self) -> list[str]:
+        """The lines; only line feeds and carriage returns end one."""
+        if self.keep_ends:
+            # A byte order mark alone is an empty line.
+            return list(io.StringIO(self.text, newline="")) or [""]
+        lines = self.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        if len(lines) > 1 and not lines[-1]:
+            del lines[-1]
+        return lines
+
+
+def pieces_of(path: Path, report: Report, *, keep_ends: bool = False) -> Iterator[Piece]:
+    """The text of a file in UTF-8, some lines at a time, which is quicker than line by line.
+
+    A byte order mark at the beginning is left out. A line that is not text is reported and left out; it is reported
+    after what stands before it was given.
+
+    Args:
+        path: The file.
+        report: What to do with a line that is not text.
+        keep_ends: Lines keep their ends.
+
+    Raises:
+        DataError: The file is missing, is a folder, or cannot be unpacked.
+    """
+    number = 1
+    with open_corpus_file(path) as file:
+        for data in _blocks(file):
+            text = _decoded(data)
+            if text is None:
+                yield from _sound_lines(path, number, data, report, keep_ends=keep_ends)
+                number += len(data.splitlines())
+                continue
+            yield Piece(number, text.removeprefix(_MARK) if number == 1 else text, keep_ends)
+            number += data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
 
 
 def numbered_lines(path: Path, report: Report, *, keep_ends: bool = False) -> Iterator[tuple[int, str]]:
@@ -24,20 +75,50 @@ def numbered_lines(path: Path, report: Report, *, keep_ends: bool = False) -> It
     Raises:
         DataError: The file is missing, is a folder, or cannot be unpacked.
     """
-    number = 0
-    with open_corpus_file(path) as file:
-        for chunk in file:
-            for line in chunk.splitlines(keep_ends):
-                number += 1
-                try:
-                    text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-                except UnicodeDecodeError as error:
-                    report(Finding("encoding", path, number, _NOT_UTF8.format(reason=error.reason)))
-                    continue
-                if "\0" in text:
-                    report(Finding("encoding", path, number, _NUL))
-                    continue
-                yield number, text
+    for piece in pieces_of(path, report, keep_ends=keep_ends):
+        yield from enumerate(piece.lines(), piece.number)
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    """The bytes of a file in pieces that end with line feeds.
+
+    What a damaged file still gives before its damage is given too.
+    """
+    begun: list[bytes] = []
+    while data := file.read1(io.DEFAULT_BUFFER_SIZE):  # type: ignore[attr-defined]
+        end = data.rfind(b"\n") + 1
+        if end:
+            yield b"".join([*begun, data[:end]])
+            begun = []
+        begun.append(data[end:])
+    if last := b"".join(begun):
+        yield last
+
+
+def _decoded(data: bytes) -> str | None:
+    """The text; None where something is none."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return None if "\0" in text else text
+
+
+def _sound_lines(path: Path, first: int, data: bytes, report: Report, *, keep_ends: bool) -> Iterator[Piece]:
+    """Those lines that are text, each as a piece; the others are reported."""
+    for number, (line, with_end) in enumerate(
+        zip(data.splitlines(keep_ends), data.splitlines(True), strict=True), first
+    ):
+        encoding = "utf-8-sig" if number == 1 else "utf-8"
+        try:
+            text = line.decode(encoding)
+        except UnicodeDecodeError as error:
+            report(Finding("encoding", path, number, _NOT_UTF8.format(reason=error.reason)))
+            continue
+        if "\0" in text:
+            report(Finding("encoding", path, number, _NUL))
+            continue
+        yield Piece(number, with_end.decode(encoding), keep_ends)
 
 
 def whole_text(path: Path) -> str:
@@ -80,6 +161,7 @@ def suffix_of(path: Path) -> str:
 
 
 COMPRESSED = ".gz"
+_MARK = "\ufeff"
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
 
