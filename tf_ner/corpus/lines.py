@@ -4,12 +4,15 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple, TypeVar, cast
 
 from tf_ner.corpus.findings import Finding, Report
 from tf_ner.errors import DataError
+
+Item = TypeVar("Item")
 
 
 class Piece(NamedTuple):
@@ -59,7 +62,7 @@ def pieces_of(path: Path, report: Report, *, keep_ends: bool = False) -> Iterato
                 number += len(data.splitlines())
                 continue
             yield Piece(number, text.removeprefix(_MARK) if number == 1 else text, keep_ends)
-            number += data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
+            number += _num_ends(text)
 
 
 def numbered_lines(path: Path, report: Report, *, keep_ends: bool = False) -> Iterator[tuple[int, str]]:
@@ -79,6 +82,15 @@ def numbered_lines(path: Path, report: Report, *, keep_ends: bool = False) -> It
         yield from enumerate(piece.lines(), piece.number)
 
 
+def before_each_blank(items: list[Item], blank: Item) -> Iterator[int]:
+    """How many lines or rows that are not blank stand before each blank one."""
+    place = -1
+    with suppress(ValueError):
+        for num_blank in count():
+            place = items.index(blank, place + 1)
+            yield place - num_blank
+
+
 def _blocks(file: BinaryIO) -> Iterator[bytes]:
     """The bytes of a file in pieces that end with line feeds.
 
@@ -93,6 +105,11 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
         begun.append(data[end:])
     if last := b"".join(begun):
         yield last
+
+
+def _num_ends(text: str) -> int:
+    returns = text.count("\r")
+    return text.count("\n") + (returns - text.count("\r\n") if returns else 0)
 
 
 def _decoded(data: bytes) -> str | None:

@@ -2,14 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from itertools import count
 from pathlib import Path
 from typing import TextIO
 
 from tf_ner.corpus.findings import Finding, Report, raise_error
 from tf_ner.corpus.formats.columns import look_at_columns, split_row, what_to_say
-from tf_ner.corpus.lines import pieces_of
+from tf_ner.corpus.lines import before_each_blank, pieces_of
 from tf_ner.corpus.sentences import Layout, Sentence, is_header, raise_same_column
 
 _DOCUMENT_START = "-DOCSTART-"
@@ -101,7 +99,7 @@ class _Rows:
         words, tags = columns[self._word_place], columns[self._tag_place]
         ended = []
         start = 0
-        for end in _ends(lines):
+        for end in before_each_blank(lines, ""):
             self._extend(words[start:end], tags[start:end], number)
             if self.sentence.words:
                 ended.append(self._take())
@@ -156,15 +154,6 @@ class _Rows:
             self._report(_empty_cell(self._path, number, line, is_word=not word, prefix=prefix))
             return
         self.sentence.add(word, tag, number)
-
-
-def _ends(lines: list[str]) -> Iterator[int]:
-    """How many lines that are not empty stand before each empty one."""
-    place = -1
-    with suppress(ValueError):
-        for num_empty in count():
-            place = lines.index("", place + 1)
-            yield place - num_empty
 
 
 def _columns_of(lines: Sequence[str], num_columns: int) -> list[list[str]] | None:
