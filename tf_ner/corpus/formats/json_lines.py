@@ -3,7 +3,7 @@
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import accumulate, chain
 from pathlib import Path
@@ -66,40 +66,52 @@ def _read_records(path: Path, layout: Layout, report: Report) -> Iterator[Marked
     for number, record in records_of(path, report, documents=DOCUMENTS):
         tell = partial(_tell, path, number, report)
         try:
-            read = next((found for reader in RECORDS if (found := reader(record, layout)) is not None), None)
-            for part in _read_record(record, layout, tell) if read is None else read:
-                match part:
-                    case Remark(kind, message):
-                        tell(kind, message, is_error=False)
-                    case TaggedWords(words, tags):
-                        if words:
-                            yield Sentence(words, tags, [number] * len(words))
-                        else:
-                            tell("no-word", NO_WORD, is_error=False)
-                    case Marks(text, spans, tokens, convention, has_lines):
-                        if problem := what_is_no_text(text):
-                            raise SpanError("bad-record", problem)
-                        yield MarkedText(
-                            text=text,
-                            spans=spans,
-                            source=path,
-                            line=number,
-                            tokens=None if tokens is None else words_of_tokens(text, tokens),
-                            convention=convention,
-                            has_lines=has_lines,
-                        )
+            for part in _parts_of(record, layout, tell):
+                if isinstance(part, TaggedWords):
+                    if part.words:
+                        yield Sentence(part.words, part.tags, [number] * len(part.words))
+                    else:
+                        tell("no-word", NO_WORD, is_error=False)
+                elif isinstance(part, Marks):
+                    yield _marked(part, path, number)
+                else:
+                    tell(part.kind, part.message, is_error=False)
         except SpanError as error:
             tell(error.kind, str(error))
 
 
-def _read_record(record: Any, layout: Layout, tell: _Tell) -> Iterator[Read]:
+def _parts_of(record: Any, layout: Layout, tell: _Tell) -> Iterable[Read]:
+    """What a record holds, as the first reader that knows it says."""
+    for reader in RECORDS:
+        if (found := reader(record, layout)) is not None:
+            return found
+    return _read_record(record, layout, tell)
+
+
+def _marked(marks: Marks, path: Path, number: int) -> MarkedText:
+    text, spans, tokens, convention, has_lines = marks
+    if problem := what_is_no_text(text):
+        raise SpanError("bad-record", problem)
+    return MarkedText(
+        text=text,
+        spans=spans,
+        source=path,
+        line=number,
+        tokens=None if tokens is None else words_of_tokens(text, tokens),
+        convention=convention,
+        has_lines=has_lines,
+    )
+
+
+def _read_record(record: Any, layout: Layout, tell: _Tell) -> Iterable[Read]:
     """A record with words and tags, or with a text and its spans, under the names that most tools give them."""
     if not isinstance(record, dict):
         tell("bad-record", _NO_OBJECT if not isinstance(record, list) else _A_LIST)
-    elif record.get("answer") in ("reject", "ignore"):
-        yield Remark("refused-record", "received a record that an annotator refused; it is left out.")
-    elif (found := _words_and_tags(record, layout, tell)) is not None:
-        yield found
+        return ()
+    if record.get("answer") in ("reject", "ignore"):
+        return (Remark("refused-record", "received a record that an annotator refused; it is left out."),)
+    found = _words_and_tags(record, layout, tell)
+    return () if found is None else (found,)
 
 
 def write_json_lines(path: Path, sentences: Iterable[Sentence]) -> None:
@@ -159,12 +171,13 @@ def _words_and_tags(record: Record, layout: Layout, tell: _Tell) -> TaggedWords 
     text = record.get(str(layout.word_column or "text"))
     has_text = isinstance(text, str)
     # Next to a text, tools leave keys empty, and use for spans the names that tags have elsewhere.
-    empty = {
-        key for key, value in record.items() if has_text and (value is None or (value and _is_list_of_spans(value)))
-    }
-    keys = record.keys() - empty
-    word_key = next((name for name in word_names if name in keys and not _is_list_of_objects(record[name])), None)
-    tag_key = next((name for name in tag_names if name in keys), None)
+    keys: Collection[str] = record
+    if has_text:
+        keys = {key for key, value in record.items() if not _is_empty(value)}
+    word_key = _first(word_names, keys)
+    if word_key is not None and _is_list_of_objects(record[word_key]):
+        word_key = _first([name for name in word_names if not _is_list_of_objects(record.get(name))], keys)
+    tag_key = _first(tag_names, keys)
     if isinstance(text, str) and (layout.word_column or word_key is None or tag_key is None):
         return _from_text(record, text, layout, tell)
     if word_key is None or tag_key is None:
@@ -183,6 +196,13 @@ def _words_and_tags(record: Record, layout: Layout, tell: _Tell) -> TaggedWords 
         tell("bad-record", problem)
         return None
     return TaggedWords(words, tags)
+
+
+def _first(names: Iterable[str], keys: Collection[str]) -> str | None:
+    for name in names:
+        if name in keys:
+            return name
+    return None
 
 
 def _from_text(record: Record, text: str, layout: Layout, tell: _Tell) -> Marks | None:
@@ -241,12 +261,16 @@ def _tell(path: Path, number: int, report: Report, kind: str, message: str, *, i
     report(Finding(kind, path, number, message, is_error))
 
 
+def _is_empty(value: Any) -> bool:
+    return value is None or (bool(value) and _is_list_of_spans(value))
+
+
 def _is_list_of_spans(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, list | dict) for item in value)
+    return isinstance(value, list) and {list, dict}.issuperset(map(type, value))
 
 
 def _is_list_of_objects(value: Any) -> bool:
-    return isinstance(value, list) and any(isinstance(item, dict) for item in value)
+    return isinstance(value, list) and dict in map(type, value)
 
 
 DocumentReader = Callable[[Record, Path], Iterator[Any] | None]
@@ -279,17 +303,30 @@ def records_of(path: Path, report: Report, *, documents: Sequence[DocumentReader
     second = next(lines, None)
     for number, line in chain([first], [second] if second else [], lines):
         try:
-            record = _DECODER.decode(line)
+            record = _record_of(line)
         except (ValueError, RecursionError) as error:
             report(Finding("bad-record", path, number, _NO_JSON.format(reason=_reason(error))))
             continue
-        is_whole = second is None and isinstance(record, dict)
-        found = (reader(record, path) for reader in documents if is_whole)
-        records = next((records for records in found if records is not None), None)
-        if records is None:
-            yield number, record
-        else:
+        if second is None and isinstance(record, dict):
+            found = (reader(record, path) for reader in documents)
+            records = next((records for records in found if records is not None), [record])
             yield from ((number, part) for part in records)
+        else:
+            yield number, record
+
+
+def _record_of(line: str) -> Any:
+    """What a line holds.
+
+    Raises:
+        ValueError, RecursionError: It is no JSON.
+    """
+    if line.startswith("{"):
+        record, end = _DECODER.raw_decode(line)
+        # Looking for more white space around it takes as long as a short record itself.
+        if line[end:] in ("", "\n"):
+            return record
+    return _DECODER.decode(line)
 
 
 def _is_json(line: str) -> bool:
