@@ -62,7 +62,7 @@ def pieces_of(path: Path, report: Report, *, keep_ends: bool = False) -> Iterato
                 number += len(data.splitlines())
                 continue
             yield Piece(number, text.removeprefix(_MARK) if number == 1 else text, keep_ends)
-            number += _num_ends(text)
+            number += num_line_ends(text)
 
 
 def numbered_lines(path: Path, report: Report, *, keep_ends: bool = False) -> Iterator[tuple[int, str]]:
@@ -80,6 +80,12 @@ def numbered_lines(path: Path, report: Report, *, keep_ends: bool = False) -> It
     """
     for piece in pieces_of(path, report, keep_ends=keep_ends):
         yield from enumerate(piece.lines(), piece.number)
+
+
+def num_line_ends(text: str, start: int = 0, end: int | None = None) -> int:
+    """How many lines end in a part of a text."""
+    returns = text.count("\r", start, end)
+    return text.count("\n", start, end) + (returns - text.count("\r\n", start, end) if returns else 0)
 
 
 def before_each_blank(items: list[Item], blank: Item) -> Iterator[int]:
@@ -105,11 +111,6 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
         begun.append(data[end:])
     if last := b"".join(begun):
         yield last
-
-
-def _num_ends(text: str) -> int:
-    returns = text.count("\r")
-    return text.count("\n") + (returns - text.count("\r\n") if returns else 0)
 
 
 def _decoded(data: bytes) -> str | None:

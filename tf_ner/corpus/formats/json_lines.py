@@ -4,14 +4,15 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
-from itertools import accumulate, chain
+from itertools import accumulate, chain, dropwhile, islice
 from pathlib import Path
 from typing import Any
 
 from tf_ner.corpus.annotated_text import read_span, tagged, words_of_tokens
 from tf_ner.corpus.findings import Finding, Report, raise_error
-from tf_ner.corpus.lines import numbered_lines, suffix_of
+from tf_ner.corpus.lines import Piece, num_line_ends, pieces_of, suffix_of
 from tf_ner.corpus.marked_text import MarkedText, SpanError
 from tf_ner.corpus.schemes import spans_to_tags
 from tf_ner.corpus.sentences import (
@@ -170,6 +171,8 @@ def _words_and_tags(record: Record, layout: Layout, tell: _Tell) -> TaggedWords 
     tag_names = TAG_NAMES[layout.task] if layout.tag_column is None else (str(layout.tag_column),)
     text = record.get(str(layout.word_column or "text"))
     has_text = isinstance(text, str)
+    if isinstance(text, str) and (layout.word_column or _first(word_names, record) is None):
+        return _from_text(record, text, layout, tell)
     # Next to a text, tools leave keys empty, and use for spans the names that tags have elsewhere.
     keys: Collection[str] = record
     if has_text:
@@ -178,7 +181,7 @@ def _words_and_tags(record: Record, layout: Layout, tell: _Tell) -> TaggedWords 
     if word_key is not None and _is_list_of_objects(record[word_key]):
         word_key = _first([name for name in word_names if not _is_list_of_objects(record.get(name))], keys)
     tag_key = _first(tag_names, keys)
-    if isinstance(text, str) and (layout.word_column or word_key is None or tag_key is None):
+    if isinstance(text, str) and (word_key is None or tag_key is None):
         return _from_text(record, text, layout, tell)
     if word_key is None or tag_key is None:
         received = ", ".join(repr(key[:40]) for key in list(record)[:10])
@@ -285,18 +288,17 @@ def records_of(path: Path, report: Report, *, documents: Sequence[DocumentReader
         report: What to do with what is no JSON.
         documents: How records are found in an object that is no record itself.
     """
-    lines: Iterator[tuple[int, str]] = (
-        (number, line) for number, line in numbered_lines(path, report, keep_ends=True) if not line.isspace()
-    )
-    first = next(lines, None)
-    if first is None:
+    pieces: Iterator[Piece] = dropwhile(lambda piece: piece.text.isspace(), pieces_of(path, report, keep_ends=True))
+    first_piece = next(pieces, None)
+    if first_piece is None:
         return
-    number, line = first
-    lines = chain([first], lines)
+    pieces = chain([first_piece], pieces)
+    number, line = next(_full_lines([first_piece]))
     begins_list = line.lstrip().startswith("[")
     if begins_list and (suffix_of(path) == ".json" or not _is_json(line)):
-        yield from _records_of_list(path, lines, report)
+        yield from _records_of_list(path, list(pieces), report)
         return
+    lines = _full_lines(pieces)
     if suffix_of(path) == ".json" and not begins_list and not _is_json(line):
         lines = iter([(number, "".join(text for _, text in lines))])
     first = next(lines)
@@ -337,28 +339,86 @@ def _is_json(line: str) -> bool:
     return True
 
 
-def _records_of_list(path: Path, lines: Iterable[tuple[int, str]], report: Report) -> Iterator[tuple[int, Any]]:
+def _full_lines(pieces: Iterable[Piece]) -> Iterator[tuple[int, str]]:
+    """The lines that are not blank, with their numbers."""
+    for piece in pieces:
+        for number, line in enumerate(piece.lines(), piece.number):
+            if not line.isspace():
+                yield number, line
+
+
+class _NotListError(ValueError):
+    """A text is no list.
+
+    Attributes:
+        place: Of what cannot be read, in the text.
+    """
+
+    def __init__(self, place: int, reason: str) -> None:
+        super().__init__(reason)
+        self.place = place
+
+
+def _records_of_list(path: Path, pieces: Sequence[Piece], report: Report) -> Iterator[tuple[int, Any]]:
     """The records of a file that is one list; what follows one that cannot be read is left out."""
-    numbers, texts = zip(*lines, strict=True)
-    text, ends = "".join(texts), list(accumulate(map(len, texts)))
+    num_read = 0
+    with suppress(_NotListError):
+        for number_and_record in _numbered_items(pieces):
+            num_read += 1
+            yield number_and_record
+        return
+    # Without lines of white space, which may be none to JSON, and where what is wrong is told.
+    numbers, texts = zip(*_full_lines(pieces), strict=True)
+    ends = list(accumulate(map(len, texts)))
+    try:
+        for place, record in islice(_items("".join(texts)), num_read, None):
+            yield numbers[bisect_right(ends, place)], record
+    except _NotListError as error:
+        number = numbers[min(bisect_right(ends, error.place), len(ends) - 1)]
+        report(Finding("bad-list", path, number, _NO_LIST.format(reason=error)))
+
+
+def _numbered_items(pieces: Sequence[Piece]) -> Iterator[tuple[int, Any]]:
+    """The records of a list, with their lines.
+
+    Raises:
+        _NotListError: There is something else in it, or behind it.
+    """
+    text = "".join(piece.text for piece in pieces)
+    starts = accumulate((len(piece.text) for piece in pieces), initial=0)
+    following = zip(starts, pieces, strict=False)
+    number = counted = 0
+    upcoming = next(following, None)
+    for place, record in _items(text):
+        while upcoming is not None and upcoming[0] <= place:
+            counted, number = upcoming[0], upcoming[1].number
+            upcoming = next(following, None)
+        number += num_line_ends(text, counted, place)
+        counted = place
+        yield number, record
+
+
+def _items(text: str) -> Iterator[tuple[int, Any]]:
+    """What a list holds, each with its place.
+
+    Raises:
+        _NotListError: There is something else in it, or behind it.
+    """
     place, expected = _SPACES.match(text).end(), "["  # type: ignore[union-attr]
     while text[place : place + 1] == expected:
         place = _SPACES.match(text, place + 1).end()  # type: ignore[union-attr]
         if expected == "[" and text[place : place + 1] == "]":
             break
-        line = numbers[min(bisect_right(ends, place), len(ends) - 1)]
         try:
-            record, place = _DECODER.raw_decode(text, place)
+            record, end = _DECODER.raw_decode(text, place)
         except (ValueError, RecursionError) as error:
-            report(Finding("bad-list", path, line, _NO_LIST.format(reason=_reason(error))))
-            return
-        yield line, record
-        place, expected = _SPACES.match(text, place).end(), ","  # type: ignore[union-attr]
-    line = numbers[min(bisect_right(ends, place), len(ends) - 1)]
+            raise _NotListError(place, _reason(error)) from error
+        yield place, record
+        place, expected = _SPACES.match(text, end).end(), ","  # type: ignore[union-attr]
     if text[place : place + 1] != "]":
-        report(Finding("bad-list", path, line, _NO_LIST.format(reason="neither a comma nor the end of the list")))
-    elif text[place + 1 :].strip():
-        report(Finding("bad-list", path, line, _NO_LIST.format(reason="more after the end of the list")))
+        raise _NotListError(place, "neither a comma nor the end of the list")
+    if text[place + 1 :].strip():
+        raise _NotListError(place, "more after the end of the list")
 
 
 def _reason(error: ValueError | RecursionError) -> str:
