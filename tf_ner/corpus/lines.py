@@ -103,7 +103,7 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
     What a damaged file still gives before its damage is given too.
     """
     begun: list[bytes] = []
-    while data := file.read1(io.DEFAULT_BUFFER_SIZE):  # type: ignore[attr-defined]
+    while data := file.read1(_BLOCK):  # type: ignore[attr-defined]
         end = data.rfind(b"\n") + 1
         if end:
             yield b"".join([*begun, data[:end]])
@@ -180,6 +180,8 @@ def suffix_of(path: Path) -> str:
 
 COMPRESSED = ".gz"
 _MARK = "\ufeff"
+_BLOCK = io.DEFAULT_BUFFER_SIZE
+"""In bytes. As many as are read of a file at once line by line."""
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
 
