@@ -3,7 +3,6 @@
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
@@ -56,8 +55,7 @@ CONVENTIONS = [Convention(unit, ends) for ends in _ENDS for unit in _UNITS]
 """In the order in which they are tried."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class MarkedText:
+class MarkedText(NamedTuple):
     """A text and its entities.
 
     Attributes:
@@ -108,21 +106,25 @@ class Offsets:
         ]  # fmt: skip
         self._first_guess: int | None = None
         self._first = self._possible[0]
+        # What is possible differs in units alone, from what counted at first too.
+        self._has_known_ends = ends is not None
         # How many quotes have refuted what counted at first.
         self._evidence = 0
 
     def in_characters(self, marked: MarkedText) -> list[tuple[int, int, MarkedSpan]] | None:
         """The places of a text's spans, `text[start:end]`; None where a quote refutes each way to count them."""
         if marked.convention is not None:
-            return self._read(marked, marked.convention)
+            return self._read(marked, marked.convention, _Places(marked.text))
         places = _Places(marked.text)
         for span in marked.spans:
-            if span.quote is not None and not self._confirm(places, span, marked):
+            if span.quote is None or self._says_nothing_new(places, span):
+                continue
+            if not self._confirm(places, span, marked):
                 return None
         if self._rests_on_one(marked):
             return None
-        found = self._read(marked, self._possible[0])
-        is_guess = any(span.quote is None for span in marked.spans) and self._first_guess is None
+        found = self._read(marked, self._possible[0], places)
+        is_guess = self._first_guess is None and any(span.quote is None for span in marked.spans)
         # With other evidence later, these would have been somewhere else.
         if is_guess and any(len({places.of(span, each) for each in self._possible}) > 1 for span in marked.spans):
             self._first_guess = marked.line
@@ -130,12 +132,18 @@ class Offsets:
 
     def _rests_on_one(self, marked: MarkedText) -> bool:
         """Whether spans without quotes would be read as a single quote says, which may be wrong; reports it."""
+        if self._evidence != 1:
+            return False
         unquoted = next((span for span in marked.spans if span.quote is None), None)
-        if unquoted is None or self._evidence != 1:
+        if unquoted is None:
             return False
         message = _ONE_QUOTE.format(unit=self._possible[0], options=_options(self._possible[0]))
         self._report(Finding("offsets", *marked.place_of(unquoted), message))
         return True
+
+    def _says_nothing_new(self, places: "_Places", span: MarkedSpan) -> bool:
+        """Whether a quote confirms, as in a text in which all units are the same, whatever is possible."""
+        return self._has_known_ends and places.is_ascii and places.quotes(span, self._first)
 
     def _confirm(self, places: "_Places", span: MarkedSpan, marked: MarkedText) -> bool:
         """Leaves out what a quote refutes; says so if that is all that was possible."""
@@ -153,6 +161,7 @@ class Offsets:
             self._report(Finding("bad-span", *marked.place_of(span), message))
             return False
         self._possible = left
+        self._has_known_ends = {each.ends for each in left} == {self._first.ends}
         self._evidence += not places.confirm(span, self._first)
         if left[0] != before:
             if self._first_guess is not None:
@@ -163,8 +172,9 @@ class Offsets:
                 self._report(Finding("offsets", *marked.place_of(span), message, is_error=False))
         return True
 
-    def _read(self, marked: MarkedText, convention: Convention) -> list[tuple[int, int, MarkedSpan]] | None:
-        places = _Places(marked.text)
+    def _read(
+        self, marked: MarkedText, convention: Convention, places: "_Places"
+    ) -> list[tuple[int, int, MarkedSpan]] | None:
         found = []
         for span in marked.spans:
             place = places.of(span, convention)
@@ -180,16 +190,23 @@ class _Places:
 
     def __init__(self, text: str):
         self._text = text
-        self._is_ascii = text.isascii()
+        self.is_ascii = text.isascii()
         self._starts: dict[OffsetUnit, list[int]] = {}
 
     def of(self, span: MarkedSpan, convention: Convention) -> tuple[int, int] | None:
         """Where a span is, in characters; None if it is not in the text, or in the middle of a character."""
-        end = span.end + (convention.ends == "inclusive")
-        start_place, end_place = self._place(span.start, convention.unit), self._place(end, convention.unit)
+        start, end = span.start, span.end + (convention.ends == "inclusive")
+        if self.is_ascii or convention.unit == "characters":
+            return (start, end) if 0 <= start < end <= len(self._text) else None
+        start_place, end_place = self._place(start, convention.unit), self._place(end, convention.unit)
         return (
             None if start_place is None or end_place is None or start_place >= end_place else (start_place, end_place)
         )
+
+    def quotes(self, span: MarkedSpan, convention: Convention) -> bool:
+        """Whether a span quotes exactly what stands there."""
+        found = self.of(span, convention)
+        return found is not None and self._text[found[0] : found[1]] == span.quote
 
     def confirm(self, span: MarkedSpan, convention: Convention) -> bool:
         """Whether what stands there is what the span quotes; any white space is as good as another."""
@@ -200,8 +217,6 @@ class _Places:
         return text == span.quote or _SPACE.sub(" ", text) == _SPACE.sub(" ", span.quote)
 
     def _place(self, offset: int, unit: OffsetUnit) -> int | None:
-        if unit == "characters" or self._is_ascii:
-            return offset if 0 <= offset <= len(self._text) else None
         if unit not in self._starts:
             widths = map(_utf16_width if unit == "utf-16" else _utf8_width, self._text)
             self._starts[unit] = list(accumulate(widths, initial=0))

@@ -101,7 +101,7 @@ class _Unpacked(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         with self._damage_told():
-            data = self._file.read(len(buffer))
+            data = self._file.read1(len(buffer))  # type: ignore[union-attr]
         buffer[: len(data)] = data
         return len(data)
 

@@ -274,6 +274,8 @@ def _wanted(layout: Layout, column: str) -> str:
 
 def what_is_wrong(words: Any, tags: Any, *, empty_words: EmptyWords = "error") -> str | None:
     """Says why two values are not the words and the tags of a sentence; None if they are."""
+    if _are_right(words, tags):
+        return None
     for values, name in ((words, "words"), (tags, "tags")):
         if not isinstance(values, list):
             return f"received {_short(values)} as {name}; expected a list of {name}. Fix the record."
@@ -291,6 +293,17 @@ def what_is_wrong(words: Any, tags: Any, *, empty_words: EmptyWords = "error") -
     if len(words) != len(tags):
         return f"received {len(words)} words and {len(tags)} tags; expected a tag for each word. Fix the record."
     return what_is_no_text(*words, *tags)
+
+
+def _are_right(words: Any, tags: Any) -> bool:
+    """As `what_is_wrong`, without a reason, and quicker."""
+    if not isinstance(words, list) or not isinstance(tags, list) or len(words) != len(tags):
+        return False
+    try:
+        text = "".join(words) + "".join(tags)
+    except TypeError:
+        return False
+    return "" not in words and "" not in tags and what_is_no_text(text) is None
 
 
 def names_of(tags: Any, names: Sequence[str]) -> Any:
@@ -317,8 +330,11 @@ def sentence_of_lists(
 
 def what_is_no_text(*texts: str) -> str | None:
     """Says where text holds half of a surrogate pair, which no file in UTF-8 can; None if there is none."""
+    text = "".join(texts)
+    if text.isascii():
+        return None
     try:
-        "".join(texts).encode()
+        text.encode()
     except UnicodeEncodeError as error:
         return f"received {error.object[error.start]!r}, half of a surrogate pair; expected text. Fix the escape."
     return None

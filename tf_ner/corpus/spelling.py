@@ -41,7 +41,7 @@ def spelt(sentences: Iterable[Sentence], path: Path | str, layout: Layout, repor
         message = _SMALL_TAGS.format(small=small, capital=small[:1].upper() + small[1:])
         report(Finding("small-tags", path, head[0].lines[0] if head[0].lines else 1, message, is_error=False))
     for sentence in chain(head, remaining):
-        yield sentence._replace(tags=spelling.of(sentence))
+        yield sentence if spelling.stays(sentence.tags) else sentence._replace(tags=spelling.of(sentence))
 
 
 class _Spelling:
@@ -64,7 +64,12 @@ class _Spelling:
         self._layout = layout
         self._report = report
         self._known: dict[str, str | None] = {}
+        self._as_they_are: set[str] = set()
         self._has_label_o = False
+
+    def stays(self, tags: Iterable[str]) -> bool:
+        """Whether tags, which have been read before, stay as they are; most do."""
+        return self._as_they_are.issuperset(tags)
 
     def of(self, sentence: Sentence) -> list[str]:
         """The tags of a sentence."""
@@ -73,6 +78,8 @@ class _Spelling:
         for place, tag in enumerate(sentence.tags):
             if tag not in self._known:
                 self._known[tag] = self._read(tag, sentence.lines[place] if sentence.lines else 1)
+                if self._known[tag] == tag:
+                    self._as_they_are.add(tag)
             known = self._known[tag]
             if known is not None:
                 tags.append(known)

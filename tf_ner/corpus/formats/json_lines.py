@@ -3,15 +3,16 @@
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
-from itertools import accumulate, chain
+from itertools import accumulate, chain, dropwhile, islice
 from pathlib import Path
 from typing import Any
 
 from tf_ner.corpus.annotated_text import read_span, tagged, words_of_tokens
 from tf_ner.corpus.findings import Finding, Report, raise_error
-from tf_ner.corpus.lines import numbered_lines
+from tf_ner.corpus.lines import Piece, num_line_ends, pieces_of
 from tf_ner.corpus.marked_text import MarkedText, SpanError
 from tf_ner.corpus.opened import suffix_of
 from tf_ner.corpus.schemes import spans_to_tags
@@ -67,40 +68,52 @@ def _read_records(path: Path, layout: Layout, report: Report) -> Iterator[Marked
     for number, record in records_of(path, report, encoding=layout.encoding, documents=DOCUMENTS):
         tell = partial(_tell, path, number, report)
         try:
-            read = next((found for reader in RECORDS if (found := reader(record, layout)) is not None), None)
-            for part in _read_record(record, path, layout, tell) if read is None else read:
-                match part:
-                    case Remark(kind, message):
-                        tell(kind, message, is_error=False)
-                    case TaggedWords(words, tags):
-                        if words:
-                            yield Sentence(words, tags, [number] * len(words))
-                        else:
-                            tell("no-word", NO_WORD, is_error=False)
-                    case Marks(text, spans, tokens, convention, has_lines):
-                        if problem := what_is_no_text(text):
-                            raise SpanError("bad-record", problem)
-                        yield MarkedText(
-                            text=text,
-                            spans=spans,
-                            source=path,
-                            line=number,
-                            tokens=None if tokens is None else words_of_tokens(text, tokens),
-                            convention=convention,
-                            has_lines=has_lines,
-                        )
+            for part in _parts_of(record, path, layout, tell):
+                if isinstance(part, TaggedWords):
+                    if part.words:
+                        yield Sentence(part.words, part.tags, [number] * len(part.words))
+                    else:
+                        tell("no-word", NO_WORD, is_error=False)
+                elif isinstance(part, Marks):
+                    yield _marked(part, path, number)
+                else:
+                    tell(part.kind, part.message, is_error=False)
         except SpanError as error:
             tell(error.kind, str(error))
 
 
-def _read_record(record: Any, path: Path, layout: Layout, tell: _Tell) -> Iterator[Read]:
+def _parts_of(record: Any, path: Path, layout: Layout, tell: _Tell) -> Iterable[Read]:
+    """What a record holds, as the first reader that knows it says."""
+    for reader in RECORDS:
+        if (found := reader(record, layout)) is not None:
+            return found
+    return _read_record(record, path, layout, tell)
+
+
+def _marked(marks: Marks, path: Path, number: int) -> MarkedText:
+    text, spans, tokens, convention, has_lines = marks
+    if problem := what_is_no_text(text):
+        raise SpanError("bad-record", problem)
+    return MarkedText(
+        text=text,
+        spans=spans,
+        source=path,
+        line=number,
+        tokens=None if tokens is None else words_of_tokens(text, tokens),
+        convention=convention,
+        has_lines=has_lines,
+    )
+
+
+def _read_record(record: Any, path: Path, layout: Layout, tell: _Tell) -> Iterable[Read]:
     """A record with words and tags, or with a text and its spans, under the names that most tools give them."""
     if not isinstance(record, dict):
         tell("bad-record", _A_LIST if isinstance(record, list) and suffix_of(path) != ".json" else _NO_OBJECT)
-    elif record.get("answer") in ("reject", "ignore"):
-        yield Remark("refused-record", "received a record that an annotator refused; it is left out.")
-    elif (found := _words_and_tags(record, layout, tell)) is not None:
-        yield found
+        return ()
+    if record.get("answer") in ("reject", "ignore"):
+        return (Remark("refused-record", "received a record that an annotator refused; it is left out."),)
+    found = _words_and_tags(record, layout, tell)
+    return () if found is None else (found,)
 
 
 def write_json_lines(path: Path, sentences: Iterable[Sentence]) -> None:
@@ -160,14 +173,17 @@ def _words_and_tags(record: Record, layout: Layout, tell: _Tell) -> TaggedWords 
     tag_names = TAG_NAMES[layout.task] if layout.tag_column is None else (str(layout.tag_column),)
     text = record.get(str(layout.word_column or "text"))
     has_text = isinstance(text, str)
+    if isinstance(text, str) and (layout.word_column or _first(word_names, record) is None):
+        return _from_text(record, text, layout, tell)
     # Next to a text, tools leave keys empty, and use for spans the names that tags have elsewhere.
-    empty = {
-        key for key, value in record.items() if has_text and (value is None or (value and _is_list_of_spans(value)))
-    }
-    keys = record.keys() - empty
-    word_key = next((name for name in word_names if name in keys and not _is_list_of_objects(record[name])), None)
-    tag_key = next((name for name in tag_names if name in keys), None)
-    if isinstance(text, str) and (layout.word_column or word_key is None or tag_key is None):
+    keys: Collection[str] = record
+    if has_text:
+        keys = {key for key, value in record.items() if not _is_empty(value)}
+    word_key = _first(word_names, keys)
+    if word_key is not None and _is_list_of_objects(record[word_key]):
+        word_key = _first([name for name in word_names if not _is_list_of_objects(record.get(name))], keys)
+    tag_key = _first(tag_names, keys)
+    if isinstance(text, str) and (word_key is None or tag_key is None):
         return _from_text(record, text, layout, tell)
     if word_key is None or tag_key is None:
         received = ", ".join(repr(key[:40]) for key in list(record)[:10])
@@ -185,6 +201,13 @@ def _words_and_tags(record: Record, layout: Layout, tell: _Tell) -> TaggedWords 
         tell("bad-record", problem)
         return None
     return TaggedWords(words, tags)
+
+
+def _first(names: Iterable[str], keys: Collection[str]) -> str | None:
+    for name in names:
+        if name in keys:
+            return name
+    return None
 
 
 def _from_text(record: Record, text: str, layout: Layout, tell: _Tell) -> Marks | None:
@@ -243,12 +266,16 @@ def _tell(path: Path, number: int, report: Report, kind: str, message: str, *, i
     report(Finding(kind, path, number, message, is_error))
 
 
+def _is_empty(value: Any) -> bool:
+    return value is None or (bool(value) and _is_list_of_spans(value))
+
+
 def _is_list_of_spans(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, list | dict) for item in value)
+    return isinstance(value, list) and {list, dict}.issuperset(map(type, value))
 
 
 def _is_list_of_objects(value: Any) -> bool:
-    return isinstance(value, list) and any(isinstance(item, dict) for item in value)
+    return isinstance(value, list) and dict in map(type, value)
 
 
 DocumentReader = Callable[[Record, Path], Iterator[Any] | None]
@@ -266,37 +293,49 @@ def records_of(
         encoding: What the bytes of the file are; UTF-8 if not given.
         documents: How records are found in an object that is no record itself.
     """
-    lines: Iterator[tuple[int, str]] = (
-        (number, line)
-        for number, line in numbered_lines(path, report, encoding=encoding, keep_ends=True)
-        if not line.isspace()
+    pieces: Iterator[Piece] = dropwhile(
+        lambda piece: piece.text.isspace(), pieces_of(path, report, encoding=encoding, keep_ends=True)
     )
-    first = next(lines, None)
-    if first is None:
+    first_piece = next(pieces, None)
+    if first_piece is None:
         return
-    number, line = first
-    lines = chain([first], lines)
+    pieces = chain([first_piece], pieces)
+    number, line = next(_full_lines([first_piece]))
     begins_list = line.lstrip().startswith("[")
     if begins_list and (suffix_of(path) == ".json" or not _is_json(line)):
-        yield from _records_of_list(path, lines, report)
+        yield from _records_of_list(path, list(pieces), report)
         return
+    lines = _full_lines(pieces)
     if suffix_of(path) == ".json" and not begins_list and not _is_json(line):
         lines = iter([(number, "".join(text for _, text in lines))])
     first = next(lines)
     second = next(lines, None)
     for number, line in chain([first], [second] if second else [], lines):
         try:
-            record = _DECODER.decode(line)
+            record = _record_of(line)
         except (ValueError, RecursionError) as error:
             report(Finding("bad-record", path, number, _NO_JSON.format(reason=_reason(error))))
             continue
-        is_whole = second is None and isinstance(record, dict)
-        found = (reader(record, path) for reader in documents if is_whole)
-        records = next((records for records in found if records is not None), None)
-        if records is None:
-            yield number, record
-        else:
+        if second is None and isinstance(record, dict):
+            found = (reader(record, path) for reader in documents)
+            records = next((records for records in found if records is not None), [record])
             yield from ((number, part) for part in records)
+        else:
+            yield number, record
+
+
+def _record_of(line: str) -> Any:
+    """What a line holds.
+
+    Raises:
+        ValueError, RecursionError: It is no JSON.
+    """
+    if line.startswith("{"):
+        record, end = _DECODER.raw_decode(line)
+        # Looking for more white space around it takes as long as a short record itself.
+        if line[end:] in ("", "\n"):
+            return record
+    return _DECODER.decode(line)
 
 
 def _is_json(line: str) -> bool:
@@ -307,28 +346,86 @@ def _is_json(line: str) -> bool:
     return True
 
 
-def _records_of_list(path: Path, lines: Iterable[tuple[int, str]], report: Report) -> Iterator[tuple[int, Any]]:
+def _full_lines(pieces: Iterable[Piece]) -> Iterator[tuple[int, str]]:
+    """The lines that are not blank, with their numbers."""
+    for piece in pieces:
+        for number, line in enumerate(piece.lines(), piece.number):
+            if not line.isspace():
+                yield number, line
+
+
+class _NotListError(ValueError):
+    """A text is no list.
+
+    Attributes:
+        place: Of what cannot be read, in the text.
+    """
+
+    def __init__(self, place: int, reason: str) -> None:
+        super().__init__(reason)
+        self.place = place
+
+
+def _records_of_list(path: Path, pieces: Sequence[Piece], report: Report) -> Iterator[tuple[int, Any]]:
     """The records of a file that is one list; what follows one that cannot be read is left out."""
-    numbers, texts = zip(*lines, strict=True)
-    text, ends = "".join(texts), list(accumulate(map(len, texts)))
+    num_read = 0
+    with suppress(_NotListError):
+        for number_and_record in _numbered_items(pieces):
+            num_read += 1
+            yield number_and_record
+        return
+    # Without lines of white space, which may be none to JSON, and where what is wrong is told.
+    numbers, texts = zip(*_full_lines(pieces), strict=True)
+    ends = list(accumulate(map(len, texts)))
+    try:
+        for place, record in islice(_items("".join(texts)), num_read, None):
+            yield numbers[bisect_right(ends, place)], record
+    except _NotListError as error:
+        number = numbers[min(bisect_right(ends, error.place), len(ends) - 1)]
+        report(Finding("bad-list", path, number, _NO_LIST.format(reason=error)))
+
+
+def _numbered_items(pieces: Sequence[Piece]) -> Iterator[tuple[int, Any]]:
+    """The records of a list, with their lines.
+
+    Raises:
+        _NotListError: There is something else in it, or behind it.
+    """
+    text = "".join(piece.text for piece in pieces)
+    starts = accumulate((len(piece.text) for piece in pieces), initial=0)
+    following = zip(starts, pieces, strict=False)
+    number = counted = 0
+    upcoming = next(following, None)
+    for place, record in _items(text):
+        while upcoming is not None and upcoming[0] <= place:
+            counted, number = upcoming[0], upcoming[1].number
+            upcoming = next(following, None)
+        number += num_line_ends(text, counted, place)
+        counted = place
+        yield number, record
+
+
+def _items(text: str) -> Iterator[tuple[int, Any]]:
+    """What a list holds, each with its place.
+
+    Raises:
+        _NotListError: There is something else in it, or behind it.
+    """
     place, expected = _SPACES.match(text).end(), "["  # type: ignore[union-attr]
     while text[place : place + 1] == expected:
         place = _SPACES.match(text, place + 1).end()  # type: ignore[union-attr]
         if expected == "[" and text[place : place + 1] == "]":
             break
-        line = numbers[min(bisect_right(ends, place), len(ends) - 1)]
         try:
-            record, place = _DECODER.raw_decode(text, place)
+            record, end = _DECODER.raw_decode(text, place)
         except (ValueError, RecursionError) as error:
-            report(Finding("bad-list", path, line, _NO_LIST.format(reason=_reason(error))))
-            return
-        yield line, record
-        place, expected = _SPACES.match(text, place).end(), ","  # type: ignore[union-attr]
-    line = numbers[min(bisect_right(ends, place), len(ends) - 1)]
+            raise _NotListError(place, _reason(error)) from error
+        yield place, record
+        place, expected = _SPACES.match(text, end).end(), ","  # type: ignore[union-attr]
     if text[place : place + 1] != "]":
-        report(Finding("bad-list", path, line, _NO_LIST.format(reason="neither a comma nor the end of the list")))
-    elif text[place + 1 :].strip():
-        report(Finding("bad-list", path, line, _NO_LIST.format(reason="more after the end of the list")))
+        raise _NotListError(place, "neither a comma nor the end of the list")
+    if text[place + 1 :].strip():
+        raise _NotListError(place, "more after the end of the list")
 
 
 def _reason(error: ValueError | RecursionError) -> str:

@@ -5,14 +5,17 @@ import csv
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import accumulate, chain
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import accumulate, chain, compress, count
+from operator import ne
 from pathlib import Path
 from typing import Any
 
 from tf_ner.corpus.annotated_text import read_span, tagged
 from tf_ner.corpus.findings import Finding, Report, raise_error
-from tf_ner.corpus.lines import numbered_lines
+from tf_ner.corpus.lines import Piece, before_each_blank, pieces_of
 from tf_ner.corpus.marked_text import MarkedText, SpanError
 from tf_ner.corpus.opened import open_corpus_file, suffix_of
 from tf_ner.corpus.sentences import (
@@ -29,12 +32,17 @@ from tf_ner.corpus.words import words_at_spaces
 from tf_ner.options.train import EmptyWords
 
 Row = Sequence[str]
+Batch = tuple[int, list[Row]]
+"""Rows that begin on lines that follow each other, and the number of the first."""
 
 HEADER = ("sentence", "word", "tag")
 
 # In characters. The csv module's own limit is too low for a long document in one cell.
 _LARGEST_CELL = 16_000_000
 _LARGEST_HEADER = 10_000
+
+_FEW = 20
+"""Of so many rows, in which something is odd, each is read on its own."""
 
 # In words. A file of one sentence may be intended; one that long hardly is.
 _UNLIKELY_LENGTH = 100
@@ -57,13 +65,13 @@ def read_csv(path: Path, layout: Layout | None = None, *, report: Report = raise
         DataError: The file is missing, or the header does not name words and tags.
     """
     layout = layout or Layout()
-    return _read_table(path, csv_rows(path, report, encoding=layout.encoding), layout, report)
+    return _read_table(path, _csv_batches(path, report, layout.encoding), layout, report)
 
 
 def read_tsv(path: Path, layout: Layout | None = None, *, report: Report = raise_error) -> Iterator[Sentence]:
     """Reads a file of columns with a header as `read_csv` does; tabs divide the cells, and quotes are characters."""
     layout = layout or Layout()
-    return _read_table(path, unquoted_rows(path, report, encoding=layout.encoding), layout, report)
+    return _read_table(path, _unquoted_batches(path, report, "\t", layout.encoding), layout, report)
 
 
 def write_csv(path: Path, sentences: Iterable[Sentence]) -> None:
@@ -113,38 +121,83 @@ def unquoted_rows(
     path: Path, report: Report, *, encoding: str | None = None, delimiter: str = "\t"
 ) -> Iterator[tuple[int, Row]]:
     """Each line's cells, with its number; quotes are characters."""
-    lines = numbered_lines(path, report, encoding=encoding)
-    return ((number, line.split(delimiter) if line else []) for number, line in lines)
+    return _rows_of(_unquoted_batches(path, report, delimiter, encoding))
 
 
 def csv_rows(path: Path, report: Report, *, encoding: str | None = None) -> Iterator[tuple[int, Row]]:
     """Each row with the line it begins at. After an error in the quotes the rest cannot be read."""
-    pulled: list[tuple[int, str]] = []
+    return _rows_of(_csv_batches(path, report, encoding))
+
+
+def _rows_of(batches: Iterable[Batch]) -> Iterator[tuple[int, Row]]:
+    return chain.from_iterable(enumerate(rows, number) for number, rows in batches)
+
+
+def _unquoted_batches(path: Path, report: Report, delimiter: str, encoding: str | None) -> Iterator[Batch]:
+    for piece in pieces_of(path, report, encoding=encoding):
+        yield piece.number, [line.split(delimiter) if line else [] for line in piece.lines()]
+
+
+def _csv_batches(path: Path, report: Report, encoding: str | None) -> Iterator[Batch]:
+    pieces = pieces_of(path, report, encoding=encoding, keep_ends=True)
+    delimiter = ""
+    for piece in pieces:
+        lines = piece.lines()
+        if not delimiter:
+            delimiter = "\t" if suffix_of(path) == ".tsv" else max(",;\t", key=lines[0].count)
+        if (rows := _one_of_each(lines, delimiter)) is not None:
+            yield piece.number, rows
+        elif not (yield from _one_by_one(path, piece, pieces, delimiter, report)):
+            return
+
+
+def _one_of_each(lines: list[str], delimiter: str) -> list[Row] | None:
+    """A row of each line; None where one goes over several lines, or cannot be read."""
+    try:
+        with _large_cells():
+            rows: list[Row] = list(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error:
+        return None
+    return rows if len(rows) == len(lines) else None
+
+
+def _one_by_one(
+    path: Path, piece: Piece, pieces: Iterator[Piece], delimiter: str, report: Report
+) -> Generator[Batch, None, bool]:
+    """The rows of a piece, and of what follows until one ends where a piece does; returns whether there may be more."""
+    remaining = deque(enumerate(piece.lines(), piece.number))
+    of_row: list[tuple[int, str]] = []
 
     def lines() -> Iterator[str]:
-        for numbered in numbered_lines(path, report, encoding=encoding, keep_ends=True):
-            pulled.append(numbered)
-            yield numbered[1]
+        while True:
+            if not remaining:
+                following = next(pieces, None)
+                if following is None:
+                    return
+                remaining.extend(enumerate(following.lines(), following.number))
+            of_row.append(remaining.popleft())
+            yield of_row[-1][1]
 
-    text = lines()
-    header = next(text, None)
-    if header is None:
-        return
-    delimiter = "\t" if suffix_of(path) == ".tsv" else max(",;\t", key=header.count)
-    rows = csv.reader(chain([header], text), delimiter=delimiter, strict=True)
-    while True:
-        limit = csv.field_size_limit(_LARGEST_CELL)
+    rows = csv.reader(lines(), delimiter=delimiter, strict=True)
+    while remaining:
+        of_row.clear()
         try:
-            row = next(rows, None)
+            with _large_cells():
+                row = next(rows)
         except csv.Error as error:
-            report(Finding("bad-quotes", path, _line_of_open_quote(pulled), _BAD_QUOTES.format(reason=error)))
-            return
-        finally:
-            csv.field_size_limit(limit)
-        if row is None:
-            return
-        yield pulled[0][0] if pulled else 1, row
-        pulled.clear()
+            report(Finding("bad-quotes", path, _line_of_open_quote(of_row), _BAD_QUOTES.format(reason=error)))
+            return False
+        yield of_row[0][0], [row]
+    return True
+
+
+@contextmanager
+def _large_cells() -> Iterator[None]:
+    limit = csv.field_size_limit(_LARGEST_CELL)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _line_of_open_quote(lines: Sequence[tuple[int, str]]) -> int:
@@ -155,23 +208,39 @@ def _line_of_open_quote(lines: Sequence[tuple[int, str]]) -> int:
     return lines[bisect_right(ends, opened)][0]
 
 
-def _read_table(path: Path, rows: Iterator[tuple[int, Row]], layout: Layout, report: Report) -> Iterator[Sentence]:
-    header = next(rows, None)
-    if header is None:
+def _read_table(path: Path, batches: Iterator[Batch], layout: Layout, report: Report) -> Iterator[Sentence]:
+    first_batch = next(batches, None)
+    if first_batch is None:
         return
-    full = full_rows(path, rows, len(header[1]), report)
-    if find_columns(header[1], layout) is None and (places := find_text(header[1], layout)) is not None:
+    number, (header, *rows) = first_batch
+    batches = chain([(number + 1, rows)], batches)
+    if find_columns(header, layout) is None and (places := find_text(header, layout)) is not None:
+        full = full_rows(path, _rows_of(batches), len(header), report)
         yield from tagged(_of_texts(path, full, *places, report), layout, report)
         return
-    columns = require_columns(header[1], layout, path)
-    first = next((numbered for numbered in full if numbered[1]), None)
+    columns = require_columns(header, layout, path)
+    first, batches = _first_full(path, batches, len(header), report)
     if first is None:
         return
-    is_listed = _is_list(first[1][columns.word]) and _is_list(first[1][columns.tag])
-    if is_listed:
-        yield from _sentences_of_lists(path, chain([first], full), columns, layout, report)
-    else:
-        yield from sentences_of_words(path, chain([first], full), columns, report, empty_words=layout.empty_words)
+    if _is_list(first[columns.word]) and _is_list(first[columns.tag]):
+        full = full_rows(path, _rows_of(batches), len(header), report)
+        yield from _sentences_of_lists(path, full, columns, layout, report)
+        return
+    words = _WordRows(path, columns, report, layout.empty_words)
+    for number, rows in batches:
+        yield from words.read(number, rows, len(header))
+    yield from words.rest()
+
+
+def _first_full(
+    path: Path, batches: Iterator[Batch], num_columns: int, report: Report
+) -> tuple[Row | None, Iterator[Batch]]:
+    """The first row that is full, and the rows from this one on; None if there is none."""
+    for number, rows in batches:
+        full = full_rows(path, enumerate(rows, number), num_columns, report)
+        if (first := next((numbered for numbered in full if numbered[1]), None)) is not None:
+            return first[1], chain([(first[0], rows[first[0] - number :])], batches)
+    return None, batches
 
 
 def _has_nothing(row: Row) -> bool:
@@ -213,37 +282,122 @@ def sentences_of_words(
     empty_words: EmptyWords = "error",
 ) -> Iterator[Sentence]:
     """Puts rows of one word each together to sentences."""
-    sentence, current, is_divided = Sentence([], [], []), "", columns.sentence is not None
-    ended: set[str] = set()
-    comes_back = False
-    for number, row in rows:
-        is_divided |= not row
-        name = row[columns.sentence] if row and columns.sentence is not None else ""
-        if (name and name != current) or (not row and columns.sentence is None):
-            if sentence.words:
-                yield sentence
-            ended.add(current)
-            if name and name in ended and not comes_back:
-                comes_back = True
-                report(Finding("sentence-again", path, number, _COMES_BACK.format(name=name[:40]), is_error=False))
-            sentence, current = Sentence([], [], []), name
-        if not row:
-            continue
-        word, tag = row[columns.word], row[columns.tag]
-        if not tag or (not word and empty_words == "error"):
+    words = _WordRows(path, columns, report, empty_words)
+    yield from words.read_each(rows)
+    yield from words.rest()
+
+
+class _WordRows:
+    """Puts rows of one word each together to sentences.
+
+    Args:
+        path: The file.
+        columns: The places of the cells.
+        report: What to do with rows that cannot be read, and with warnings.
+        empty_words: What becomes of words that are empty.
+    """
+
+    def __init__(self, path: Path, columns: Columns, report: Report, empty_words: EmptyWords) -> None:
+        self._empty_words = empty_words
+        self._path = path
+        self._columns = columns
+        self._report = report
+        self._sentence, self._name = Sentence([], [], []), ""
+        self._is_divided = columns.sentence is not None
+        self._ended: set[str] = set()
+        self._comes_back = False
+
+    def rest(self) -> Iterator[Sentence]:
+        """The sentence that the file ends with."""
+        if len(self._sentence.words) > _UNLIKELY_LENGTH and not self._is_divided:
+            finding = Finding("one-sentence", self._path, self._sentence.lines[0], _ONE_SENTENCE, is_error=False)
+            self._report(finding)
+        if self._sentence.words:
+            yield self._sentence
+
+    def read(self, number: int, rows: list[Row], num_columns: int) -> Iterator[Sentence]:
+        """The sentences that end in some rows of a file, of which the first has this number."""
+        if (cells := _cells_of(rows, self._columns, num_columns)) is not None:
+            yield from self._at_once(number, rows, *cells)
+        elif len(rows) > _FEW:
+            for start in range(0, len(rows), _FEW):
+                yield from self.read(number + start, rows[start : start + _FEW], num_columns)
+        else:
+            yield from self.read_each(full_rows(self._path, enumerate(rows, number), num_columns, self._report))
+
+    def _at_once(self, number: int, rows: list[Row], words: Row, tags: Row, names: Row) -> Iterator[Sentence]:
+        """Reads rows in which nothing is odd as `read_each` does, and quicker."""
+        numbers: Sequence[int] = range(number, number + len(rows))
+        if len(words) < len(rows):
+            numbers = list(compress(numbers, rows))
+        if self._columns.sentence is None:
+            borders = [(end, "") for end in before_each_blank(rows, [])]
+            self._is_divided |= bool(borders)
+        else:
+            changed = chain([0], compress(count(1), map(ne, names, names[1:]))) if names else ()
+            borders = [(place, names[place]) for place in changed if names[place]]
+        start = 0
+        for end, name in borders:
+            if not name or name != self._name:
+                self._extend(words[start:end], tags[start:end], numbers[start:end])
+                yield from self._begin(name, numbers[end] if name else 0)
+                start = end
+        self._extend(words[start:], tags[start:], numbers[start:])
+
+    def _extend(self, words: Row, tags: Row, numbers: Sequence[int]) -> None:
+        self._sentence.words.extend(words)
+        self._sentence.tags.extend(tags)
+        self._sentence.lines.extend(numbers)
+
+    def read_each(self, rows: Iterable[tuple[int, Row]]) -> Iterator[Sentence]:
+        """The sentences that end in rows that are full, or blank."""
+        columns = self._columns
+        for number, row in rows:
+            self._is_divided |= not row
+            name = row[columns.sentence] if row and columns.sentence is not None else ""
+            if (name and name != self._name) or (not row and columns.sentence is None):
+                yield from self._begin(name, number)
+            if row:
+                self._add(number, row[columns.word], row[columns.tag])
+
+    def _begin(self, name: str, number: int) -> Iterator[Sentence]:
+        """Begins a sentence; the one before, if there is one, ends."""
+        if self._sentence.words:
+            yield self._sentence
+        self._ended.add(self._name)
+        if name and name in self._ended and not self._comes_back:
+            self._comes_back = True
+            message = _COMES_BACK.format(name=name[:40])
+            self._report(Finding("sentence-again", self._path, number, message, is_error=False))
+        self._sentence, self._name = Sentence([], [], []), name
+
+    def _add(self, number: int, word: str, tag: str) -> None:
+        if not tag or (not word and self._empty_words == "error"):
             cell = "tag" if word else "word"
             received = f"received an empty {cell} next to {(word or tag)[:40]!r}"
             message = f"{received}; expected a word and a tag. {_FILL_IN[cell]}"
-            report(Finding(f"empty-{cell}", path, number, message))
-            continue
-        if _holds_several(word, tag):
-            report(Finding("bad-record", path, number, _SEVERAL.format(word=word[:40], tag=tag[:40])))
-            continue
-        sentence.add(word, tag, number)
-    if len(sentence.words) > _UNLIKELY_LENGTH and not is_divided:
-        report(Finding("one-sentence", path, sentence.lines[0], _ONE_SENTENCE, is_error=False))
-    if sentence.words:
-        yield sentence
+            self._report(Finding(f"empty-{cell}", self._path, number, message))
+        elif _holds_several(word, tag):
+            self._report(Finding("bad-record", self._path, number, _SEVERAL.format(word=word[:40], tag=tag[:40])))
+        else:
+            self._sentence.add(word, tag, number)
+
+
+def _cells_of(rows: list[Row], columns: Columns, num_columns: int) -> tuple[Row, Row, Row] | None:
+    """The words, tags and names of sentences in full rows between empty ones; None where something may be odd."""
+    full = list(filter(None, rows))
+    if not full:
+        return (), (), ()
+    if set(map(len, full)) != {num_columns}:
+        return None
+    cells: list[Row] = list(zip(*full, strict=True))
+    words, tags = cells[columns.word], cells[columns.tag]
+    if "" in words or "" in tags:
+        return None
+    may_hold_several = "[" in "".join(words) or " " in "".join(set(tags))
+    if may_hold_several and any(map(_holds_several, words, tags)):
+        return None
+    return words, tags, () if columns.sentence is None else cells[columns.sentence]
 
 
 def _holds_several(word: str, tag: str) -> bool:

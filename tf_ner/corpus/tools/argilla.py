@@ -22,10 +22,15 @@ def read(record: Any, layout: Layout) -> Iterator[Read] | None:
     if isinstance(record.get("text"), str) and "annotation" in record and "status" in record:
         return _of_version_1(record)
     fields = record.get("fields", record)
-    has_responses = isinstance(record.get("responses"), dict | list) or any(key.endswith(_RESPONSES) for key in record)
-    if not has_responses or not isinstance(fields, dict):
+    # All names together can be searched quicker than one after another.
+    may_have_responses = "responses" in record or _RESPONSES in "\n".join(record)
+    if not may_have_responses or not _has_responses(record) or not isinstance(fields, dict):
         return None
     return _of_version_2(fields, _answers(record), layout)
+
+
+def _has_responses(record: dict[str, Any]) -> bool:
+    return isinstance(record.get("responses"), dict | list) or any(key.endswith(_RESPONSES) for key in record)
 
 
 def _of_version_1(record: dict[str, Any]) -> Iterator[Read]:

@@ -22,14 +22,18 @@ def read(record: Any, layout: Layout) -> Iterator[Read] | None:
     if not isinstance(record, dict) or "text" in record or layout.task == "pos":
         return None
     keys = _SPAN_KEYS if layout.tag_column is None else (str(layout.tag_column),)
+    if "ner" not in record and record.keys().isdisjoint(keys):
+        return None
     sentences, spans = record.get("sentences"), record.get("ner")
     if isinstance(sentences, list) and isinstance(spans, list) and sentences and all(map(_are_words, sentences)):
         return _of_sentences(sentences, spans, "inclusive", layout)
+    key = next((key for key in keys if isinstance(record.get(key), list)), None)
+    if key is None:
+        return None
     word_keys = WORD_NAMES if layout.word_column is None else (str(layout.word_column),)
     for word_key in ("tokenized_text", *word_keys):
         words: Any = record.get(word_key)
-        key = next((key for key in keys if isinstance(record.get(key), list)), None)
-        if not _are_words(words) or key is None or _has_tags(record, words, layout):
+        if not _are_words(words) or _has_tags(record, words, layout):
             continue
         found = record[key]
         if all(isinstance(each, list | dict) for each in found):
