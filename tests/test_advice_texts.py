@@ -24,6 +24,13 @@ def case(name, text, says, *fixes, options="", reads=None):
 
 FIXED = Fix(files=csv(), reads=READ)
 TABLES = [
+    Case(
+        "an invisible character",
+        csv("text,label\nwe\u200bll,good\nbadly,poor\n"),
+        "Remove it, or leave it if it is meant.",
+        [Fix(files=csv())],
+        "check-data --task text-classification --train-file train.csv",
+    ),
     case(
         "other names",
         "comment,score\nwell,good\nbadly,poor\n",

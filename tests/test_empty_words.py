@@ -88,6 +88,6 @@ def test_a_file_without_blank_lines_is_told(tmp_path):
         return [(found.kind, found.line) for found in findings]
 
     assert told("word O\n" * 200) == []
-    assert told("word O\n" * 201) == [("long-sentence", 1)]
+    assert told("word O\n" * 201) == [("no-blank-line", 1)]
     assert told("word O\n" * 150 + "\n" + "word O\n" * 250) == []
-    assert told("word O\n" * 150 + "\n" + "word O\n" * 301 + "\n" + "word O\n" * 900) == [("long-sentence", 152)]
+    assert told("word O\n" * 150 + "\n" + "word O\n" * 301 + "\n" + "word O\n" * 900) == [("no-blank-line", 152)]

@@ -182,7 +182,7 @@ def test_warnings_are_told_once_a_kind(tmp_path, caplog):
     load_texts(tmp_path, label_column="gold")
     empty, no_label, *_ = caplog.messages
     assert "train.tsv:3: received an empty text" in empty
-    assert empty.endswith(" (2 such places)")
+    assert empty.endswith(" (2 such places: `tf-ner check-data --task text-classification` lists them.)")
     assert "test.tsv:1: received no 'gold' among the columns 'text'" in no_label
 
 
@@ -207,7 +207,10 @@ def test_a_row_without_a_label_makes_no_label_of_minus_one():
 
 def test_two_bad_rows_are_counted(tmp_path):
     write(tmp_path / "train.tsv", "text\tlabel\na\t\nb\t\nc\t1\n")
-    with pytest.raises(DataError, match=r"train.tsv:2: received no label.*\(1 more line like this\)$"):
+    with pytest.raises(
+        DataError,
+        match=r"train.tsv:2: received no label.*\(1 more line like this: .*check-data --task text-.* lists them.\)$",
+    ):
         load_texts(tmp_path)
 
 

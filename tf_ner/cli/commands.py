@@ -150,7 +150,9 @@ def _check_data(config: CheckConfig) -> None:
     if config.model is not None:
         from tf_ner.tasks.tokenizer_checks import check_with_model
 
-        tokenizer, findings = check_with_model(checked.splits, config.model, revision=config.model_revision)
+        tokenizer, findings = check_with_model(
+            checked.splits, config.model, revision=config.model_revision, has_texts=report.has_texts
+        )
         report = dataclasses.replace(report, findings=[*report.findings, *findings])
     if config.json:
         changes = [dataclasses.asdict(change) for change in checked.changes]

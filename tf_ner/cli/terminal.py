@@ -108,7 +108,7 @@ def print_report(report: "CorpusReport", tokenizer: "TokenizerSummary | None", *
     console.print(_table_of_splits(report))
     console.print(_table_of_labels(report))
     if tokenizer is not None:
-        console.print(Text(_tokenizer_line(tokenizer)))
+        console.print(Text(_tokenizer_line(tokenizer, has_texts=report.has_texts)))
     by_kind: dict[tuple[bool, str], list[Finding]] = {}
     for finding in report.findings:
         by_kind.setdefault((not finding.is_error, finding.kind), []).append(finding)
@@ -135,7 +135,8 @@ def print_changes(changes: Iterable["Change"]) -> None:
 
 def _table_of_splits(report: "CorpusReport") -> Table:
     table = Table("split")
-    for name in ("sentences", "words", "longest", "entities" if report.scheme else "tags", "duplicates", "leaks"):
+    rows, outputs = ("texts", "labels") if report.has_texts else ("sentences", "entities" if report.scheme else "tags")
+    for name in (rows, "words", "longest", outputs, "duplicates", "leaks"):
         table.add_column(name, justify="right")
     for split, summary in report.splits.items():
         numbers = (summary.sentences, summary.words, summary.longest, sum(summary.labels.values()))
@@ -165,7 +166,7 @@ def _table_of_labels(report: "CorpusReport") -> Table:
     return table
 
 
-def _tokenizer_line(tokenizer: "TokenizerSummary") -> str:
+def _tokenizer_line(tokenizer: "TokenizerSummary", *, has_texts: bool) -> str:
     case = "uncased: it lowercases all letters" if tokenizer.is_uncased else "cased"
     line = (
         f"The tokenizer is {case}. {tokenizer.pieces_per_word:.2f} subwords per word. {tokenizer.changed_share:.1%} of "
@@ -173,10 +174,9 @@ def _tokenizer_line(tokenizer: "TokenizerSummary") -> str:
         f"{tokenizer.no_piece_share:.1%} have no piece."
     )
     if tokenizer.long_sentences:
-        line += (
-            f" {tokenizer.long_sentences} sentences exceed {tokenizer.max_length} subwords and are split into windows, "
-            "0 words lost."
-        )
+        what = "texts exceed" if has_texts else "sentences exceed"
+        then = "cut there" if has_texts else "split into windows, 0 words lost"
+        line += f" {tokenizer.long_sentences} {what} {tokenizer.max_length} subwords and are {then}."
     return line
 
 

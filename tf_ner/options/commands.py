@@ -22,11 +22,11 @@ from tf_ner.options.files import read_options, types_of
 from tf_ner.options.kinds import Kind, kinds_of, options_of
 from tf_ner.options.train import (
     LEAST_RESAMPLES,
-    CorpusConfig,
     FormatName,
     ReadingConfig,
     SchemeName,
     TaskConfig,
+    TaskReadingConfig,
     TrainConfig,
 )
 
@@ -154,7 +154,7 @@ class EvaluateConfig(TaskConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckConfig(CorpusConfig):
+class CheckConfig(TaskReadingConfig):
     """Check a data set for errors, by file and line, before loading a model.
 
     The exit code is 1 if there are errors: lines that cannot be read, or tags that are not part of the scheme.
@@ -175,6 +175,10 @@ class CheckConfig(CorpusConfig):
         super().__post_init__()
         make_path(self, "fix")
         require_at_least(0, self, "limit")
+        refuse_for(self, "fix", "task", self.fix is not None and self.task == "text-classification")
+        refuse_for(
+            self, "validation_share", "task", self.validation_share is not None and self.task == "text-classification"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

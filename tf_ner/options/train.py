@@ -238,30 +238,8 @@ class CorpusConfig(ReadingConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataConfig(CorpusConfig):
-    """Which sentences, and how they are cut into batches."""
-
-    max_eval_examples: Annotated[int | None, Kind.STEPS | Kind.SCORING | Kind.CARD, Group.DATA] = None
-    """Evaluate on the first N examples of each split only."""
-    eval_batch_size: Annotated[int, Kind.SCORING | Kind.COMPUTE, Group.SCORES] = 32
-    """Evaluation batch size per device, in windows."""
-    packing: Annotated[PackingName, Kind.SCORING | Kind.COMPUTE | Kind.CARD, Group.LEARNING] = "auto"
-    """Lay the sentences of a batch one behind the other instead of padding each: the same result with less to compute.
-    `auto`: where the encoder can be computed so and batches have no fixed shape."""
-    bootstrap: Annotated[int, Kind.SCORING, Group.SCORES] = 0
-    """Number of bootstrap resamples for 95 % confidence intervals of the final scores; 0 for none."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least(1, self, "eval_batch_size", "max_eval_examples")
-        require_one_of(self, "packing", PackingName)
-        is_enough = self.bootstrap == 0 or self.bootstrap >= LEAST_RESAMPLES
-        require(self, "bootstrap", is_enough, f"0 or at least {LEAST_RESAMPLES}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskConfig(DataConfig):
-    """Which task, on which data."""
+class TaskReadingConfig(CorpusConfig):
+    """Which task, on which data, and how they are read."""
 
     _tasks: ClassVar[Collection[str]] = TASKS.keys()
 
@@ -286,6 +264,28 @@ class TaskConfig(DataConfig):
         require_one_of(self, "label_type", LabelType)
         num_columns = len(self.text_columns) if self.text_columns is not None else 1
         require(self, "text_columns", num_columns in (1, 2), "one column, or two for pairs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskConfig(TaskReadingConfig):
+    """Which task, on which data, and how these are cut into batches to be scored."""
+
+    max_eval_examples: Annotated[int | None, Kind.STEPS | Kind.SCORING | Kind.CARD, Group.DATA] = None
+    """Evaluate on the first N examples of each split only."""
+    eval_batch_size: Annotated[int, Kind.SCORING | Kind.COMPUTE, Group.SCORES] = 32
+    """Evaluation batch size per device, in windows."""
+    packing: Annotated[PackingName, Kind.SCORING | Kind.COMPUTE | Kind.CARD, Group.LEARNING] = "auto"
+    """Lay the sentences of a batch one behind the other instead of padding each: the same result with less to compute.
+    `auto`: where the encoder can be computed so and batches have no fixed shape."""
+    bootstrap: Annotated[int, Kind.SCORING, Group.SCORES] = 0
+    """Number of bootstrap resamples for 95 % confidence intervals of the final scores; 0 for none."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_at_least(1, self, "eval_batch_size", "max_eval_examples")
+        require_one_of(self, "packing", PackingName)
+        is_enough = self.bootstrap == 0 or self.bootstrap >= LEAST_RESAMPLES
+        require(self, "bootstrap", is_enough, f"0 or at least {LEAST_RESAMPLES}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import NamedTuple
 
 from transformers import PreTrainedTokenizerFast
@@ -50,7 +51,7 @@ class TokenizerSummary:
         unknown_share: Words with a piece it does not know.
         changed_share: Words whose spelling it changes, beyond letter case.
         no_piece_share: Words it makes nothing of.
-        long_sentences: Sentences that become several windows; no word is lost.
+        long_sentences: Sentences that become several windows, without losing a word; or texts that are cut.
     """
 
     is_uncased: bool
@@ -63,7 +64,7 @@ class TokenizerSummary:
 
 
 def check_tokenizer(
-    splits: Mapping[str, Split], tokenizer: PreTrainedTokenizerFast, *, max_length: int
+    splits: Mapping[str, Split], tokenizer: PreTrainedTokenizerFast, *, max_length: int, has_texts: bool = False
 ) -> tuple[TokenizerSummary, list[Finding]]:
     """Finds the words that a tokenizer does not read as they are, each at its first place, and long sentences.
 
@@ -71,13 +72,19 @@ def check_tokenizer(
         splits: The corpus.
         tokenizer: A fast one.
         max_length: The encoder's limit, in subwords, special ones included.
+        has_texts: Whether these are the words of texts with a label each, which are cut where they are too long.
 
     Raises:
         ModelError: The tokenizer is slow.
     """
     counts = _count(sentence.words for split in splits.values() for sentence in split.sentences)
     read = read_words(counts, tokenizer)
-    long = list(_long_sentences(splits, read, max_length=max_length, special=tokenizer.num_special_tokens_to_add()))
+    found = _too_long(splits, read, max_length=max_length, special=tokenizer.num_special_tokens_to_add())
+    kind, message = ("long-text", _LONG_TEXT) if has_texts else ("long-sentence", _LONG_SENTENCE)
+    long = [
+        Finding(kind, path, line, message.format(length=length, limit=max_length), is_error=False)
+        for path, line, length in found
+    ]
     shares = _shares(counts, read)
     summary = TokenizerSummary(
         is_uncased=_spelling("A", tokenizer) == "a",
@@ -92,7 +99,7 @@ def check_tokenizer(
 
 
 def check_with_model(
-    splits: Mapping[str, Split], model: str, *, revision: str | None = None
+    splits: Mapping[str, Split], model: str, *, revision: str | None = None, has_texts: bool = False
 ) -> tuple[TokenizerSummary, list[Finding]]:
     """As `check_tokenizer`, with the tokenizer and the limit of a model, whose weights are not loaded.
 
@@ -101,7 +108,7 @@ def check_with_model(
     """
     tokenizer = load_tokenizer(model, revision=revision)
     limit = encoder_limit(model, tokenizer, revision=revision)
-    return check_tokenizer(splits, tokenizer, max_length=limit)
+    return check_tokenizer(splits, tokenizer, max_length=limit, has_texts=has_texts)
 
 
 def tokenizer_warning(sentences: Iterable[Sequence[str]], tokenizer: PreTrainedTokenizerFast) -> str | None:
@@ -182,18 +189,25 @@ def _compared(word: str) -> str:
     return unicodedata.normalize("NFC", "".join(compatible.split()).casefold())
 
 
-def _long_sentences(
+_LONG_SENTENCE = (
+    "received a sentence of {length} subwords; expected at most {limit}, the encoder's limit. It is split into several "
+    "windows and no word is lost; there is nothing to do."
+)
+_LONG_TEXT = (
+    "received a text of {length} subwords; expected at most {limit}, the encoder's limit. The rest of it is not read: "
+    "shorten it, or choose a model that reads more."
+)
+
+
+def _too_long(
     splits: Mapping[str, Split], read: Mapping[str, ReadWord], *, max_length: int, special: int
-) -> Iterator[Finding]:
+) -> Iterator[tuple[Path | str, int, int]]:
+    """The path, the line and the length of each sentence that is longer than the limit."""
     for split in splits.values():
         for sentence in split.sentences:
             length = special + sum(read[word].num_pieces for word in sentence.words)
             if length > max_length:
-                message = (
-                    f"received a sentence of {length} subwords; expected at most {max_length}, the encoder's limit. It "
-                    "is split into several windows and no word is lost; there is nothing to do."
-                )
-                yield Finding("long-sentence", split.path, sentence.lines[0], message, is_error=False)
+                yield split.path, sentence.lines[0], length
 
 
 def _word_findings(

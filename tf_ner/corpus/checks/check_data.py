@@ -34,7 +34,7 @@ class SplitSummary:
 
     Attributes:
         path: The file, or the name of a data set on the Hub and the split.
-        sentences: How many.
+        sentences: How many; of texts with labels, how many texts or pairs.
         words: How many.
         longest: The longest sentence, in words.
         labels: How many entities have each label, the most frequent first; of parts of speech, how many words.
@@ -65,11 +65,13 @@ class CorpusReport:
         scheme: How the tags spell entities; None where they spell none.
         splits: A summary of each split.
         findings: Everything that is wrong, by split, line and kind.
+        has_texts: Whether there are texts with a label each, and no sentences of words with tags.
     """
 
     scheme: SchemeName | None
     splits: dict[str, SplitSummary]
     findings: list[Finding]
+    has_texts: bool = False
 
 
 def check_corpus(
@@ -97,9 +99,9 @@ def check_corpus(
     reader = EntityReader(scheme, new_labels) if scheme is not None else None
     words = {name: _words_of(split) for name, split in splits.items()}
     corpus = {name: _read(split, words[name], reader, new_labels or {}) for name, split in splits.items()}
-    labels = {name: _count_labels(sentences) for name, sentences in corpus.items()}
+    labels = {name: count_labels(sentences) for name, sentences in corpus.items()}
     repeats = find_repeats(corpus)
-    findings = [*reported, *repeats.findings, *_label_findings(corpus, labels, may_drop=reader is not None)]
+    findings = [*reported, *repeats.findings, *label_findings(corpus, labels, may_drop=reader is not None)]
     check_tag_characters(splits, findings.append)
     if scheme is not None:
         check_tags(splits, scheme, findings.append)
@@ -111,7 +113,12 @@ def check_corpus(
         findings += map(_slip_finding, likely_slips(repeats.distinct))
     places = {str(split.path): number for number, split in enumerate(splits.values())}
     findings.sort(key=lambda finding: (places.get(str(finding.path), -1), finding.line, finding.kind))
-    summaries = {name: _summary(name, split, labels[name], repeats) for name, split in splits.items()}
+    lengths = {
+        name: [len(sentence.words) for sentence in split.sentences if sentence.words] for name, split in splits.items()
+    }
+    summaries = {
+        name: summarized(name, split.path, lengths[name], labels[name], repeats) for name, split in splits.items()
+    }
     return CorpusReport(scheme, summaries, findings)
 
 
@@ -172,11 +179,12 @@ def _transition_findings(split: Split, reader: EntityReader) -> Iterator[Finding
             yield Finding("illegal-transition", split.path, sentence.lines[place], message, is_error=False)
 
 
-def _count_labels(sentences: Sequence[ReadSentence]) -> Counter[str]:
+def count_labels(sentences: Sequence[ReadSentence]) -> Counter[str]:
+    """How many entities have each label; of texts, how many have it."""
     return Counter(span.label for sentence in sentences for span in sentence.spans)
 
 
-def _label_findings(
+def label_findings(
     corpus: Mapping[str, Sequence[ReadSentence]], labels: Mapping[str, Counter[str]], *, may_drop: bool
 ) -> Iterator[Finding]:
     """Labels that cannot be learnt, each at its first place; parts of speech are not dropped, since a word has one."""
@@ -229,11 +237,21 @@ def _slip_finding(slip: Slip) -> Finding:
     return Finding("likely-slip", slip.sentence.path, slip.sentence.lines[slip.start], message, is_error=False)
 
 
-def _summary(name: str, split: Split, labels: Counter[str], repeats: Repeats) -> SplitSummary:
-    lengths = [len(sentence.words) for sentence in split.sentences if sentence.words]
+def summarized(
+    name: str, path: Path | str, lengths: Sequence[int], labels: Counter[str], repeats: Repeats
+) -> SplitSummary:
+    """What a split holds.
+
+    Args:
+        name: Of the split.
+        path: Where it was read from.
+        lengths: Of its sentences or texts, in words.
+        labels: How often it has each label.
+        repeats: What repeats in all splits.
+    """
     sentences = max(len(lengths), 1)
     return SplitSummary(
-        path=str(split.path),
+        path=str(path),
         sentences=len(lengths),
         words=sum(lengths),
         longest=max(lengths, default=0),
@@ -264,10 +282,16 @@ class CheckedData:
 def check_data(config: CheckConfig) -> CheckedData:
     """Reads and checks a data set; with `fix`, writes a repaired copy and checks that.
 
+    Of texts with labels (`check_texts`), a text is a sentence of its words between spaces.
+
     Raises:
         DataError: There is none, its columns or scheme cannot be told, or its format cannot be repaired.
         OutputError: The folder for the copy is not empty.
     """
+    if config.task == "text-classification":
+        from tf_ner.corpus.checks.check_texts import check_texts
+
+        return check_texts(config)
     with no_garbage_sought():
         corpus = read_configured(config, config.dataset, config.files)
         warn_of_unused_names(corpus.splits, corpus.scheme, config.new_labels)

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple
@@ -126,51 +126,22 @@ class Repeats(NamedTuple):
     distinct: list[ReadSentence]
 
 
-def find_repeats(splits: Mapping[str, Sequence[ReadSentence]]) -> Repeats:
-    """Finds sentences whose words occur earlier in the same split, or in a split before it.
+class Wording(NamedTuple):
+    """What findings call what repeats.
 
-    Args:
-        splits: In the order train, validation, test.
+    Attributes:
+        one: What it is, such as `sentence`.
+        same: What is the same, of one of them, such as `2 words`.
+        tags: What should be the same too, and for what, such as `tags for the same words`.
+        others: That it is not, such as `other tags`.
+        difference: In what two of them differ.
     """
-    found = Repeats([], dict.fromkeys(splits, 0), dict.fromkeys(splits, 0), [])
-    earlier: dict[tuple[str, ...], tuple[str, ReadSentence]] = {}
-    for split, sentences in splits.items():
-        firsts: dict[tuple[str, ...], ReadSentence] = {}
-        for sentence in sentences:
-            words = tuple(sentence.words)
-            first = firsts.setdefault(words, sentence)
-            if first is not sentence:
-                found.duplicates[split] += 1
-                found.findings.append(_duplicate(sentence, first))
-            if words in earlier:
-                found.leaks[split] += 1
-                found.findings.append(_leak(sentence, split, *earlier[words]))
-            elif first is sentence:
-                found.distinct.append(sentence)
-        for words, first in firsts.items():
-            earlier.setdefault(words, (split, first))
-    return found
 
-
-def _duplicate(sentence: ReadSentence, first: ReadSentence) -> Finding:
-    place = f"line {first.lines[0]}"
-    if sentence.spans == first.spans:
-        message = f"received the same {_size(sentence)} as on {place}; expected each sentence once. Remove one."
-        return Finding("duplicate", sentence.path, sentence.lines[0], message, is_error=False)
-    message = (
-        f"received the same {_size(sentence)} as on {place} with other tags ({_difference(sentence, first)}); expected "
-        "the same tags for the same words. Correct one of the two."
-    )
-    return Finding("conflicting-duplicate", sentence.path, sentence.lines[0], message, is_error=False)
-
-
-def _leak(sentence: ReadSentence, split: str, earlier: str, first: ReadSentence) -> Finding:
-    tags = "" if sentence.spans == first.spans else f" with other tags ({_difference(sentence, first)})"
-    message = (
-        f"received the same {_size(sentence)} as in {first.path}:{first.lines[0]}{tags}; expected no sentence of "
-        f"{earlier} in {split}, which would measure memorization, not generalization. Remove one of the two."
-    )
-    return Finding("leak", sentence.path, sentence.lines[0], message, is_error=False)
+    one: str
+    same: Callable[[ReadSentence], str]
+    tags: str
+    others: str
+    difference: Callable[[ReadSentence, ReadSentence], str]
 
 
 def _size(sentence: ReadSentence) -> str:
@@ -181,3 +152,56 @@ def _difference(sentence: ReadSentence, first: ReadSentence) -> str:
     """The first word that is tagged otherwise."""
     rows = zip(sentence.words, sentence.tags, first.tags, strict=True)
     return next(f"{word!r} is {here} here and {there} there" for word, here, there in rows if here != there)
+
+
+OF_SENTENCES = Wording("sentence", _size, "tags for the same words", "other tags", _difference)
+
+
+def find_repeats(splits: Mapping[str, Sequence[ReadSentence]], wording: Wording = OF_SENTENCES) -> Repeats:
+    """Finds sentences whose words occur earlier in the same split, or in a split before it.
+
+    Args:
+        splits: In the order train, validation, test.
+        wording: What they are called.
+    """
+    found = Repeats([], dict.fromkeys(splits, 0), dict.fromkeys(splits, 0), [])
+    earlier: dict[tuple[str, ...], tuple[str, ReadSentence]] = {}
+    for split, sentences in splits.items():
+        firsts: dict[tuple[str, ...], ReadSentence] = {}
+        for sentence in sentences:
+            words = tuple(sentence.words)
+            first = firsts.setdefault(words, sentence)
+            if first is not sentence:
+                found.duplicates[split] += 1
+                found.findings.append(_duplicate(sentence, first, wording))
+            if words in earlier:
+                found.leaks[split] += 1
+                found.findings.append(_leak(sentence, split, *earlier[words], wording))
+            elif first is sentence:
+                found.distinct.append(sentence)
+        for words, first in firsts.items():
+            earlier.setdefault(words, (split, first))
+    return found
+
+
+def _duplicate(sentence: ReadSentence, first: ReadSentence, wording: Wording) -> Finding:
+    same, place = wording.same(sentence), f"line {first.lines[0]}"
+    if sentence.spans == first.spans:
+        message = f"received the same {same} as on {place}; expected each {wording.one} once. Remove one."
+        return Finding("duplicate", sentence.path, sentence.lines[0], message, is_error=False)
+    message = (
+        f"received the same {same} as on {place} with {wording.others} ({wording.difference(sentence, first)}); "
+        f"expected the same {wording.tags}. Correct one of the two."
+    )
+    return Finding("conflicting-duplicate", sentence.path, sentence.lines[0], message, is_error=False)
+
+
+def _leak(sentence: ReadSentence, split: str, earlier: str, first: ReadSentence, wording: Wording) -> Finding:
+    is_same = sentence.spans == first.spans
+    tags = "" if is_same else f" with {wording.others} ({wording.difference(sentence, first)})"
+    message = (
+        f"received the same {wording.same(sentence)} as in {first.path}:{first.lines[0]}{tags}; expected no "
+        f"{wording.one} of {earlier} in {split}, which would measure memorization, not generalization. Remove one of "
+        "the two."
+    )
+    return Finding("leak", sentence.path, sentence.lines[0], message, is_error=False)

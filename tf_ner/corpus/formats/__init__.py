@@ -167,7 +167,7 @@ def _long_ones_told(path: Path, sentences: Iterable[Sentence], report: Report) -
                 is_told = True
                 before = f", and {longest} words at most in those before it" if longest else ""
                 message = _LONG_SENTENCE.format(num_words=num_words, before=before)
-                report(Finding("long-sentence", path, sentence.lines[0], message, is_error=False))
+                report(Finding("no-blank-line", path, sentence.lines[0], message, is_error=False))
             longest = num_words
         yield sentence
 

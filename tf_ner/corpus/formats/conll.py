@@ -119,7 +119,7 @@ class _Rows:
             self.sentence.tags.extend(tags)
             self.sentence.lines.extend(numbers)
         else:
-            self.sentence = self.sentence._replace(words=words, tags=tags, lines=list(numbers))
+            self.sentence = Sentence(words, tags, list(numbers), self.sentence.begins_document)
 
     def _ends_sentence(self, number: int, line: str) -> bool:
         """Reads any line; whether a sentence ends with it."""

@@ -25,7 +25,6 @@ from tf_ner.corpus.stored import StoredSentences, stored_tags
 from tf_ner.corpus.tags import iob2_tag_names, is_iob
 from tf_ner.options.train import (
     BareLabels,
-    DataConfig,
     EmptyWords,
     OffsetEnds,
     OffsetUnit,
@@ -33,6 +32,7 @@ from tf_ner.options.train import (
     SchemeName,
     SeveralTags,
     TaggingTask,
+    TaskConfig,
 )
 from tf_ner.tables import dataset_of
 
@@ -144,7 +144,7 @@ def load_corpus(
     return _to_datasets(corpus, new_labels or {})
 
 
-def load_configured(config: DataConfig) -> DatasetDict:
+def load_configured(config: TaskConfig) -> DatasetDict:
     """Loads what the options say, the splits to be scored cut to `max_eval_examples`."""
     read = read_configured(config, config.dataset, config.files, keep=StoredSentences)
     return cut_evaluation(_to_datasets(read, config.new_labels), config.max_eval_examples)

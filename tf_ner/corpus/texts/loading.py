@@ -54,14 +54,43 @@ def glue_task(dataset: str, config_name: str | None) -> GlueTask | None:
 logger = logging.getLogger(__name__)
 
 _TEXT_COLUMNS = ("text", "text_pair")
+_CHECK = ": `tf-ner check-data --task text-classification` lists them."
 _ARE_NUMBERS: dict[str, bool | None] = {"auto": None, "names": False, "numbers": True}
 
 
-class _Split(NamedTuple):
-    """Rows of `text`, and `text_pair` where there are pairs, and their labels."""
+class TextSplit(NamedTuple):
+    """The texts of a split.
 
+    Attributes:
+        path: The file, or the name of a data set on the Hub and its split.
+        rows: The columns `text`, and `text_pair` where there are pairs.
+        labels: As they were read.
+        lines: Of the file, or the rows of a table without lines, from 1.
+    """
+
+    path: Path | str
     rows: Dataset
     labels: Sequence[Label]
+    lines: Sequence[int]
+
+
+class ReadTexts(NamedTuple):
+    """What was read.
+
+    Attributes:
+        splits: By name.
+        names: Those of the labels in their order, if the data set has them.
+        are_numbers: Whether labels are numbers to be learnt as such; None where only they themselves say it.
+    """
+
+    splits: dict[str, TextSplit]
+    names: list[str] | None
+    are_numbers: bool | None
+
+    def labels(self, new_names: Mapping[str, str | None] | None = None) -> TextLabels:
+        """The labels of all splits, as `read_labels` tells them."""
+        labels = {name: split.labels for name, split in self.splits.items()}
+        return read_labels(labels, names=self.names, are_numbers=self.are_numbers, new_names=new_names)
 
 
 def load_texts(
@@ -108,28 +137,55 @@ def load_texts(
     Raises:
         DataError: Nothing can be read, a split is empty, the columns cannot be told, or a row is wrong.
     """
-    if glue := glue_task(str(dataset), config_name):
-        text_columns, label_column = text_columns or glue.text_columns, label_column or "label"
     if text_columns is not None:
         text_columns = (text_columns,) if isinstance(text_columns, str) else tuple(text_columns)
     layout = TextLayout(text_columns=text_columns, label_column=label_column, quoting=quoting, encoding=encoding)
+    findings: list[Finding] = []
+    read = read_text_splits(
+        dataset, layout, label_type, config_name=config_name, revision=revision, files=files, report=findings.append
+    )
+    corpus = _to_corpus(read, findings, new_labels)
+    return corpus if validation_share is None else _with_validation(corpus, validation_share, validation_seed)
+
+
+def read_text_splits(
+    dataset: str | Path,
+    layout: TextLayout,
+    label_type: LabelType = "auto",
+    *,
+    config_name: str | None = None,
+    revision: str | None = None,
+    files: Mapping[str, str | Path] | None = None,
+    report: Report,
+) -> ReadTexts:
+    """Reads every split of what `load_texts` takes.
+
+    Args:
+        dataset: As for `load_texts`, and so are the others but those below.
+        layout: The columns, and how cells are quoted.
+        report: What to do with rows that cannot be read, and with warnings.
+
+    Raises:
+        DataError: There is no such data, or its columns cannot be told.
+    """
+    if glue := glue_task(str(dataset), config_name):
+        layout = replace(
+            layout,
+            text_columns=layout.text_columns or glue.text_columns,
+            label_column=layout.label_column or "label",
+        )
     folder = SAMPLE_DIR / "pairs" if is_sample(dataset) else dataset
     is_on_disk = is_saved(folder, files)
     found = None if is_on_disk else find_files(folder, files, extensions=TEXT_EXTENSIONS)
-    if found is None:
-        loaded = (
-            load_saved(Path(folder))
-            if is_on_disk
-            else load_from_hub(str(dataset), config_name=config_name, revision=revision)
-        )
-        corpus = choose_texts(loaded, str(dataset), layout, label_type=label_type, new_labels=new_labels)
-    else:
-        findings: list[Finding] = []
-        splits = {split: _read_file(path, split, layout, findings.append) for split, path in found.items()}
-        raise_or_warn(findings, advice="")
-        labels = read_labels(_labels_of(splits), are_numbers=_ARE_NUMBERS[label_type], new_names=new_labels)
-        corpus = _to_corpus(splits, labels)
-    return corpus if validation_share is None else _with_validation(corpus, validation_share, validation_seed)
+    if found is not None:
+        splits = {split: _read_file(path, split, layout, report) for split, path in found.items()}
+        return ReadTexts(splits, None, _ARE_NUMBERS[label_type])
+    loaded = (
+        load_saved(Path(folder))
+        if is_on_disk
+        else load_from_hub(str(dataset), config_name=config_name, revision=revision)
+    )
+    return _choose(loaded, str(dataset), layout, label_type, report)
 
 
 def _with_validation(corpus: DatasetDict, share: float, seed: int) -> DatasetDict:
@@ -162,6 +218,12 @@ def choose_texts(
     Raises:
         DataError: There are no such columns, or they hold something else.
     """
+    findings: list[Finding] = []
+    return _to_corpus(_choose(loaded, name, layout, label_type, findings.append), findings, new_labels)
+
+
+def _choose(loaded: DatasetDict, name: str, layout: TextLayout, label_type: LabelType, report: Report) -> ReadTexts:
+    """The columns of texts and labels."""
     features = next(iter(loaded.values())).features
     columns = layout.choose(list(features), f"data set {name!r}")
     label = features[columns.label]
@@ -171,22 +233,19 @@ def choose_texts(
             "row. Choose another column with --label-column."
         )
     names = list(label.names) if isinstance(label, ClassLabel) else None
-    findings: list[Finding] = []
     splits = {}
     for split, rows in loaded.items():
+        path = f"{name}[{split}]"
         texts = rows.select_columns(list(columns.texts))
         texts = texts.rename_columns(dict(zip(columns.texts, _TEXT_COLUMNS, strict=False)))
-        _report_missing(texts, f"{name}[{split}]", findings.append)
+        _report_missing(texts, path, report)
         ids = rows[columns.label][:]
         of_split = ids if names is None else [names[number] if number not in (None, -1) else None for number in ids]
-        splits[split] = _Split(texts, of_split)
-    raise_or_warn(findings, advice="")
+        splits[split] = TextSplit(path, texts, of_split, range(1, len(texts) + 1))
     are_numbers = _ARE_NUMBERS[label_type]
     if are_numbers is None and label.dtype.startswith("float"):
         are_numbers = True
-    return _to_corpus(
-        splits, read_labels(_labels_of(splits), names=names, are_numbers=are_numbers, new_names=new_labels)
-    )
+    return ReadTexts(splits, names, are_numbers)
 
 
 def load_configured_texts(config: TaskConfig) -> DatasetDict:
@@ -208,12 +267,17 @@ def load_configured_texts(config: TaskConfig) -> DatasetDict:
     return cut_evaluation(corpus, config.max_eval_examples)
 
 
-def _labels_of(splits: Mapping[str, _Split]) -> dict[str, Sequence[Label]]:
-    return {name: split.labels for name, split in splits.items()}
+def _to_corpus(
+    read: ReadTexts, findings: Sequence[Finding], new_labels: Mapping[str, str | None] | None
+) -> DatasetDict:
+    """What a model learns from.
 
-
-def _to_corpus(splits: Mapping[str, _Split], labels: TextLabels) -> DatasetDict:
-    _require_alike(splits)
+    Raises:
+        DataError: A row could not be read, or the labels are none.
+    """
+    raise_or_warn(findings, advice=_CHECK)
+    splits, labels = read.splits, read.labels(new_labels)
+    require_alike(splits)
     if labels.names is None:
         logger.info("The labels are numbers, which are learnt as such (regression).")
     else:
@@ -243,16 +307,16 @@ def _tell_unseen(names: Sequence[str], splits: Mapping[str, Sequence[int | float
                 )
 
 
-def _read_file(path: Path, split: str, layout: TextLayout, report: Report) -> _Split:
+def _read_file(path: Path, split: str, layout: TextLayout, report: Report) -> TextSplit:
     layout = replace(layout, may_lack_labels=split == "test")
     found: list[LabelledText] = list(read_texts(path, layout, report=report))
     if not found:
         report(Finding("no-text", path, 1, "received no row; expected at least one. Check that it is the right file."))
-        return _Split(Dataset.from_dict({"text": []}), [])
+        return TextSplit(path, Dataset.from_dict({"text": []}), [], [])
     columns = dict(zip(_TEXT_COLUMNS, zip(*(row.texts for row in found), strict=True), strict=False))
     features = Features(dict.fromkeys(columns, Value("string")))
     rows = Dataset.from_dict({name: list(column) for name, column in columns.items()}, features=features)
-    return _Split(rows, [row.label for row in found])
+    return TextSplit(path, rows, [row.label for row in found], [row.line for row in found])
 
 
 def _report_missing(texts: Dataset, place: str, report: Report) -> None:
@@ -269,7 +333,12 @@ def _report_missing(texts: Dataset, place: str, report: Report) -> None:
             report(Finding("bad-record", place, row + 1, "received no text; expected a string. Use another data set."))
 
 
-def _require_alike(splits: Mapping[str, _Split]) -> None:
+def require_alike(splits: Mapping[str, TextSplit]) -> None:
+    """Makes sure that there are texts in all splits, or pairs.
+
+    Raises:
+        DataError: There are both.
+    """
     columns = {name: split.rows.column_names for name, split in splits.items()}
     if len(set(map(tuple, columns.values()))) > 1:
         kinds = ", ".join(f"{'pairs' if 'text_pair' in row else 'texts'} in {name}" for name, row in columns.items())
