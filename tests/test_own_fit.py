@@ -47,6 +47,20 @@ def tagger(task):
     return model
 
 
+def test_what_the_docs_say_that_people_fall_into(task, tiny_bert, windows, tmp_path):
+    assert keras.callbacks.EarlyStopping(monitor="val_f1").monitor_op is np.less
+    labels = np.array([[-100, 1, 0, -100]])
+    accuracy = keras.metrics.SparseCategoricalAccuracy()
+    accuracy.update_state(labels, np.eye(2)[np.maximum(labels, 0)])
+    assert float(accuracy.result()) == 0.5
+    model = load_untrained(str(tiny_bert), tag_names=task.tag_names)
+    model.compile("sgd", loss=TokenClassificationLoss())
+    model.fit(make_dataset(windows, tokenizer=task.tokenizer, batch_size=8), verbose=0)
+    model.save(tmp_path / "model.keras")
+    with pytest.raises((ValueError, TypeError)):
+        keras.models.load_model(tmp_path / "model.keras")
+
+
 def test_class_weight_of_fit_is_refused_where_it_can_be(task, tiny_bert, windows):
     model = packed(load_untrained(str(tiny_bert), tag_names=task.tag_names))
     model.compile("sgd", loss=TokenClassificationLoss())

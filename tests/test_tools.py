@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import tool_writers
-from tests.tool_writers import JSON, Marked, azure, brat, dataturks, label_studio, lines, offsets, webanno
+from tests.tool_writers import (
+    JSON,
+    Marked,
+    azure,
+    brat,
+    dataturks,
+    label_studio,
+    lines,
+    offsets,
+    spacy_documents,
+    webanno,
+)
 from tf_ner.cli import main
 from tf_ner.corpus.findings import Finding
 from tf_ner.corpus.formats import read_corpus_file
@@ -503,9 +514,12 @@ def test_each_command_of_the_docs_reads_its_export(tmp_path, monkeypatch, capsys
     azure(CORPUS, tmp_path / "azure")
     written(tmp_path, webanno([(words.split("|"), tags.split()) for words, tags in EXPECTED]), "inception.tsv")
     written(tmp_path, json.dumps(BY_WORDS["GLiNER"][0]), "gliner.json")
+    (tmp_path / "docs.spacy").write_bytes(
+        spacy_documents([(words.split("|"), tags.split()) for words, tags in EXPECTED])
+    )
     docs = (Path(__file__).parents[1] / "docs" / "data.md").read_text(encoding="utf-8")
     commands = re.findall(r"`(tf-ner check-data --train-file [^`]+)`", docs)
-    assert len(commands) == 12
+    assert len(commands) == 13
     monkeypatch.chdir(tmp_path)
     for command in commands:
         main([*command.split()[1:], "--json"])

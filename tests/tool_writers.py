@@ -253,3 +253,11 @@ def webanno(sentences):
 
 def escaped(label):
     return "".join(f"\\{character}" if character in "\\[]|_->*" else character for character in label)
+
+
+def spacy_documents(sentences):
+    """Documents of version 3, of words and IOB2 tags."""
+    from spacy.tokens import Doc, DocBin
+    from spacy.vocab import Vocab
+
+    return DocBin(docs=[Doc(Vocab(), words=words, ents=tags) for words, tags in sentences]).to_bytes()
