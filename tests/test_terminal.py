@@ -1,8 +1,8 @@
 from pathlib import Path
 
 from tf_ner.cli.terminal import print_changes, print_entities, print_report, print_scores
-from tf_ner.corpus.checks.check_data import CorpusReport, SplitSummary
 from tf_ner.corpus.checks.repair import Change
+from tf_ner.corpus.checks.report import CorpusReport, SplitSummary
 from tf_ner.corpus.findings import Finding
 from tf_ner.inference.predictor import AnnotatedText, Entity
 from tf_ner.tasks.tokenizer_checks import TokenizerSummary

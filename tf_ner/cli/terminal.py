@@ -12,8 +12,8 @@ from tf_ner.errors import printable
 from tf_ner.evaluation.scores import MEASURES
 
 if TYPE_CHECKING:
-    from tf_ner.corpus.checks.check_data import CorpusReport
     from tf_ner.corpus.checks.repair import Change
+    from tf_ner.corpus.checks.report import CorpusReport
     from tf_ner.corpus.findings import Finding
     from tf_ner.inference.predictor import AnnotatedText
     from tf_ner.tasks.tokenizer_checks import TokenizerSummary

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from tf_ner.corpus.characters import faults, suspects
-from tf_ner.corpus.checks.check_data import CheckedData, CorpusReport, count_labels, label_findings, summarized
+from tf_ner.corpus.checks.report import CheckedData, CorpusReport, count_labels, label_findings, summarized
 from tf_ner.corpus.checks.slips import Wording, find_repeats
 from tf_ner.corpus.entities import ReadSentence
 from tf_ner.corpus.findings import Finding
