@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer, BertTokenizer
 
 from tf_ner import TokenClassification
+from tf_ner.corpus.schemes import scheme_of_names
 from tf_ner.errors import ConfigError, DataError, ModelError
+from tf_ner.tasks.task import Outputs
 from tf_ner.tasks.tokenizers import load_tokenizer
 from tf_ner.tasks.windows import NO_WORD, first_subwords, merge_words
 
@@ -176,3 +178,51 @@ def test_mrpc_has_the_published_lengths(shared):
     uncased = AutoTokenizer.from_pretrained(load_tokenizer("minilm").name_or_path)
     lengths = [len(uncased(row[3], row[4], truncation=False, padding=False)["input_ids"]) for row in rows]
     assert lengths == [50, 59, 47, 67, 59, 50, 62, 32]
+
+
+@pytest.mark.parametrize(
+    ("names", "scheme"),
+    [
+        (("O", "B-PER", "I-PER"), "iob2"),
+        (("O", "I-PER"), "iob2"),
+        (("O", "B-PER", "I-PER", "E-PER", "S-PER"), "bioes"),
+        (("O", "S-PER", "B-PER", "E-PER"), "bioes"),
+        (("U-PER", "B-PER", "L-PER", "I-PER", "O"), "bilou"),
+        (("NOUN", "VERB", "O"), None),
+        (("B-PER", "NOUN"), None),
+        (("LABEL_0", "LABEL_1"), None),
+    ],
+)
+def test_the_scheme_of_a_model_is_told_by_its_labels(names, scheme):
+    assert scheme_of_names(names) == scheme
+
+
+BIOES = ("O", "B-PER", "I-PER", "E-PER", "S-PER", "B-LOC", "I-LOC", "E-LOC", "S-LOC")
+OTHERS = {"bioes": BIOES, "bilou": tuple(name.replace("E-", "L-").replace("S-", "U-") for name in BIOES)}
+
+
+@pytest.mark.parametrize("scheme", OTHERS)
+def test_labels_of_other_schemes_are_scored_and_read_as_entities(tokenizer, scheme):
+    """A model from elsewhere, every word of which is right."""
+    task = TokenClassification(tokenizer, OTHERS[scheme], max_length=64)
+    gold = [["B-PER", "I-PER", "O", "B-LOC"], ["B-PER", "B-PER", "I-PER", "I-PER"], ["O"]]
+    features = Features(
+        {"words": List(Value("string")), "tags": List(ClassLabel(names=["O", "B-LOC", "B-PER", "I-PER"]))}
+    )
+    words = [["a", "London", "b", "c"], ["d", "e", "f", "g"], ["h"]]
+    ids = [[features["tags"].feature.str2int(tag) for tag in row] for row in gold]
+    rows = Dataset.from_dict({"words": words, "tags": ids}, features=features)
+    task.compare_outputs(features["tags"].feature.names)
+    usual = task.usual_rows(rows)
+    assert task.references(usual) == gold
+    encoded = task.encode_split(usual)
+    labels = [np.where(np.array(row) == -100, 0, row) for row in encoded.windows["labels"]]
+    scored = task.score(encoded, task.references(usual), Outputs(labels, [np.ones(len(row)) for row in labels]))
+    assert scored.predicted == gold
+    assert (scored.metrics["f1"], scored.metrics["support"], scored.metrics["accuracy"]) == (1.0, 4, 1.0)
+    columns = task.encode(words)
+    found = task.results(words, columns, Outputs(labels, [np.ones(len(row)) for row in labels]))
+    assert [row.tags for row in found] == gold
+    assert task.has_entities
+    with pytest.raises(DataError, match="expected some of the model's"):
+        task.compare_outputs(["O", "B-ORG", "I-ORG"])

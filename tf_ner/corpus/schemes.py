@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 from typing import Literal, NamedTuple
 
-from tf_ner.corpus.tags import OUTSIDE, Span, split_tag, tags_to_spans
+from tf_ner.corpus.tags import OUTSIDE, Span, is_iob, split_tag, tags_to_spans
 from tf_ner.options.train import SchemeName
 
 Role = Literal["outside", "begin", "inside", "end", "single"]
@@ -117,6 +117,19 @@ def detect_scheme(sentences: Iterable[Sequence[str]]) -> SchemeName:
         return "io"
     # A B- with no entity of its label before it is wrong in IOB1, and an I- with none in IOB2.
     return "iob1" if breaks["B"] < breaks["I"] else "iob2"
+
+
+def scheme_of_names(tag_names: Iterable[str]) -> SchemeName | None:
+    """How the tags that a model knows spell entities, told by their names alone; None if they spell none.
+
+    IOB1 and IO come out as `iob2`, as which their sequences can be read.
+    """
+    names = {*tag_names} - {OUTSIDE}
+    prefixes = {split_tag(name)[0] for name in names}
+    if all(map(is_iob, names)):
+        return "iob2"
+    found: SchemeName = "bilou" if prefixes & {"L", "U"} else "bioes"
+    return found if names and not any(what_is_wrong(name, found) for name in names) else None
 
 
 def what_is_wrong(tag: str, scheme: SchemeName, *, has_prefixes: bool = True) -> str | None:

@@ -2,22 +2,25 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import Any, Self, TextIO
 
 import numpy as np
-from datasets import Dataset, DatasetDict
+from datasets import ClassLabel, Dataset, DatasetDict, List
 from numpy.typing import NDArray
 from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
 from tf_ner.corpus.formats.conll import write_conll
 from tf_ner.corpus.loading.sources import load_configured
+from tf_ner.corpus.schemes import from_iob2, scheme_of_names, to_iob2
 from tf_ner.corpus.tags import OUTSIDE, inside, is_iob, split_tag, tags_to_spans
 from tf_ner.corpus.words import Word, split_words, words_at_spaces
 from tf_ner.errors import DataError
 from tf_ner.evaluation.intervals import bootstrap_interval
 from tf_ner.evaluation.scores import Sentences, score_entities, score_tags
 from tf_ner.options.kinds import Kind
-from tf_ner.options.train import TaskConfig, TrainConfig
+from tf_ner.options.train import SchemeName, TaskConfig, TrainConfig
 from tf_ner.tables import numbers_of, values_of
 from tf_ner.tasks.card_words import TokenWords
 from tf_ner.tasks.task import EncodedRows, Example, Ids, Outputs, SplitScores, Task
@@ -133,10 +136,39 @@ class TokenClassification(WordEncoder, Task):
     def headline(self) -> str:
         return self.words.headline
 
+    @cached_property
+    def scheme(self) -> SchemeName | None:
+        """How the tags spell entities; None if they stand for themselves, as parts of speech do."""
+        return scheme_of_names(self.tag_names)
+
     @property
     def has_entities(self) -> bool:
-        """Whether the tags spell entities; otherwise they stand for themselves, as parts of speech do."""
-        return all(map(is_iob, self.tag_names))
+        """Whether the tags spell entities."""
+        return self.scheme is not None
+
+    def usual_rows(self, rows: Dataset) -> Dataset:
+        """As in `WordEncoder`, and with tags in the scheme of the model."""
+        rows = super().usual_rows(rows)
+        names = rows.features["tags"].feature.names
+        if self.scheme is None or self.scheme == "iob2" or scheme_of_names(names) != "iob2":
+            return rows
+        tags = [from_iob2(row, self.scheme) for row in self.references(rows)]
+        known = list(dict.fromkeys([*self.tag_names, *chain.from_iterable(tags)]))
+        ids = {name: number for number, name in enumerate(known)}
+        numbers = [[ids[tag] for tag in row] for row in tags]
+        return rows.remove_columns("tags").add_column("tags", numbers, feature=List(ClassLabel(names=known)))
+
+    def as_iob2(self, tags: Sequence[str]) -> list[str]:
+        """The tags of a sentence in IOB2, in which entities are read and scored; those that spell none stay."""
+        return to_iob2(tags, self.scheme) if self.scheme not in (None, "iob2") else list(tags)
+
+    def compare_outputs(self, of_data: Sequence[str]) -> None:
+        if self.scheme not in (None, "iob2") and {split_tag(name)[1] for name in of_data if is_iob(name)} & {
+            *self.labels
+        }:
+            # By label, since the spelling differs.
+            return
+        super().compare_outputs(of_data)
 
     @property
     def outside_id(self) -> int:
@@ -149,7 +181,8 @@ class TokenClassification(WordEncoder, Task):
 
     def references(self, rows: Dataset) -> Sentences:
         names = rows.features["tags"].feature.names
-        return [[names[tag] for tag in row] for row in values_of(rows, "tags")]
+        tags = ([names[tag] for tag in row] for row in values_of(rows, "tags"))
+        return [self.as_iob2(row) for row in tags] if scheme_of_names(names) == self.scheme else list(tags)
 
     def score(self, encoded: EncodedRows, references: Sentences, outputs: Outputs) -> SplitScores:
         assert isinstance(encoded, EncodedSplit)
@@ -181,7 +214,7 @@ class TokenClassification(WordEncoder, Task):
         names = np.array(self.tag_names, dtype=object)[tags]
         borders = np.cumsum(num_words)[:-1]
         return [
-            TaggedWords(list(words), row_tags.tolist(), row_scores.tolist())
+            TaggedWords(list(words), self.as_iob2(row_tags.tolist()), row_scores.tolist())
             for words, row_tags, row_scores in zip(
                 inputs, np.split(names, borders), np.split(scores, borders), strict=True
             )
@@ -220,16 +253,25 @@ def _score_words(task: TokenClassification, encoded: EncodedSplit, gold: Sentenc
     num_words = int(encoded.num_words.sum())
     word_ids = merge_words(encoded.word_ids, subword_ids, num_words=num_words, missing=task.outside_id)
     names = np.array(task.tag_names, dtype=object)
-    predicted = [names[row].tolist() for row in encoded.by_sentence(word_ids)]
+    predicted = [task.as_iob2(names[row].tolist()) for row in encoded.by_sentence(word_ids)]
     score_rows = score_entities if task.has_entities else score_tags
     metrics = {
         **score_rows(gold, predicted),
         "words": num_words,
         "words_scored": num_words - encoded.num_words_lost,
         "sentences": len(gold),
-        "subword": score_subwords(task, encoded, gold, names[subword_ids]),
+        "subword": score_subwords(task, encoded, gold, _spelt_alone(task)[subword_ids]),
     }
     return SplitScores(metrics=metrics, gold=gold, predicted=predicted, outputs=outputs)
+
+
+def _spelt_alone(task: TokenClassification) -> NDArray[Any]:
+    """The tags by label id, each spelt in IOB2 by itself."""
+    names = [_IOB2.get(tag[:2], tag[:2]) + tag[2:] if task.has_entities else tag for tag in task.tag_names]
+    return np.array(names, dtype=object)
+
+
+_IOB2 = {"S-": "B-", "U-": "B-", "E-": "I-", "L-": "I-"}
 
 
 def score_subwords(
