@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "card": {"options", "corpus", "evaluation", "tasks"},
     "hub": {"options", "models", "card"},
     "training": {"options", "corpus", "tasks", "batches", "models", "learning", "card", "hub"},
-    "inference": {"tasks", "models"},
+    "inference": {"options", "corpus", "tasks", "batches", "models", "training"},
     "cli": {"options", "corpus", "evaluation", "tasks", "hub", "training", "inference"},
 }
 BELOW_ALL = {"tf_ner.errors", "tf_ner.files", "tf_ner.hub_client", "tf_ner.tables", "tf_ner.tensorflow_tpu"}
@@ -143,7 +143,12 @@ def test_every_option_is_read(config):
     read = set().union(*(read_of_configs(file) for file in PACKAGE.rglob("*.py")))
     files = dict.fromkeys(("train_file", "validation_file", "test_file"), "files")
     labels = dict.fromkeys(("map_label", "ignore_label"), "new_labels")
-    others = {"output_dir": "run_dir", "pad_to_length": "fixed_length", "class_weights": "loss_weights"}
+    others = {
+        "threshold": "thresholds",
+        "output_dir": "run_dir",
+        "pad_to_length": "fixed_length",
+        "class_weights": "loss_weights",
+    }
     through_properties = {**files, **labels, **others}
     for field in dataclasses.fields(config):
         assert through_properties.get(field.name, field.name) in read, field.name

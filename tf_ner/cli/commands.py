@@ -9,13 +9,15 @@ import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 from tf_ner.cli.parsing import parse
 from tf_ner.cli.streams import lossy, make_streams_usable
-from tf_ner.errors import DataError, TfNerError, printable, what_the_system_refused
+from tf_ner.errors import TfNerError, printable, what_the_system_refused
+from tf_ner.files import require_file
 from tf_ner.options.commands import (
     CheckConfig,
     CompareConfig,
@@ -128,17 +130,30 @@ def _evaluate(config: EvaluateConfig) -> None:
 
 
 def _predict(config: PredictConfig) -> None:
+    from tf_ner.inference.answers import write_answers
+    from tf_ner.inference.inputs import lines_of
     from tf_ner.inference.predictor import Predictor
 
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    with _open_text(config.file) as file:
-        predictor = Predictor.from_pretrained(
-            config.model, revision=config.model_revision, batch_size=config.batch_size
-        )
-        texts = (line.rstrip("\n") for line in file)
-        for result in predictor.answer_lines(texts, words=config.words):
-            answer = {name: value for name, value in dataclasses.asdict(result).items() if value is not None}
-            print(json.dumps(answer, ensure_ascii=False))
+    if config.output is not None:
+        require_file(config.output)
+    lines = islice(lines_of(config.files, is_text=config.input == "text"), config.skip, None)
+    predictor = Predictor.from_pretrained(
+        config.model,
+        revision=config.model_revision,
+        batch_size=config.batch_size,
+        precision=config.precision,
+        decoder=config.decoder,
+        thresholds=config.thresholds,
+    )
+    answers = predictor.answer_with_lines(
+        lines, words=config.words, are_records=config.input == "auto", as_words=config.to == "conll"
+    )
+    if config.output is None:
+        write_answers(sys.stdout, answers, config.to)
+        return
+    with config.output.open("a" if config.skip else "w", encoding="utf-8", newline="") as file:
+        write_answers(file, answers, config.to)
 
 
 def _check_data(config: CheckConfig) -> None:
@@ -237,20 +252,3 @@ def _quiet_libraries() -> None:
     handler.setFormatter(_OneLine())
     logging.basicConfig(handlers=[handler])
     logging.getLogger("tf_ner").setLevel(logging.INFO)
-
-
-@contextlib.contextmanager
-def _open_text(name: str) -> Iterator[TextIO]:
-    """Opens a text file, or standard input for `-`."""
-    try:
-        if name == "-":
-            sys.stdin.reconfigure(encoding="utf-8-sig")  # type: ignore[union-attr]
-            yield sys.stdin
-        else:
-            with open(name, encoding="utf-8-sig") as file:
-                yield file
-    except UnicodeDecodeError as error:
-        place = "standard input" if name == "-" else name
-        raise DataError(
-            f"Received {place}, which is not UTF-8 ({error.reason}); expected UTF-8 text. Convert it with iconv."
-        ) from None

@@ -197,6 +197,25 @@ def illegal_positions(tags: Sequence[str], scheme: SchemeName) -> Iterator[tuple
             yield position - 1, f"{before} not ended; expected {middle}{before[1:]} or {last}{before[1:]} after it"
 
 
+def may_follow(before: str, tag: str, scheme: SchemeName) -> bool:
+    """Whether a tag may stand after another, as `illegal_positions` has it; `O` also for the ends of a sentence.
+
+    Args:
+        before: A tag of the scheme.
+        tag: The same.
+        scheme: How tags spell entities.
+    """
+    roles, (alone, first, _, _), _ = _SCHEMES[scheme]
+    previous, current = _read(before, scheme), _read(tag, scheme)
+    if previous is None or current is None:
+        return True
+    is_open = previous[0] in _OPEN
+    may_start = current[0] in ("outside", roles[first], roles[alone])
+    continues = is_open and previous[1] == current[1]
+    is_ended = not ("end" in roles.values() and is_open) or current[0] in _CONTINUES
+    return (may_start or continues) and is_ended
+
+
 def to_iob2(tags: Sequence[str], scheme: SchemeName) -> list[str]:
     """Spells the entities of a sentence as IOB2.
 

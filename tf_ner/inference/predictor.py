@@ -1,20 +1,27 @@
 """A fine-tuned model on new text."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 from transformers import TFPreTrainedModel
 
-from tf_ner.errors import ConfigError, ModelError
-from tf_ner.models.loading import load_trained
-from tf_ner.tasks.outputs import logits_of, read_out, without_padding
+from tf_ner.corpus.tags import OUTSIDE, tags_to_spans
+from tf_ner.errors import ConfigError, ModelError, TfNerError
+from tf_ner.inference.decoding import legal_transitions, viterbi
+from tf_ner.inference.forward import Forward, read_probabilities
+from tf_ner.models.loading import load_trained, outputs_in_float32
+from tf_ner.options.commands import Decoder
+from tf_ner.options.train import Precision, TrainConfig
+from tf_ner.tasks.outputs import read_out
 from tf_ner.tasks.task import Outputs, Task
 from tf_ner.tasks.text_classification import ClassifiedText
-from tf_ner.tasks.token_classification import AnnotatedText, Entity, TaggedWords
+from tf_ner.tasks.token_classification import AnnotatedText, Entity, TaggedWords, TokenClassification
+from tf_ner.tasks.windows import first_subwords
+from tf_ner.training.strategies import computing_in, with_known_precision
 
 __all__ = ["AnnotatedText", "ClassifiedText", "Entity", "Predictor", "TaggedWords"]
 
@@ -28,30 +35,57 @@ class Predictor:
     Args:
         model: The fine-tuned model.
         task: The model's task, which encodes input as in training.
-        batch_size: The number of windows per batch; affects the speed, not the predictions.
+        batch_size: How many windows of 64 subwords a batch has, more of shorter ones and fewer of longer ones; affects
+            the speed, not the predictions.
+        decoder: `argmax` gives each word its most probable tag, `viterbi` each sentence the most probable sequence that
+            the tagging scheme allows.
+        thresholds: The least score of an entity by its label, and under None of all other labels; entities with less
+            are left out.
+
+    Raises:
+        ConfigError: The batch size is less than 1, or the model has no such labels, or no entities.
     """
 
-    def __init__(self, model: TFPreTrainedModel, task: Task, *, batch_size: int = 32):
+    def __init__(
+        self,
+        model: TFPreTrainedModel,
+        task: Task,
+        *,
+        batch_size: int = 32,
+        decoder: Decoder = "argmax",
+        thresholds: Mapping[str | None, float] | None = None,
+    ):
         if batch_size < 1:
             raise ConfigError(f"Received batch_size {batch_size}; expected 1 or more. Change it.")
         self._task = task
-        self._batch_size = batch_size
-        spec = {name: tf.TensorSpec([None, None], tf.int32) for name in task.tokenizer.model_input_names}
-
-        @tf.function(input_signature=[spec])
-        def predict_batch(inputs: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-            return read_out(task, logits_of(model, inputs, training=False))
-
-        self._predict_batch = predict_batch
+        self._thresholds = thresholds or {}
+        _require_labels(task, self._thresholds)
+        self._transitions = _transitions_of(task) if decoder == "viterbi" else None
+        read = read_out if self._transitions is None else read_probabilities
+        self._predict = Forward(model, task, batch_size=batch_size, read=read)
 
     @classmethod
-    def from_pretrained(cls, model: str, *, revision: str | None = None, batch_size: int = 32) -> "Predictor":
+    def from_pretrained(
+        cls, model: str, *, revision: str | None = None, precision: Precision = "float32", **options: Any
+    ) -> "Predictor":
         """Loads a model from a run's output folder or from the Hub.
+
+        Args:
+            model: The folder, or the name.
+            revision: The branch, tag or commit on the Hub.
+            precision: What is computed in; `auto` is `bfloat16` where the device has units for it.
+            **options: Those of this class.
 
         Raises:
             ModelError: There is no such model, or it was not fine-tuned for a task that tf_ner knows.
+            ConfigError: As of this class.
         """
-        return cls(*load_trained(model, revision=revision), batch_size=batch_size)
+        precision = with_known_precision(TrainConfig(precision=precision)).precision
+        with computing_in(precision):
+            loaded, task = load_trained(model, revision=revision)
+        if precision != "float32":
+            outputs_in_float32(loaded)
+        return cls(loaded, task, **options)
 
     @property
     def has_entities(self) -> bool:
@@ -90,17 +124,47 @@ class Predictor:
         self._require("text-classification")
         return self._answer_all(_several(texts))
 
-    def answer_lines(self, lines: Iterable[str], *, words: bool = False) -> Iterator[Any]:
+    def answer_lines(
+        self, lines: Iterable[str | Mapping[str, Any]], *, words: bool = False, as_words: bool = False
+    ) -> Iterator[Any]:
         """Answers each line of text as `tf-ner predict` does, in constant memory however many there are.
 
         Args:
-            lines: Lines of text, without line ends.
+            lines: Lines of text, without line ends; or records, as JSON or as a mapping, with `text`, `text_pair` or
+                `words`.
             words: Whether the lines are already split into words, separated by spaces.
+            as_words: Give all words with their tags where entities would be given.
+
+        Raises:
+            DataError: A record has no input.
         """
         first_line = 1
         for chunk in _chunks(_several(lines)):
-            yield from self._task.answer_lines(chunk, self._answer, words=words, first_line=first_line)
+            yield from self._task.answer_lines(
+                chunk, self._answer, words=words, as_words=as_words, first_line=first_line
+            )
             first_line += len(chunk)
+
+    def answer_with_lines(
+        self, lines: Iterable[str], *, words: bool = False, are_records: bool = True, as_words: bool = False
+    ) -> Iterator[tuple[str, Any]]:
+        """As `answer_lines`, each answer with its line.
+
+        Args:
+            lines: As for `answer_lines`.
+            words: The same.
+            are_records: Whether lines that are JSON objects are records; otherwise all are text.
+            as_words: As for `answer_lines`.
+        """
+        pending: deque[str] = deque()
+
+        def read() -> Iterator[str | Mapping[str, Any]]:
+            for line in lines:
+                pending.append(line)
+                yield line if are_records else {"text": line}
+
+        for answer in self.answer_lines(read(), words=words, as_words=as_words):
+            yield pending.popleft(), answer
 
     def _require(self, pipeline_tag: str) -> None:
         if self._task.pipeline_tag != pipeline_tag:
@@ -114,27 +178,66 @@ class Predictor:
             yield from self._answer(chunk)
 
     def _answer(self, inputs: Sequence[Any]) -> list[Any]:
+        if not inputs:
+            return []
         columns = self._task.encode(inputs)
-        return self._task.results(inputs, columns, self._predict(columns))
+        outputs = self._predict(columns)
+        if self._transitions is not None:
+            outputs = self._most_probable_legal(inputs, columns, outputs, self._transitions)
+        results = self._task.results(inputs, columns, outputs)
+        if not self._thresholds:
+            return results
+        return [_sure_enough(result, self._thresholds) for result in results]
 
-    def _predict(self, columns: dict[str, list[Any]]) -> Outputs:
-        lengths = np.array([len(row) for row in columns["input_ids"]])
-        predictions: list[NDArray[Any]] = [np.empty(0)] * len(lengths)
-        scores = predictions.copy()
-        longest_first = np.argsort(-lengths, kind="stable")
-        for start in range(0, len(lengths), self._batch_size):
-            rows = longest_first[start : start + self._batch_size]
-            of_batch, scores_of_batch = self._predict_batch(self._pad(columns, rows))
-            for row, padded, padded_scores in zip(rows, of_batch.numpy(), scores_of_batch.numpy(), strict=True):
-                predictions[row] = without_padding(self._task, padded, lengths[row])
-                scores[row] = without_padding(self._task, padded_scores, lengths[row])
-        return Outputs(predictions, scores)
+    def _most_probable_legal(
+        self, inputs: Sequence[Any], columns: dict[str, list[Any]], outputs: Outputs, transitions: NDArray[np.bool_]
+    ) -> Outputs:
+        """Decides for each word, and so for its first subword, with the sentence around it."""
+        num_words = np.array([len(row) for row in inputs], dtype=np.int64)
+        word_ids = np.concatenate([np.zeros(0, np.int64), *columns["word_ids"]])
+        first = first_subwords(word_ids)
+        probabilities = np.concatenate(outputs.scores)
+        assert isinstance(self._task, TokenClassification)
+        outside = np.eye(probabilities.shape[-1], dtype=np.float32)[self._task.outside_id]
+        of_words = np.tile(outside, (int(num_words.sum()), 1))
+        of_words[word_ids[first]] = probabilities[first]
+        with np.errstate(divide="ignore"):
+            tags = viterbi(np.log(of_words), num_words, transitions)
+        predictions, scores = np.concatenate(outputs.predictions), np.zeros(len(word_ids), np.float32)
+        predictions[first] = tags[word_ids[first]]
+        scores[first] = of_words[word_ids[first], predictions[first]]
+        borders = np.cumsum([len(row) for row in columns["word_ids"]])[:-1]
+        return Outputs(np.split(predictions, borders), np.split(scores, borders))
 
-    def _pad(self, columns: dict[str, list[Any]], rows: NDArray[np.int64]) -> dict[str, tf.Tensor]:
-        tokenizer = self._task.tokenizer
-        inputs = {name: [columns[name][row] for row in rows] for name in tokenizer.model_input_names}
-        padded = tokenizer.pad(inputs, return_tensors="np", verbose=False)
-        return {name: tf.constant(array, tf.int32) for name, array in padded.items()}
+
+def _require_labels(task: Task, thresholds: Mapping[str | None, float]) -> None:
+    """Makes sure that thresholds are for labels that the model can find."""
+    unknown = [label for label in thresholds if label is not None and label not in task.labels]
+    if unknown or (thresholds and not getattr(task, "has_entities", False)):
+        received = f"a threshold for {unknown[0]}" if unknown else "a threshold"
+        raise ConfigError(
+            f"Received {received}, and a model for {', '.join(task.labels[:8]) or 'numbers'}; expected labels of "
+            "entities that the model finds. Change --threshold, or leave it out."
+        )
+
+
+def _transitions_of(task: Task) -> NDArray[np.bool_]:
+    if (scheme := getattr(task, "scheme", None)) is None:
+        raise ConfigError(
+            "Received --decoder viterbi and a model whose labels spell no entities; expected tags such as B-PER. Leave "
+            "it out."
+        )
+    return legal_transitions(task.output_names, scheme)
+
+
+def _sure_enough(tagged: TaggedWords, thresholds: Mapping[str | None, float]) -> TaggedWords:
+    """The same without the entities whose mean score is lower."""
+    tags = list(tagged.tags)
+    for span in tags_to_spans(tagged.tags):
+        least = thresholds.get(span.label, thresholds.get(None, 0.0))
+        if np.mean(tagged.scores[span.start : span.end]) < least:
+            tags[span.start : span.end] = [OUTSIDE] * (span.end - span.start)
+    return replace(tagged, tags=tags)
 
 
 def _several(texts: Any) -> Any:
@@ -153,6 +256,17 @@ def _refuse_text(value: Any, name: str, several: str) -> Any:
 
 
 def _chunks(inputs: Iterable[Any]) -> Iterator[list[Any]]:
-    iterator = iter(inputs)
-    while chunk := list(islice(iterator, _TEXTS_AT_ONCE)):
+    chunk: list[Any] = []
+    try:
+        for one in inputs:
+            chunk.append(one)
+            if len(chunk) == _TEXTS_AT_ONCE:
+                yield chunk
+                chunk = []
+    except TfNerError:
+        # What was read before is answered first.
+        if chunk:
+            yield chunk
+        raise
+    if chunk:
         yield chunk

@@ -1,11 +1,12 @@
 """The options of each command, apart from those that define a run."""
 
 import dataclasses
+import re
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
@@ -17,12 +18,14 @@ from tf_ner.options.checks import (
     refuse_together,
     require,
     require_at_least,
+    require_one_of,
 )
 from tf_ner.options.files import read_options, types_of
 from tf_ner.options.kinds import Kind, kinds_of, options_of
 from tf_ner.options.train import (
     LEAST_RESAMPLES,
     FormatName,
+    Precision,
     ReadingConfig,
     SchemeName,
     TaskConfig,
@@ -205,24 +208,72 @@ class TpuCheckConfig(TrainConfig):
         return TrainConfig(**options | {"tpu": True})
 
 
+AnswerFormat = Literal["jsonl", "csv", "conll"]
+"""How answers are written; `conll` has words and tags, also of a model for entities."""
+
+InputForm = Literal["auto", "text"]
+"""Whether JSON objects are read as records, or each line is a text whatever it looks like."""
+
+Decoder = Literal["argmax", "viterbi"]
+"""Whether each word has its most probable tag, or each sentence the most probable tags that may follow each other."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PredictConfig:
     """Find entities in text, tag words or classify whole texts, depending on what the model was trained for."""
 
     model: Annotated[Positional[str], arg(metavar="MODEL")]
     """Output folder of a run, or a model on the Hub."""
-    file: Annotated[Positional[str], arg(metavar="FILE")] = "-"
-    """Text file with one sentence or text per line; - for standard input. Text classification also reads pairs
-    separated by a tab, and JSON lines with `text` and `text_pair`."""
+    files: Annotated[Positional[tuple[str, ...]], arg(metavar="FILE")] = ("-",)
+    """Files with one sentence or text per line, folders of such files, or - for standard input. JSON lines have it
+    under `text`, or `words`, and keep their other keys; pairs for text classification have a tab between them, or
+    `text_pair`."""
     model_revision: str | None = None
     """Branch, tag or commit of a Hub model."""
     words: bool = False
     """The input is already split into words, separated by spaces."""
+    input: InputForm = "auto"
+    """Read JSON objects as records (auto), or every line as text."""
+    skip: int = 0
+    """Number of lines to skip, such as those that were answered before an interruption."""
+    to: AnswerFormat = "jsonl"
+    """Output format: JSON lines, CSV, or the words and tags of CoNLL columns."""
+    output: Path | None = None
+    """File to write to; standard output if not given. With --skip, what is there is kept."""
+    decoder: Decoder = "argmax"
+    """Give each word its most probable tag (argmax), or each sentence the most probable sequence of tags that the
+    tagging scheme allows (viterbi)."""
+    threshold: tuple[str, ...] | None = None
+    """Leave out entities with a lower score: one for all labels, or LABEL=SCORE, such as `0.5 PER=0.8`."""
+    precision: Precision = "float32"
+    """What the model computes in; `auto` is bfloat16 where the device has units for it: faster, with scores that differ
+    in the third digit."""
     batch_size: int = 32
-    """Batch size, in windows."""
+    """Batch size, in windows of 64 subwords; more of shorter ones."""
 
     def __post_init__(self) -> None:
+        make_path(self, "output")
+        require_one_of(self, "precision", Precision)
+        for field in ("files", "threshold"):
+            make_tuple(self, field)
         require_at_least(1, self, "batch_size")
+        require_at_least(0, self, "skip")
+        require_one_of(self, "input", InputForm)
+        require_one_of(self, "to", AnswerFormat)
+        require_one_of(self, "decoder", Decoder)
+        require(self, "files", bool(self.files), "at least one file, or -")
+        are_scores = all(_SCORE.fullmatch(part) for part in self.threshold or ())
+        names = [part.rpartition("=")[0] for part in self.threshold or ()]
+        require(self, "threshold", are_scores and len(set(names)) == len(names), "scores from 0 to 1, each label once")
+
+    @property
+    def thresholds(self) -> dict[str | None, float]:
+        """The least score by label; under None that of all others."""
+        pairs = (part.rpartition("=") for part in self.threshold or ())
+        return {label or None: float(score) for label, _, score in pairs}
+
+
+_SCORE = re.compile(r"(.+=)?(0(\.\d*)?|1(\.0*)?|\.\d+)")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -264,14 +264,21 @@ class Task(ABC):
 
     @abstractmethod
     def answer_lines(
-        self, lines: Sequence[str], answer: Callable[[Sequence[Any]], list[Any]], *, words: bool, first_line: int = 1
+        self,
+        lines: Sequence[str | Mapping[str, Any]],
+        answer: Callable[[Sequence[Any]], list[Any]],
+        *,
+        words: bool,
+        as_words: bool = False,
+        first_line: int = 1,
     ) -> Iterable[Any]:
         """The answer to each line of text.
 
         Args:
-            lines: Without their ends.
+            lines: Without their ends; text, or a JSON object (or what one holds) with the input under `text`.
             answer: Gives what `results` makes of inputs.
             words: The lines are already split into words, with spaces between.
+            as_words: Words with tags are wanted where entities would be given.
             first_line: The number of the first one, for errors.
         """
 

@@ -23,6 +23,7 @@ from tf_ner.options.kinds import Kind
 from tf_ner.options.train import TaskConfig, TrainConfig
 from tf_ner.tables import numbers_of
 from tf_ner.tasks.card_words import TextWords
+from tf_ner.tasks.records import record_of
 from tf_ner.tasks.task import IGNORED, EncodedRows, Example, Outputs, SplitScores, Task, warn_of_unknown
 from tf_ner.tasks.tokenizers import require_padding
 
@@ -324,7 +325,13 @@ class TextClassification(TextEncoder, Task):
             )
 
     def answer_lines(
-        self, lines: Sequence[str], answer: Callable[[Sequence[Any]], list[Any]], *, words: bool, first_line: int = 1
+        self,
+        lines: Sequence[str | Mapping[str, Any]],
+        answer: Callable[[Sequence[Any]], list[Any]],
+        *,
+        words: bool,
+        as_words: bool = False,
+        first_line: int = 1,
     ) -> Iterator[ClassifiedText]:
         """A line is a text, a pair divided by a tab, or a JSON object with `text` and, of a pair, `text_pair`."""
         if words:
@@ -335,18 +342,16 @@ class TextClassification(TextEncoder, Task):
             if problem := self._what_is_wrong(texts):
                 # What stands before is answered first.
                 yield from answer(read)
-                raise DataError(f"line {number}: received {line[:60]!r}, {problem}. Fix the line.")
+                raise DataError(f"line {number}: received {str(line)[:60]!r}, {problem}. Fix the line.")
             read.append(texts[0] if len(texts) == 1 else (texts[0], texts[1]))
         yield from answer(read)
 
-    def _read_line(self, line: str) -> Sequence[Any]:
-        try:
-            record = json.loads(line) if line.startswith("{") else None
-        except (ValueError, RecursionError):
-            record = None
-        if isinstance(record, dict):
+    def _read_line(self, line: str | Mapping[str, Any]) -> Sequence[Any]:
+        record = record_of(line) if isinstance(line, str) else line
+        if record is not None:
             texts = [record.get("text"), record.get("text_pair")]
             return texts if texts[1] is not None else texts[:1]
+        assert isinstance(line, str)
         return [line] if self.num_texts == 1 else line.split("\t")
 
     def _what_is_wrong(self, texts: Sequence[Any]) -> str | None:

@@ -15,7 +15,7 @@ from tf_ner.corpus.formats.conll import write_conll
 from tf_ner.corpus.loading.sources import load_configured
 from tf_ner.corpus.schemes import from_iob2, scheme_of_names, to_iob2
 from tf_ner.corpus.tags import OUTSIDE, inside, is_iob, split_tag, tags_to_spans
-from tf_ner.corpus.words import Word, split_words, words_at_spaces
+from tf_ner.corpus.words import Word
 from tf_ner.errors import DataError
 from tf_ner.evaluation.intervals import bootstrap_interval
 from tf_ner.evaluation.scores import Sentences, score_entities, score_tags
@@ -23,6 +23,7 @@ from tf_ner.options.kinds import Kind
 from tf_ner.options.train import SchemeName, TaskConfig, TrainConfig
 from tf_ner.tables import numbers_of, values_of
 from tf_ner.tasks.card_words import TokenWords
+from tf_ner.tasks.records import words_of
 from tf_ner.tasks.task import EncodedRows, Example, Ids, Outputs, SplitScores, Task
 from tf_ner.tasks.windows import NO_WORD, first_subwords, merge_words
 from tf_ner.tasks.word_encoder import EncodedSplit, WordEncoder
@@ -221,17 +222,38 @@ class TokenClassification(WordEncoder, Task):
         ]
 
     def answer_lines(
-        self, lines: Sequence[str], answer: Callable[[Sequence[Any]], list[Any]], *, words: bool, first_line: int = 1
+        self,
+        lines: Sequence[str | Mapping[str, Any]],
+        answer: Callable[[Sequence[Any]], list[Any]],
+        *,
+        words: bool,
+        as_words: bool = False,
+        first_line: int = 1,
     ) -> Iterator[AnnotatedText | TaggedWords]:
-        """Entities where the tags spell them, otherwise words with tags."""
-        split = [words_at_spaces(line) if words else split_words(line) for line in lines]
-        tagged = answer([[word.text for word in row] for row in split])
-        if not self.has_entities:
-            return iter(tagged)
-        return (
-            AnnotatedText(line, list(entities_of(line, row, result)))
-            for line, row, result in zip(lines, split, tagged, strict=True)
-        )
+        """Entities where the tags spell them, otherwise words with tags; a record may have `words` too."""
+        read: list[tuple[str, list[Word]]] = []
+        for number, line in enumerate(lines, start=first_line):
+            found = words_of(line, at_spaces=words)
+            if isinstance(found, str):
+                # What stands before is answered first.
+                yield from self._answers(read, answer, as_words=as_words)
+                raise DataError(f"line {number}: received {str(line)[:60]!r}, {found}. Fix the line.")
+            read.append(found)
+        yield from self._answers(read, answer, as_words=as_words)
+
+    def _answers(
+        self,
+        read: Sequence[tuple[str, list[Word]]],
+        answer: Callable[[Sequence[Any]], list[Any]],
+        *,
+        as_words: bool,
+    ) -> Iterator[AnnotatedText | TaggedWords]:
+        tagged = answer([[word.text for word in row] for _, row in read])
+        if as_words or not self.has_entities:
+            yield from tagged
+            return
+        for (text, row), result in zip(read, tagged, strict=True):
+            yield AnnotatedText(text, list(entities_of(text, row, result)))
 
     def examples(self, rows: Dataset) -> list[Example]:
         """The sentences, their words joined by spaces; good ones have an entity by their gold tags."""

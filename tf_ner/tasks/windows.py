@@ -23,14 +23,14 @@ def merge_words(word_ids: Ids, values: NDArray[Any], *, num_words: int, missing:
 
     Args:
         word_ids: <int>[subwords], of one or more windows one after the other.
-        values: [subwords], what was predicted for each subword.
+        values: [subwords, …], what was predicted for each subword.
         num_words: How many words there are.
         missing: The value of a word that has no subword.
 
     Returns:
-        [words]
+        [words, …]
     """
-    merged = np.full(num_words, missing, dtype=values.dtype)
+    merged = np.full((num_words, *values.shape[1:]), missing, dtype=values.dtype)
     first = first_subwords(word_ids)
     merged[word_ids[first]] = values[first]
     return merged
