@@ -51,6 +51,13 @@ FILES = [
         ],
         "check-data --train-file train.conll --encoding cp1252",
     ),
+    Case(
+        "UTF-16 without a mark",
+        conll(GOOD.encode("utf-16-le")),
+        "Name another --encoding, such as utf-16-le or utf-16-be for UTF-16 without a mark.",
+        [Fix(command="check-data --train-file train.conll --encoding utf-16-le", reads=READ)],
+        "check-data --train-file train.conll --encoding utf-16",
+    ),
     Case("UTF-16", conll(GOOD.encode("utf-16-le")), "received UTF-16", [Fix("--encoding utf-16-le", reads=READ)]),
     Case("a zero", conll(GOOD.replace("Oslo", "Os\0lo")), "received a NUL byte", [Fix(files=conll(GOOD), reads=READ)]),
     Case(

@@ -121,12 +121,21 @@ def test_a_repaired_copy_is_utf8(tmp_path, capsys):
     assert "the encoding cp1252 → UTF-8" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["klingon", "base64", "", "utf-8\0"])
+@pytest.mark.parametrize("name", ["klingon", "base64", "", "utf-8\0", "idna", "punycode", "rot13"])
 def test_what_is_no_encoding(name, tmp_path):
     with pytest.raises(DataError, match="expected one that Python has"):
         Layout(encoding=name)
     with pytest.raises(SystemExit, match="2"):
         main(["check-data", "--dataset", str(tmp_path), "--encoding", name])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_a_file_without_the_mark_of_its_encoding(encoding, tmp_path):
+    path = tmp_path / "train.conll"
+    path.write_text("Ada B-PER\nleft O\n", encoding=f"{encoding}-le")
+    with pytest.raises(DataError, match="such as utf-16-le"):
+        read(path, encoding=encoding)
+    assert read(path, encoding=f"{encoding}-le")[0][0].words == ["Ada", "left"]
 
 
 def test_parquet_has_none(tmp_path):

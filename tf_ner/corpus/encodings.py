@@ -37,12 +37,18 @@ class InUtf8(io.RawIOBase):
     """The bytes of a file in another encoding, as UTF-8; a lone surrogate, which is none, where there is no text.
 
     Args:
+        path: Its name.
         file: Its bytes.
         encoding: What they are.
+
+    Raises:
+        DataError: They begin in a way in which nothing in this encoding does; when they are read.
     """
 
-    def __init__(self, file: BinaryIO, encoding: str) -> None:
+    def __init__(self, path: Path, file: BinaryIO, encoding: str) -> None:
+        self._path = path
         self._file = file
+        self._encoding = encoding
         self._decoder = codecs.getincrementaldecoder(encoding)(_NO_TEXT)
         self._ready = b""
 
@@ -52,7 +58,13 @@ class InUtf8(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         while not self._ready:
             read = self._file.read(_BLOCK)
-            self._ready = self._decoder.decode(read, not read).encode("utf-8", "surrogatepass")
+            try:
+                self._ready = self._decoder.decode(read, not read).encode("utf-8", "surrogatepass")
+            except UnicodeError as error:
+                raise DataError(
+                    f"Received {self._path}, which is not {self._encoding} ({error}); expected text in it. Name "
+                    "another --encoding, such as utf-16-le or utf-16-be for UTF-16 without a mark."
+                ) from None
             if not read:
                 break
         size = min(len(buffer), len(self._ready))

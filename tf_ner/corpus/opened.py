@@ -76,7 +76,7 @@ def open_corpus_file(path: Path, *, encoding: str | None = None) -> Iterator[Bin
         raise DataError(f"Received the folder {path}; expected a corpus file. Pass a folder with --dataset.") from None
     with opened as file:
         unpacked: BinaryIO = BufferedReader(_Unpacked(path, file)) if is_compressed(path) else file
-        yield unpacked if encoding is None else BufferedReader(InUtf8(unpacked, encoding))
+        yield unpacked if encoding is None else BufferedReader(InUtf8(path, unpacked, encoding))
 
 
 class _Unpacked(io.RawIOBase):

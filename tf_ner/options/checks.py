@@ -1,5 +1,6 @@
 """How the options of every command are checked, and what is reported where they are wrong."""
 
+import codecs
 import typing
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,13 @@ def make_tuple(config: Any, name: str) -> None:
 
 
 def is_encoding(name: str) -> bool:
-    """Whether Python has a text encoding of that name."""
+    """Whether Python has a text encoding of that name that can be read piece by piece."""
     try:
-        return isinstance("".encode(name), bytes)
-    except (LookupError, ValueError):
+        # Of what is no encoding of text, such as base64, this is an error.
+        text = "a.".encode(name)
+        decoder = codecs.getincrementaldecoder(name)("replace")
+        return isinstance(decoder.decode(text + b"\x80\xff" * 4, final=True), str)
+    except (LookupError, TypeError, ValueError):
         return False
 
 
