@@ -109,9 +109,9 @@ def test_says_what_was_received_and_how_to_fix_it(tmp_path, text, message):
 def test_what_stands_in_train_must_not_stand_in_validation(tmp_path):
     report = check(tmp_path, train=f"a O\nb O\n\n{ENOUGH}", validation="x O\n\na O\nb O\n\na O\nb B-LOC\n")
     assert places(report) == [
-        ("leak", "validation.conll", 3),
+        ("short-leak", "validation.conll", 3),
         ("conflicting-duplicate", "validation.conll", 6),
-        ("leak", "validation.conll", 6),
+        ("short-leak", "validation.conll", 6),
     ]
     train = tmp_path / "train.conll"
     leak, _, other = (finding.message for finding in report.findings)
@@ -127,7 +127,7 @@ def test_what_stands_in_train_must_not_stand_in_validation(tmp_path):
 def test_what_stands_in_validation_must_not_stand_in_test(tmp_path):
     (tmp_path / "test.conll").write_text("a O\nb O\n", encoding="utf-8")
     report = check(tmp_path, validation="a O\nb O\n")
-    assert places(report) == [("leak", "test.conll", 1)]
+    assert places(report) == [("short-leak", "test.conll", 1)]
     assert "expected no sentence of validation in test" in report.findings[0].message
 
 
@@ -260,7 +260,13 @@ def test_conll2003_and_wnut17(shared):
     """What is known of them: no tag out of place, two characters that nobody sees, and slips to judge by eye."""
     conll = check_data(CheckConfig(dataset=str(shared / "data" / "conll2003"))).report
     assert (conll.scheme, conll.splits["train"].words) == ("iob2", 203621)
-    assert {finding.kind for finding in conll.findings} == {"duplicate", "conflicting-duplicate", "leak", "likely-slip"}
+    assert {finding.kind for finding in conll.findings} == {
+        "duplicate",
+        "conflicting-duplicate",
+        "leak",
+        "short-leak",
+        "likely-slip",
+    }
     slips = [finding.line for finding in conll.findings if finding.kind == "likely-slip"]
     assert len(slips) == 10
     assert 91425 in slips  # The `1,000` of 1,000 Lakes Rally, cut off by a line break.

@@ -138,3 +138,17 @@ assert not {"tensorflow", "tf_keras", "torch", "datasets"} & sys.modules.keys()
 """
     # Not forked from a process that has it.
     subprocess.run([sys.executable, "-c", code], cwd=processes.ROOT, check=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("שלום עולם זה משפט בעברית על ירושלים והממשלה החדשה", "4.6"),
+        ("Ово је реченица на српском језику о Београду и влади", "4.3"),  # noqa: RUF001
+    ],
+    ids=["Hebrew", "Serbian"],
+)
+def test_a_vocabulary_that_cuts_words_into_letters_is_told(text, pieces):
+    warning = tokenizer_warning([text.split()] * 10, load_tokenizer("minilm"))
+    assert warning is not None
+    assert warning.startswith(f"Words become {pieces} subwords each with this tokenizer, hardly more than letters")

@@ -114,7 +114,7 @@ class Repeats(NamedTuple):
     """What `find_repeats` found.
 
     Attributes:
-        findings: Of kind `duplicate`, `conflicting-duplicate` and `leak`.
+        findings: Of kind `duplicate`, `conflicting-duplicate`, `leak`, and `short-leak` where a leak may be by chance.
         duplicates: For each split, how many of its sentences occur earlier in it.
         leaks: For each split, how many of its sentences occur in a split before it.
         distinct: All sentences but those whose words occur earlier in any split.
@@ -135,6 +135,7 @@ class Wording(NamedTuple):
         tags: What should be the same too, and for what, such as `tags for the same words`.
         others: That it is not, such as `other tags`.
         difference: In what two of them differ.
+        short: Up to so many words, two may be the same by chance.
     """
 
     one: str
@@ -142,6 +143,7 @@ class Wording(NamedTuple):
     tags: str
     others: str
     difference: Callable[[ReadSentence, ReadSentence], str]
+    short: int = 0
 
 
 def _size(sentence: ReadSentence) -> str:
@@ -154,7 +156,7 @@ def _difference(sentence: ReadSentence, first: ReadSentence) -> str:
     return next(f"{word!r} is {here} here and {there} there" for word, here, there in rows if here != there)
 
 
-OF_SENTENCES = Wording("sentence", _size, "tags for the same words", "other tags", _difference)
+OF_SENTENCES = Wording("sentence", _size, "tags for the same words", "other tags", _difference, short=3)
 
 
 def find_repeats(splits: Mapping[str, Sequence[ReadSentence]], wording: Wording = OF_SENTENCES) -> Repeats:
@@ -204,4 +206,5 @@ def _leak(sentence: ReadSentence, split: str, earlier: str, first: ReadSentence,
         f"{wording.one} of {earlier} in {split}, which would measure memorization, not generalization. Remove one of "
         "the two."
     )
-    return Finding("leak", sentence.path, sentence.lines[0], message, is_error=False)
+    kind = "short-leak" if len(sentence.words) <= wording.short else "leak"
+    return Finding(kind, sentence.path, sentence.lines[0], message, is_error=False)
