@@ -162,3 +162,17 @@ def test_sentences_that_come_back_are_told_once(tmp_path):
     rows = sorted(rows, key=lambda row: row[0])
     path = written(tmp_path, "\n".join(["sentence_id,words,labels", *rows]) + "\n", "train.csv")
     assert read(path) == ([("Greta|came|late|again", "B-PER O O O"), ("It|rained", "O O")], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("train.conll", "Greta 1\nLund 2\nleft 0\n"),
+        ("train.csv", "sentence,word,tag\n1,Greta,1\n1,Lund,2\n1,left,0\n"),
+        ("train.tsv", "word\ttag\nGreta\t1\nLund\t2\nleft\t0\n"),
+    ],
+)
+def test_numbers_in_columns_are_named(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    rows = load_corpus(tmp_path, label_names=("O", "B-PER", "I-PER"))["train"]
+    assert [rows.features["tags"].feature.names[tag] for tag in rows["tags"][0]] == ["B-PER", "I-PER", "O"]

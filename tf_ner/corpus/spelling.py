@@ -1,7 +1,7 @@
 """Tags that are spelt as no scheme has them: in small letters, several in a cell, without a prefix among others."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
@@ -20,9 +20,10 @@ _BETWEEN = re.compile(r"[|,;/ ]+")
 def spelt(sentences: Iterable[Sentence], path: Path | str, layout: Layout, report: Report) -> Iterator[Sentence]:
     """The sentences of a file with tags as schemes have them, where that is clear or an option says how.
 
-    Prefixes in small letters are read as capitals, which is reported. Several tags in a cell are an error, unless
-    `layout.several_tags` says which counts. Labels without a prefix among tags with one stay, to be found wrong with
-    the rest, unless `layout.bare_labels` says what they are. A label called O is reported.
+    Numbers get the names that `layout.label_names` has for them. Prefixes in small letters are read as capitals, which
+    is reported. Several tags in a cell are an error, unless `layout.several_tags` says which counts. Labels without a
+    prefix among tags with one stay, to be found wrong with the rest, unless `layout.bare_labels` says what they are. A
+    label called O is reported.
 
     Args:
         sentences: As they were read.
@@ -30,6 +31,8 @@ def spelt(sentences: Iterable[Sentence], path: Path | str, layout: Layout, repor
         layout: What the options say.
         report: What to do with tags that cannot be read, and with warnings.
     """
+    if layout.label_names:
+        sentences = _named(sentences, layout.label_names)
     remaining = iter(sentences)
     head = list(islice(remaining, _HEAD))
     if layout.task == "pos" or not head:
@@ -42,6 +45,13 @@ def spelt(sentences: Iterable[Sentence], path: Path | str, layout: Layout, repor
         report(Finding("small-tags", path, head[0].lines[0] if head[0].lines else 1, message, is_error=False))
     for sentence in chain(head, remaining):
         yield sentence if spelling.stays(sentence.tags) else sentence._replace(tags=spelling.of(sentence))
+
+
+def _named(sentences: Iterable[Sentence], label_names: Sequence[str]) -> Iterator[Sentence]:
+    """The sentences with names for tags that are numbers, as columns of text hold them."""
+    names = {str(number): name for number, name in enumerate(label_names)}
+    for sentence in sentences:
+        yield sentence._replace(tags=[names.get(tag, tag) for tag in sentence.tags])
 
 
 class _Spelling:
