@@ -1,3 +1,4 @@
+import random
 import subprocess
 import sys
 from itertools import chain
@@ -320,3 +321,13 @@ assert check_data(CheckConfig(dataset="sample")).report.splits["train"].sentence
 assert not {"tensorflow", "tf_keras", "transformers", "datasets", "numpy"} & sys.modules.keys()
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_rows_that_were_shuffled_apart_are_told_as_such_and_not_as_duplicates(tmp_path):
+    rows = [(number, *cells) for number in range(50) for cells in (("Greta", "B-PER"), ("left", "O"), ("town", "O"))]
+    random.Random(0).shuffle(rows)
+    text = "".join(f"{number},{word},{tag}\n" for number, word, tag in rows)
+    (tmp_path / "train.csv").write_text(f"sentence,word,tag\n{text}")
+    report = check_data(CheckConfig(dataset=str(tmp_path))).report
+    assert [finding.kind for finding in report.findings] == ["sentence-again"]
+    assert report.splits["train"].duplicates > 100
