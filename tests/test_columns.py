@@ -9,6 +9,7 @@ from tf_ner.corpus.formats import read_corpus_file
 from tf_ner.corpus.loading.sources import load_corpus
 from tf_ner.corpus.sentences import Layout
 from tf_ner.errors import DataError
+from tf_ner.options.train import ReadingConfig
 
 
 def read(path, **layout):
@@ -176,3 +177,23 @@ def test_numbers_in_columns_are_named(tmp_path, name, text):
     (tmp_path / name).write_text(text)
     rows = load_corpus(tmp_path, label_names=("O", "B-PER", "I-PER"))["train"]
     assert [rows.features["tags"].feature.names[tag] for tag in rows["tags"][0]] == ["B-PER", "I-PER", "O"]
+
+
+@pytest.mark.parametrize(
+    ("options", "tags"),
+    [
+        ({"TIM": None}, ["B-PER", "O", "O", "O"]),
+        ({"TIM": "TIME"}, ["B-PER", "O", "B-TIME", "I-TIME"]),
+        ({"TIM": "TIM"}, ["B-PER", "O", "B-TIM", "I-TIM"]),
+    ],
+)
+def test_a_label_without_a_prefix_may_be_renamed_or_ignored(tmp_path, options, tags):
+    (tmp_path / "train.conll").write_text("Greta B-PER\nleft O\nMonday TIM\nnoon TIM\n")
+    with pytest.raises(DataError, match="--bare-labels"):
+        load_corpus(tmp_path)
+    rows = load_corpus(tmp_path, new_labels=options)["train"]
+    assert [rows.features["tags"].feature.names[tag] for tag in rows["tags"][0]] == tags
+
+
+def test_the_prefix_that_a_label_lacks_may_be_written_out():
+    assert ReadingConfig(map_label=("TIM=B-TIM", "GPE=LOC")).new_labels == {"TIM": "TIM", "GPE": "LOC"}

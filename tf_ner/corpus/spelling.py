@@ -116,7 +116,9 @@ class _Spelling:
             self._has_label_o = True
             self._report(Finding("label-o", self._path, line, _LABEL_O.format(tag=tag), is_error=False))
         if self._has_prefixes and tag != OUTSIDE and not _PREFIXED.fullmatch(tag):
-            return {"entity": None, "outside": OUTSIDE}.get(self._layout.bare_labels, tag)
+            # What is to be renamed or ignored is a label, and is so once it is read as one.
+            choice = "entity" if tag in self._layout.renamed else self._layout.bare_labels
+            return {"entity": None, "outside": OUTSIDE}.get(choice, tag)
         return tag
 
 

@@ -205,7 +205,9 @@ class ReadingConfig:
     @property
     def new_labels(self) -> dict[str, str | None]:
         """The new name of each label that shall have one; None for one that shall not be read."""
-        return {**dict(self._renamed), **dict.fromkeys(self.ignore_label or ())}
+        # `TIM=B-TIM` says of a label without a prefix that it is one.
+        renamed = {old: old if new in (f"B-{old}", f"I-{old}") else new for old, new in self._renamed}
+        return {**renamed, **dict.fromkeys(self.ignore_label or ())}
 
     @property
     def _renamed(self) -> list[tuple[str, str]]:
