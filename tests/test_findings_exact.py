@@ -151,7 +151,7 @@ def test_a_list_is_not_answered_as_another_value(tmp_path):
 
 
 RIGHT = {
-    "spans beside each other": (spans("AdaBob", (0, 3, "A"), (3, 6, "B")), ["Ada", "Bob"], ["B-A", "B-B"]),
+    "spans beside each other": (spans("Ada-Bob", (0, 4, "A"), (4, 7, "B")), ["Ada", "-", "Bob"], ["B-A", "I-A", "B-B"]),
     "labels of the whole beside spans": (spans("Ada", (0, 3, "PER"), label=["news"]), ["Ada"], ["B-PER"]),
     "tokens with places beside tags of the whole": (tokens("Ada", (0, 3)) | {"tags": ["x"]}, ["Ada"], ["O"]),
 }

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeGuard
 
@@ -33,11 +33,20 @@ class TextSpan(NamedTuple):
     label: str
 
 
+class TaggedText(NamedTuple):
+    """Words and their IOB2 tags, and the labels of the spans that no words stand for."""
+
+    words: list[str]
+    tags: list[str]
+    missed: tuple[str, ...]
+
+
 def tagged(items: Iterable[MarkedText | Sentence], layout: Layout, report: Report) -> Iterator[Sentence]:
     """Sentences of the texts of a file, with IOB2 tags; what is one already stays as it is.
 
-    White space at the ends of a span is not part of it. Where a span begins or ends inside a word, the word is split
-    there, unless the words are given. Both are reported; nothing else about a span is changed.
+    Words are made by the rule "text", which sees the text alone, unless they are given. White space at the ends of a
+    span is not part of it. A span that begins or ends inside a word is left out of the tags, and its label is one of
+    `Sentence.missed`; of given words it is an error. Both are reported; nothing else about a span is changed.
 
     Args:
         items: What a reader has read.
@@ -58,7 +67,7 @@ def _sentences_of(
     is_plain = marked.tokens is None and not marked.has_lines
     if is_plain and (at_once := _tagged_at_once(marked.text, found)) is not None:
         words, tags = at_once
-        yield Sentence(words, tags, [marked.line] * len(words))
+        yield Sentence(words, tags, [marked.line] * len(words), word_rule="text")
         return
 
     def warn(kind: str, message: str) -> None:
@@ -73,12 +82,19 @@ def _sentences_of(
             of_span, behind, span = remaining.popleft()
             spans.append(TextSpan(of_span - start, behind - start, span.label))
         try:
-            words, tags = tag_text(marked.text[start:end], spans, marked.tokens, warn, overlaps=layout.overlaps)
+            tagged_text = tag_text(marked.text[start:end], spans, marked.tokens, warn, overlaps=layout.overlaps)
         except SpanError as error:
             report(Finding(error.kind, marked.source, line, str(error)))
             return
-        if words:
-            yield Sentence(words, tags, [line] * len(words), marked.has_lines and not has_words)
+        if words := tagged_text.words:
+            yield Sentence(
+                words,
+                tagged_text.tags,
+                [line] * len(words),
+                marked.has_lines and not has_words,
+                missed=tagged_text.missed,
+                word_rule="text" if marked.tokens is None else "corpus",
+            )
             has_words = True
         line += marked.text.count("\n", start, end + 1) if marked.has_lines else 0
     if not has_words:
@@ -87,7 +103,7 @@ def _sentences_of(
 
 def _tagged_at_once(text: str, found: list[tuple[int, int, MarkedSpan]]) -> tuple[list[str], list[str]] | None:
     """As `tag_text`, and quicker; None without a word, and where a span does not begin and end where words do."""
-    words = split_texts(text)
+    words = split_texts(text, "text")
     tags = [OUTSIDE] * len(words)
     if not words or not found:
         return (words, tags) if words else None
@@ -115,7 +131,7 @@ def tag_text(
     warn: Warn,
     *,
     overlaps: OverlapChoice = "error",
-) -> tuple[list[str], list[str]]:
+) -> TaggedText:
     """Splits text into words and tags those that a span covers.
 
     Args:
@@ -125,20 +141,23 @@ def tag_text(
         warn: What to do with a warning.
         overlaps: What becomes of spans that overlap.
 
-    Returns:
-        Words and IOB2 tags.
-
     Raises:
         SpanError: A span overlaps another, is only white space, or ends inside a given word.
     """
-    words = split_words(text) if tokens is None else list(tokens)
+    words = split_words(text, "text") if tokens is None else list(tokens)
     fitted = [_without_spaces(text, span, words, warn) for span in spans]
     fitted = without_overlaps(fitted, overlaps, show=partial(_show, text), warn=warn)
-    words = _split_at(text, words, fitted, may_split=tokens is None, warn=warn)
     starts = {word.start: place for place, word in enumerate(words)}
     ends = {word.end: place + 1 for place, word in enumerate(words)}
-    covered = [Span(starts[span.start], ends[span.end], span.label) for span in fitted]
-    return [word.text for word in words], spans_to_tags(covered, len(words))
+    covered: list[Span] = []
+    missed: list[str] = []
+    for span in fitted:
+        if span.start in starts and span.end in ends:
+            covered.append(Span(starts[span.start], ends[span.end], span.label))
+        else:
+            _tell_borders(text, span, words, warn, are_given=tokens is not None)
+            missed.append(span.label)
+    return TaggedText([word.text for word in words], spans_to_tags(covered, len(words)), tuple(missed))
 
 
 def words_of_tokens(text: str, tokens: Any) -> list[Word]:
@@ -301,33 +320,29 @@ def _without_spaces(text: str, span: TextSpan, words: Sequence[Word], warn: Warn
     return trimmed
 
 
-def _split_at(text: str, words: list[Word], spans: Sequence[TextSpan], *, may_split: bool, warn: Warn) -> list[Word]:
-    """Splits the words that a span begins or ends in."""
-    borders: dict[Word, list[int]] = {}
-    for span in spans:
-        for border in (span.start, span.end):
-            word = _word_at(words, border)
-            if word is None or word.start == border:
-                continue
-            received = f"received {_show(text, span)}, which {'begins' if border == span.start else 'ends'} inside the"
-            if not may_split:
-                raise SpanError(
-                    "span-inside-word",
-                    f"{received} token {word.text[:40]!r} ({word.start} to {word.end}); expected whole tokens. "
-                    "Fix the span, or leave the tokens out.",
-                )
-            warn(
+def _tell_borders(text: str, span: TextSpan, words: Sequence[Word], warn: Warn, *, are_given: bool) -> None:
+    """Reports the first border of a span that is inside a word.
+
+    Raises:
+        SpanError: The words are given.
+    """
+    for border in (span.start, span.end):
+        word = _word_at(words, border)
+        if word is None or word.start == border:
+            continue
+        received = f"received {_show(text, span)}, which {'begins' if border == span.start else 'ends'} inside the"
+        place = f"{word.text[:40]!r} ({word.start} to {word.end})"
+        if are_given:
+            raise SpanError(
                 "span-inside-word",
-                f"{received} word {word.text[:40]!r} ({word.start} to {word.end}); the word is split there.",
+                f"{received} token {place}; expected whole tokens. Fix the span, or leave the tokens out.",
             )
-            borders.setdefault(word, []).append(border)
-    if not borders:
-        return words
-    split: list[Word] = []
-    for word in words:
-        places = sorted({word.start, *borders.get(word, ()), word.end})
-        split += [Word(text[start:end], start, end) for start, end in pairwise(places)]
-    return split
+        warn(
+            "span-inside-word",
+            f"{received} word {place}; expected whole words, because a model tags words. The span is left out, and "
+            "counts as missed in scores. Fix the span, or give the words of the text as tokens.",
+        )
+        return
 
 
 def _word_at(words: Sequence[Word], place: int) -> Word | None:

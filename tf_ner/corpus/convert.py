@@ -80,6 +80,9 @@ def convert(config: ConvertConfig) -> list[Converted]:
         split: Split(path, [sentence for sentence in sentences if sentence.words])
         for split, (path, sentences) in corpus.splits.items()
     }
+    for split in splits.values():
+        if num_missed := sum(len(sentence.missed) for sentence in split.sentences):
+            logger.warning("%s: %d entities end inside words and are not written", split.path, num_missed)
     if scheme is not None:
         if scheme != "iob2":
             logger.info("The tags are %s.", scheme.upper())

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, NoReturn, Self
 
 from tf_ner.corpus.encodings import require_encoding
 from tf_ner.corpus.findings import Finding, Report
+from tf_ner.corpus.words import WordRule
 from tf_ner.errors import DataError
 from tf_ner.options.train import (
     BareLabels,
@@ -33,12 +34,16 @@ class Sentence(NamedTuple):
         tags: Of each.
         lines: Of each.
         begins_document: Whether a document begins with this sentence, in a file that says where they do.
+        missed: The labels of entities that end inside a word, and so have no tags.
+        word_rule: By which rule its text was split; `corpus` where the words came as words.
     """
 
     words: list[str]
     tags: list[str]
     lines: list[int]
     begins_document: bool = False
+    missed: tuple[str, ...] = ()
+    word_rule: WordRule = "corpus"
 
     def add(self, word: str, tag: str, line: int) -> None:
         """Puts a word at the end."""

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tf_ner.corpus.sentences import Sentence
 from tf_ner.tables import stored
@@ -23,7 +24,7 @@ class StoredSentences(Collection[Sentence]):
 
     Attributes:
         table: `words` (list of string), `tags` (list of int32), `lines` (list of int64) and `begins_document` (bool)
-            of each.
+            of each, `missed` (list of string) and `word_rule` (string).
         tag_names: What the numbers of the tags stand for, in the order of their first use.
 
     Raises:
@@ -37,9 +38,9 @@ class StoredSentences(Collection[Sentence]):
         numbers: dict[str, int] = {}
 
         def as_rows(chunk: list[Sentence]) -> pa.RecordBatch:
-            words, tags, lines, begins = zip(*chunk, strict=True)
+            words, tags, *others = zip(*chunk, strict=True)
             numbered = [[numbers.setdefault(tag, len(numbers)) for tag in row] for row in tags]
-            columns = zip((words, numbered, lines, begins), _SCHEMA.types, strict=True)
+            columns = zip((words, numbered, *others), _SCHEMA.types, strict=True)
             return pa.record_batch([pa.array(column, kind) for column, kind in columns], schema=_SCHEMA)
 
         self.table = stored(map(as_rows, _chunks(sentences)), _SCHEMA)
@@ -50,8 +51,21 @@ class StoredSentences(Collection[Sentence]):
 
     def __iter__(self) -> Iterator[Sentence]:
         for batch in self.table.to_batches():
-            for words, tags, lines, begins in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                yield Sentence(words, [self.tag_names[number] for number in tags], lines, begins)
+            columns = (column.to_pylist() for column in batch.columns)
+            for words, tags, lines, begins, missed, rule in zip(*columns, strict=True):
+                named = [self.tag_names[number] for number in tags]
+                yield Sentence(words, named, lines, begins, tuple(missed), rule)
+
+    @property
+    def word_rules(self) -> set[str]:
+        """By which rules texts were split."""
+        return set(pc.unique(self.table["word_rule"]).to_pylist())
+
+    @property
+    def missed(self) -> list[list[str]]:
+        """The labels of each sentence's entities that end inside a word."""
+        missed: list[list[str]] = self.table["missed"].to_pylist()
+        return missed
 
     def __contains__(self, sentence: object) -> bool:
         return any(sentence == other for other in self)
@@ -63,6 +77,8 @@ _SCHEMA = pa.schema(
         "tags": pa.list_(pa.int32()),
         "lines": pa.list_(pa.int64()),
         "begins_document": pa.bool_(),
+        "missed": pa.list_(pa.string()),
+        "word_rule": pa.string(),
     }
 )
 

@@ -85,7 +85,7 @@ def _read(
 ) -> list[ReadSentence]:
     clean = {word: repaired(word) for word in suspects(used)}
     sentences = []
-    for words, tags, lines, _ in filter(itemgetter(0), split.sentences):
+    for words, tags, lines, *_ in filter(itemgetter(0), split.sentences):
         if clean and not clean.keys().isdisjoint(words):
             words = [clean.get(word, word) for word in words]
         if reader is None:

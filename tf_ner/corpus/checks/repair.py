@@ -109,7 +109,7 @@ def _repairs(split: Split, reader: EntityReader | None) -> dict[int, _Repair]:
     repairs = {}
     new_words = {word: repaired(word) for word in suspects({word for row in split.sentences for word in row.words})}
     clean_tags = {tag: repaired(tag) for tag in suspects({tag for row in split.sentences for tag in row.tags})}
-    for words, tags, lines, _ in split.sentences:
+    for words, tags, lines, *_ in split.sentences:
         new_tags = [clean_tags.get(tag, tag) for tag in tags] if clean_tags else tags
         new_tags = reader.repaired(new_tags) if reader is not None else new_tags
         for word, tag, new_tag, line in zip(words, tags, new_tags, lines, strict=True):
