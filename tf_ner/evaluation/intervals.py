@@ -24,13 +24,20 @@ _NUM_DRAWN = 2**22
 
 
 def bootstrap_interval(
-    gold: Sentences, predicted: Sentences, *, entities: bool = True, num_resamples: int = 1000, seed: int = 42
+    gold: Sentences,
+    predicted: Sentences,
+    *,
+    missed: Sequence[Sequence[str]] = (),
+    entities: bool = True,
+    num_resamples: int = 1000,
+    seed: int = 42,
 ) -> dict[str, Any]:
     """Says between which values a score would likely be on other sentences of the same kind.
 
     Args:
         gold: Tags by sentence.
         predicted: As many tags for as many sentences.
+        missed: By sentence, the labels of further gold entities, which no tags stand for; nothing: there are none.
         entities: Whether the tags are IOB; otherwise words are scored.
         num_resamples: How many times to draw as many sentences as there are, with replacement.
         seed: Of what is drawn.
@@ -45,6 +52,8 @@ def bootstrap_interval(
     Source: Efron and Tibshirani 1993, chapter 13 (percentile interval); Koehn 2004 (sentences).
     """
     counts = _count(gold, predicted, entities=entities)
+    if len(missed):
+        counts[:, 2] += list(map(len, missed))
     return _interval(_ratios(_resample(counts, num_resamples=num_resamples, seed=seed)), entities=entities)
 
 

@@ -29,7 +29,7 @@ Spans = Sequence[Sequence[Span]]
 """Entities, sentence by sentence."""
 
 
-def score_entities(gold: Sentences, predicted: Sentences) -> dict[str, Any]:
+def score_entities(gold: Sentences, predicted: Sentences, missed: Iterable[str] = ()) -> dict[str, Any]:
     """Scores predicted entities.
 
     An entity counts where its words and its label are right. Entities never reach from one sentence into the next.
@@ -37,6 +37,7 @@ def score_entities(gold: Sentences, predicted: Sentences) -> dict[str, Any]:
     Args:
         gold: IOB tags by sentence.
         predicted: As many tags for as many sentences.
+        missed: The labels of further gold entities, which no tags stand for, so that nothing can predict them.
 
     Returns:
         `precision`, `recall`, `f1` over all entities, lenient (an I- may begin an entity), as seqeval does by
@@ -58,8 +59,11 @@ def score_entities(gold: Sentences, predicted: Sentences) -> dict[str, Any]:
     # validation, at each evaluation) and knows neither `partial` nor `type`. Tests hold both to the same numbers.
     num_right_words, num_words = count_right_words(gold, predicted)
     gold_spans, predicted_spans = list(map(tags_to_spans, gold)), list(map(tags_to_spans, predicted))
+    missed = list(missed)
     lenient = count_entities(gold_spans, predicted_spans)
     strict = count_entities(_strict(gold_spans, gold), _strict(predicted_spans, predicted))
+    for counts in (lenient, strict):
+        counts.gold.update(missed)
     overlaps = list(map(count_overlaps, gold_spans, predicted_spans))
     per_label = lenient.per_label()
     return {

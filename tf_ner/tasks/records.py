@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tf_ner.corpus.sentences import what_is_no_text
-from tf_ner.corpus.words import Word, split_words, words_at_spaces
+from tf_ner.corpus.words import Word, WordRule, split_words, words_at_spaces
 
 INPUT_KEYS = ("text", "text_pair", "words")
 """What of a record a model reads; everything else comes back beside the answer."""
@@ -22,17 +22,18 @@ def record_of(line: str) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-def words_of(line: str | Mapping[str, Any], *, at_spaces: bool) -> tuple[str, list[Word]] | str:
+def words_of(line: str | Mapping[str, Any], rule: WordRule, *, at_spaces: bool) -> tuple[str, list[Word]] | str:
     """The text of a line and its words; or what is wrong with it, as the end of a message.
 
     Args:
         line: Text, or a record with `words` (list of str) or `text` (str).
+        rule: How text is split.
         at_spaces: The text is split into words already, with spaces between.
     """
     record = record_of(line) if isinstance(line, str) else line
     if record is None:
         assert isinstance(line, str)
-        return line, words_at_spaces(line) if at_spaces else split_words(line)
+        return line, words_at_spaces(line) if at_spaces else split_words(line, rule)
     words, text = record.get("words"), record.get("text")
     if isinstance(words, list):
         if not all(isinstance(word, str) and word for word in words) or what_is_no_text(*words):
@@ -40,7 +41,7 @@ def words_of(line: str | Mapping[str, Any], *, at_spaces: bool) -> tuple[str, li
         return _joined(words)
     if not isinstance(text, str) or what_is_no_text(text):
         return "an object without a text; expected a string under the key text, or a list under words"
-    return text, words_at_spaces(text) if at_spaces else split_words(text)
+    return text, words_at_spaces(text) if at_spaces else split_words(text, rule)
 
 
 def _joined(words: list[str]) -> tuple[str, list[Word]]:

@@ -64,12 +64,14 @@ class SplitScores:
         gold: What is right, of all that has a label.
         predicted: What the model says to the same.
         outputs: What the model says to every window.
+        missed: The labels of further entities by sentence, which no tags stand for; nothing where there are none.
     """
 
     metrics: dict[str, Any]
     gold: Sequence[Any]
     predicted: Sequence[Any]
     outputs: Outputs
+    missed: Sequence[Sequence[str]] = ()
 
 
 class Example(NamedTuple):
@@ -255,6 +257,10 @@ class Task(ABC):
                 f"Received data with the {self.outputs_word} {', '.join(of_data)}; expected some of the model's "
                 f"({', '.join(self.output_names)}). Use data of the kind the model was trained on."
             )
+
+    def compare_words(self, corpus: DatasetDict) -> None:
+        """Says where the data was split into words by another rule than the model's, if it was."""
+        return
 
     # Answers to new input.
 

@@ -1,5 +1,6 @@
 """One tag a word: entities, chunks and parts of speech."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
 from tf_ner.corpus.formats.conll import write_conll
-from tf_ner.corpus.loading.sources import load_configured
+from tf_ner.corpus.loading.sources import load_configured, word_rule_of
 from tf_ner.corpus.schemes import from_iob2, scheme_of_names, to_iob2
 from tf_ner.corpus.tags import OUTSIDE, inside, is_iob, split_tag, tags_to_spans
-from tf_ner.corpus.words import Word
+from tf_ner.corpus.words import Word, WordRule
 from tf_ner.errors import DataError
 from tf_ner.evaluation.intervals import bootstrap_interval
 from tf_ner.evaluation.scores import Sentences, score_entities, score_tags
@@ -27,6 +28,8 @@ from tf_ner.tasks.records import words_of
 from tf_ner.tasks.task import EncodedRows, Example, Ids, Outputs, SplitScores, Task
 from tf_ner.tasks.windows import NO_WORD, first_subwords, merge_words
 from tf_ner.tasks.word_encoder import EncodedSplit, WordEncoder
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,10 @@ class TokenClassification(WordEncoder, Task):
         stride: The most subwords that two windows of a sentence share, and never more than half a window.
         label_alignment: How the later subwords of a word are labelled: `all`, with the word's tag, I- in place of B-;
             `first`, not at all; `repeat`, with the word's tag unchanged.
+        word_rule: By which rule raw text is split, as that of the training data was.
     """
+
+    word_rule: WordRule = "corpus"
 
     pipeline_tag = "token-classification"
     model_class = "TFAutoModelForTokenClassification"
@@ -101,6 +107,10 @@ class TokenClassification(WordEncoder, Task):
     def words_of(rows: Dataset) -> Iterable[Sequence[str]]:
         return values_of(rows, "words")
 
+    @staticmethod
+    def config_of(corpus: DatasetDict) -> dict[str, Any]:
+        return {"word_rule": word_rule_of(corpus)}
+
     @classmethod
     def model_settings(cls, output_names: Sequence[str]) -> dict[str, Any]:
         if len(output_names) == 1:
@@ -120,6 +130,7 @@ class TokenClassification(WordEncoder, Task):
             max_length=max_length,
             stride=config.stride,
             label_alignment=config.label_alignment,
+            word_rule="text" if getattr(model_config, "word_rule", None) == "text" else "corpus",
         )
 
     @property
@@ -191,8 +202,20 @@ class TokenClassification(WordEncoder, Task):
 
     def interval(self, scored: SplitScores, *, num_resamples: int) -> dict[str, Any]:
         return bootstrap_interval(
-            scored.gold, scored.predicted, entities=self.has_entities, num_resamples=num_resamples
+            scored.gold,
+            scored.predicted,
+            missed=scored.missed,
+            entities=self.has_entities,
+            num_resamples=num_resamples,
         )
+
+    def compare_words(self, corpus: DatasetDict) -> None:
+        if (of_data := word_rule_of(corpus)) != self.word_rule:
+            logger.info(
+                "The words of this data are those of the rule %r, and the model splits new text by %r: scores may "
+                "differ from what it finds there.",
+                of_data, self.word_rule,
+            )  # fmt: skip
 
     @property
     def log_names(self) -> tuple[str, ...]:
@@ -233,7 +256,7 @@ class TokenClassification(WordEncoder, Task):
         """Entities where the tags spell them, otherwise words with tags; a record may have `words` too."""
         read: list[tuple[str, list[Word]]] = []
         for number, line in enumerate(lines, start=first_line):
-            found = words_of(line, at_spaces=words)
+            found = words_of(line, self.word_rule, at_spaces=words)
             if isinstance(found, str):
                 # What stands before is answered first.
                 yield from self._answers(read, answer, as_words=as_words)
@@ -268,7 +291,8 @@ def _score_words(task: TokenClassification, encoded: EncodedSplit, gold: Sentenc
     """Scores every word, and every subword.
 
     Returns:
-        The metrics are what `score_entities` gives (`score_tags` if the tags are not IOB), `words`, `words_scored`,
+        The metrics are what `score_entities` gives (`score_tags` if the tags are not IOB), `missed`, how many of the
+        gold entities end inside a word, if any do; `words`, `words_scored`,
         `sentences`, and under `subword` the same scores of all subwords; gold and predicted are tags by sentence.
     """
     subword_ids: Ids = np.concatenate(outputs.predictions)
@@ -276,15 +300,21 @@ def _score_words(task: TokenClassification, encoded: EncodedSplit, gold: Sentenc
     word_ids = merge_words(encoded.word_ids, subword_ids, num_words=num_words, missing=task.outside_id)
     names = np.array(task.tag_names, dtype=object)
     predicted = [task.as_iob2(names[row].tolist()) for row in encoded.by_sentence(word_ids)]
-    score_rows = score_entities if task.has_entities else score_tags
+    missed = encoded.missed if task.has_entities else ()
+    num_missed = sum(map(len, missed))
+    if task.has_entities:
+        scores = score_entities(gold, predicted, chain.from_iterable(missed))
+    else:
+        scores = score_tags(gold, predicted)
     metrics = {
-        **score_rows(gold, predicted),
+        **scores,
+        **({"missed": num_missed} if num_missed else {}),
         "words": num_words,
         "words_scored": num_words - encoded.num_words_lost,
         "sentences": len(gold),
         "subword": score_subwords(task, encoded, gold, _spelt_alone(task)[subword_ids]),
     }
-    return SplitScores(metrics=metrics, gold=gold, predicted=predicted, outputs=outputs)
+    return SplitScores(metrics=metrics, gold=gold, predicted=predicted, outputs=outputs, missed=missed)
 
 
 def _spelt_alone(task: TokenClassification) -> NDArray[Any]:

@@ -39,11 +39,13 @@ class EncodedSplit(EncodedRows):
         num_words: For each sentence of the split, how many words it has.
         num_words_without_subwords: How many words the tokenizer makes nothing of.
         num_words_lost: How many words have subwords and yet no window decides them; anything but 0 is a bug.
+        missed: For each sentence the labels of its entities that end inside a word; nothing where there are none.
     """
 
     num_words: Ids
     num_words_without_subwords: int
     num_words_lost: int
+    missed: Sequence[Sequence[str]] = ()
 
     @cached_property
     def word_ids(self) -> Ids:
@@ -155,6 +157,7 @@ class WordEncoder:
             num_words=np.concatenate(num_words),
             num_words_without_subwords=sum(num_without_subwords),
             num_words_lost=sum(num_lost),
+            missed=list(sentences["missed"]) if "missed" in sentences.column_names else (),
         )
 
     def usual_rows(self, rows: Dataset) -> Dataset:

@@ -241,6 +241,7 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     corpus = load_task_corpus(task.reading_config(config))
     splits = _choose_splits(config, corpus)
     task.compare_outputs(task.output_names_of(corpus))
+    task.compare_words(corpus)
     metrics = {}
     for split in splits:
         scorer = Scorer(corpus[split], task, batch_size=config.eval_batch_size, packing=config.packing == "auto")

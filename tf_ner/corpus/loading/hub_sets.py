@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tf_ner.corpus.findings import Finding, Report
 from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, Keep, Split, no_garbage_sought
 from tf_ner.corpus.sentences import ANY_TAG_NAMES, FIX_EMPTY, TAG_NAMES, WORD_NAMES, Layout, Sentence, names_of
 from tf_ner.corpus.spelling import spelt
+from tf_ner.corpus.words import WordRule
 from tf_ner.errors import DataError, why_not_kept
 from tf_ner.hub_client import let_client_give_up
 from tf_ner.options.train import COMMIT, EmptyWords
@@ -30,6 +31,10 @@ _HUB_PARQUET = {
     for repository in ("eriktks/conll2003", "leondz/wnut_17")
     for name in (repository, repository.partition("/")[2])
 }
+
+
+SPLIT_TEXTS = "texts split into words by the rule text of tf_ner"
+"""What the description of a data set says whose texts were split, here, and where `load_corpus` saved it."""
 
 
 def hub_repository(dataset: str, revision: str | None = None) -> tuple[str, str | None]:
@@ -147,7 +152,8 @@ def words_and_tags(loaded: DatasetDict, name: str, layout: Layout) -> DatasetDic
         )
     if layout.tag_column is None and tag_column not in tag_names:
         logger.info("the tags are those of the column %r of %s", tag_column, name)
-    chosen = loaded.select_columns([word_column, tag_column])
+    missed = ["missed"] if _is_list_of(columns.get("missed"), _is_string) and tag_column != "missed" else []
+    chosen = loaded.select_columns([word_column, tag_column, *missed])
     return chosen.rename_columns({word_column: "words", tag_column: "tags"})
 
 
@@ -191,12 +197,15 @@ def _has_words(row: dict[str, Any]) -> bool:
 def _sentences_of(rows: Dataset, path: str, layout: Layout, report: Report) -> Iterator[Sentence]:
     feature = rows.features["tags"].feature
     names = feature.names if isinstance(feature, ClassLabel) else layout.label_names or None
-    for row, (words, tags) in enumerate(zip(values_of(rows, "words"), values_of(rows, "tags"), strict=True), start=1):
+    rule: WordRule = "text" if rows.info.description == SPLIT_TEXTS else "corpus"
+    missed = rows["missed"] if "missed" in rows.column_names else repeat(None, len(rows))
+    columns = zip(values_of(rows, "words"), values_of(rows, "tags"), missed, strict=True)
+    for row, (words, tags, labels) in enumerate(columns, start=1):
         tags = names_of(tags, names or ())
         if problem := _what_is_wrong(words, tags, layout.empty_words):
             report(Finding("bad-record", path, row, problem))
         else:
-            yield Sentence(words, tags, [row] * len(words))
+            yield Sentence(words, tags, [row] * len(words), missed=tuple(labels or ()), word_rule=rule)
 
 
 def _what_is_wrong(

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
+from tf_ner.corpus.loading.hub_sets import SPLIT_TEXTS
 from tf_ner.corpus.loading.splits import Split, no_garbage_sought
 from tf_ner.corpus.loading.tagged import (
     TaggedCorpus,
@@ -23,6 +24,7 @@ from tf_ner.corpus.loading.tagged import (
 from tf_ner.corpus.sentences import Layout
 from tf_ner.corpus.stored import StoredSentences, stored_tags
 from tf_ner.corpus.tags import iob2_tag_names, is_iob
+from tf_ner.corpus.words import WordRule
 from tf_ner.options.train import (
     BareLabels,
     EmptyWords,
@@ -106,7 +108,8 @@ def load_corpus(
 
     Returns:
         For each split, the columns `words` (list of str) and `tags` (list of `ClassLabel`); the tag names are the
-        same for all splits, of IOB2 tags `O` first.
+        same for all splits, of IOB2 tags `O` first. Where entities of any split end inside a word, also `missed` (list
+        of str) with their labels. `word_rule_of` says how raw text was split.
 
     Raises:
         DataError: Nothing can be read, a split is empty, the columns cannot be told, a line is wrong, or there is no
@@ -179,18 +182,51 @@ def _to_datasets(corpus: TaggedCorpus, new_labels: Mapping[str, str | None]) -> 
     for remark in remarks(splits, counts, scheme):
         logger.info("%s", remark)
     ids = {name: number for number, name in enumerate(names)}
+    missed = {name: _missed(split, new_labels) for name, split in splits.items()}
+    has_missed = any(chain.from_iterable(missed.values()))
     features = Features({"words": List(Value("string")), "tags": List(ClassLabel(names=names))})
     loaded = DatasetDict()
     for name, split in splits.items():
         tags = stored_tags(tags_of(split), ids)["tags"]
         if name in rows:
             # Keeps what the library knows of it, by which it finds again what a user made of the rows.
-            loaded[name] = rows[name].remove_columns("tags").add_column("tags", tags, feature=features["tags"])
+            others = [column for column in rows[name].column_names if column != "words"]
+            loaded[name] = rows[name].remove_columns(others).add_column("tags", tags, feature=features["tags"])
         else:
             assert isinstance(split.sentences, StoredSentences)
             words = split.sentences.table["words"]
             loaded[name] = dataset_of(pa.table({"words": words, "tags": tags}), features)
+        if has_missed:
+            column = pa.array(missed[name], pa.list_(pa.string()))
+            loaded[name] = loaded[name].add_column("missed", column, feature=List(Value("string")))
+    _keep_rule(loaded, splits)
     return loaded
+
+
+def _missed(split: Split, new_labels: Mapping[str, str | None]) -> list[list[str]]:
+    """The labels of each sentence's entities that end inside a word, by their new names."""
+    assert isinstance(split.sentences, StoredSentences)
+    renamed = ([new_labels.get(label, label) for label in labels] for labels in split.sentences.missed)
+    return [[label for label in labels if label is not None] for labels in renamed]
+
+
+def word_rule_of(corpus: DatasetDict) -> WordRule:
+    """By which rule the texts of a corpus were split; `corpus` where it came as words."""
+    return "text" if any(rows.info.description == SPLIT_TEXTS for rows in corpus.values()) else "corpus"
+
+
+def _keep_rule(loaded: DatasetDict, splits: Mapping[str, Split]) -> None:
+    """Notes how the texts were split where `datasets` keeps it, whatever is done to the rows."""
+    rules: set[str] = set()
+    for split in splits.values():
+        assert isinstance(split.sentences, StoredSentences)
+        rules |= split.sentences.word_rules
+    if "text" not in rules:
+        return
+    if "corpus" in rules:
+        logger.info("some sentences came as words, others as text: a model splits new text as these were split")
+    for rows in loaded.values():
+        rows.info.description = SPLIT_TEXTS
 
 
 def _tag_names(used: set[str], rows: Mapping[str, Dataset], scheme: SchemeName | None) -> list[str]:
