@@ -9,10 +9,12 @@ from datasets import load_from_disk
 
 from tf_ner import Predictor, TrainConfig, load_corpus, load_trained, train
 from tf_ner.corpus.convert import convert
-from tf_ner.corpus.loading.sources import word_rule_of
+from tf_ner.corpus.loading.sources import load_configured, word_rule_of
+from tf_ner.errors import DataError
 from tf_ner.evaluation.intervals import bootstrap_interval
 from tf_ner.evaluation.scores import score_entities
 from tf_ner.options.commands import ConvertConfig, EvaluateConfig
+from tf_ner.options.train import TaskConfig
 from tf_ner.tasks.token_classification import TaggedWords
 from tf_ner.training.scoring import evaluate
 
@@ -139,8 +141,36 @@ def test_data_of_both_kinds_counts_as_text(tmp_path, caplog):
 
 def test_converting_says_what_is_lost(tmp_path, caplog):
     data = written(tmp_path / "data", INSIDE)
-    convert(ConvertConfig(source=data, output=tmp_path / "out"))
+    with caplog.at_level(logging.INFO, "tf_ner"):
+        convert(ConvertConfig(source=data, output=tmp_path / "out"))
     assert "train.jsonl: 1 entities end inside words and are not written" in caplog.text
+    assert "pass --word-rule text to tf-ner train" in caplog.text
+    assert word_rule_of(load_corpus(tmp_path / "out")) == "corpus"
+    assert word_rule_of(load_corpus(tmp_path / "out", word_rule="text")) == "text"
+
+
+def test_spans_are_read_by_the_rule_that_is_asked_for(tmp_path):
+    data = written(tmp_path / "data", [("and so x-y.", [[7, 8, "A"]]), ("in the U.S. too", [[7, 11, "B"]])])
+    rows = load_corpus(data, word_rule="corpus")["train"]
+    assert rows["words"][:] == [["and", "so", "x-y", "."], ["in", "the", "U.S.", "too"]]
+    assert rows["missed"][:] == [["A"], []]
+    assert word_rule_of(load_corpus(data, word_rule="corpus")) == "corpus"
+    with pytest.raises(DataError, match="expected corpus or text"):
+        load_corpus(data, word_rule="spaces")
+
+
+@pytest.mark.parametrize(("last", "rule"), [("京", "text"), ("北京", "corpus")])
+def test_letters_as_words_are_told(tmp_path, last, rule):
+    words = [*"王明住在北京" * 4, "2008", "。", last]
+    (tmp_path / "train.jsonl").write_text(json.dumps({"words": words, "tags": ["O"] * len(words)}))
+    assert word_rule_of(load_corpus(tmp_path)) == rule
+    assert word_rule_of(load_corpus(tmp_path, word_rule="corpus")) == "corpus"
+
+
+def test_the_first_examples_keep_what_is_missed(tmp_path):
+    data = written(tmp_path / "data", INSIDE, test=[INSIDE[1], INSIDE[0], INSIDE[0]])
+    corpus = load_configured(TaskConfig(dataset=str(data), max_eval_examples=2))
+    assert corpus["test"]["missed"][:] == [[], ["EQUIP"]]
 
 
 def test_a_part_of_the_training_data_keeps_what_is_missed(tmp_path):

@@ -15,7 +15,7 @@ from tf_ner.corpus.schemes import spans_to_tags
 from tf_ner.corpus.sentences import NO_WORD, Layout, Sentence, what_is_no_text
 from tf_ner.corpus.tags import OUTSIDE, Span
 from tf_ner.corpus.words import Word, split_texts, split_words
-from tf_ner.options.train import OverlapChoice
+from tf_ner.options.train import OverlapChoice, WordRule
 
 Warn = Callable[[str, str], None]
 """Takes the kind of a warning and its message."""
@@ -44,7 +44,7 @@ class TaggedText(NamedTuple):
 def tagged(items: Iterable[MarkedText | Sentence], layout: Layout, report: Report) -> Iterator[Sentence]:
     """Sentences of the texts of a file, with IOB2 tags; what is one already stays as it is.
 
-    Words are made by the rule "text", which sees the text alone, unless they are given. White space at the ends of a
+    Words are made by a rule that sees the text alone, unless they are given. White space at the ends of a
     span is not part of it. A span that begins or ends inside a word is left out of the tags, and its label is one of
     `Sentence.missed`; of given words it is an error. Both are reported; nothing else about a span is changed.
 
@@ -65,9 +65,10 @@ def _sentences_of(
     marked: MarkedText, found: list[tuple[int, int, MarkedSpan]], layout: Layout, report: Report
 ) -> Iterator[Sentence]:
     is_plain = marked.tokens is None and not marked.has_lines
-    if is_plain and (at_once := _tagged_at_once(marked.text, found)) is not None:
+    rule = layout.word_rule or "text"
+    if is_plain and (at_once := _tagged_at_once(marked.text, found, rule)) is not None:
         words, tags = at_once
-        yield Sentence(words, tags, [marked.line] * len(words), word_rule="text")
+        yield Sentence(words, tags, [marked.line] * len(words), word_rule=rule)
         return
 
     def warn(kind: str, message: str) -> None:
@@ -82,7 +83,9 @@ def _sentences_of(
             of_span, behind, span = remaining.popleft()
             spans.append(TextSpan(of_span - start, behind - start, span.label))
         try:
-            tagged_text = tag_text(marked.text[start:end], spans, marked.tokens, warn, overlaps=layout.overlaps)
+            tagged_text = tag_text(
+                marked.text[start:end], spans, marked.tokens, warn, overlaps=layout.overlaps, rule=rule
+            )
         except SpanError as error:
             report(Finding(error.kind, marked.source, line, str(error)))
             return
@@ -93,7 +96,7 @@ def _sentences_of(
                 [line] * len(words),
                 marked.has_lines and not has_words,
                 missed=tagged_text.missed,
-                word_rule="text" if marked.tokens is None else "corpus",
+                word_rule=rule if marked.tokens is None else None,
             )
             has_words = True
         line += marked.text.count("\n", start, end + 1) if marked.has_lines else 0
@@ -101,9 +104,11 @@ def _sentences_of(
         warn("no-word", NO_WORD)
 
 
-def _tagged_at_once(text: str, found: list[tuple[int, int, MarkedSpan]]) -> tuple[list[str], list[str]] | None:
+def _tagged_at_once(
+    text: str, found: list[tuple[int, int, MarkedSpan]], rule: WordRule
+) -> tuple[list[str], list[str]] | None:
     """As `tag_text`, and quicker; None without a word, and where a span does not begin and end where words do."""
-    words = split_texts(text, "text")
+    words = split_texts(text, rule)
     tags = [OUTSIDE] * len(words)
     if not words or not found:
         return (words, tags) if words else None
@@ -131,6 +136,7 @@ def tag_text(
     warn: Warn,
     *,
     overlaps: OverlapChoice = "error",
+    rule: WordRule = "text",
 ) -> TaggedText:
     """Splits text into words and tags those that a span covers.
 
@@ -140,11 +146,12 @@ def tag_text(
         tokens: The words, if they are given; all of the text but white space is in them.
         warn: What to do with a warning.
         overlaps: What becomes of spans that overlap.
+        rule: How the text is split where words are not given.
 
     Raises:
         SpanError: A span overlaps another, is only white space, or ends inside a given word.
     """
-    words = split_words(text, "text") if tokens is None else list(tokens)
+    words = split_words(text, rule) if tokens is None else list(tokens)
     fitted = [_without_spaces(text, span, words, warn) for span in spans]
     fitted = without_overlaps(fitted, overlaps, show=partial(_show, text), warn=warn)
     starts = {word.start: place for place, word in enumerate(words)}

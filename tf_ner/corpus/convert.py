@@ -80,6 +80,11 @@ def convert(config: ConvertConfig) -> list[Converted]:
         split: Split(path, [sentence for sentence in sentences if sentence.words])
         for split, (path, sentences) in corpus.splits.items()
     }
+    if any(sentence.word_rule == "text" for split in splits.values() for sentence in split.sentences):
+        logger.info(
+            "The texts were split into words by the rule text: pass --word-rule text to tf-ner train, so that its "
+            "model splits new text the same."
+        )
     for split in splits.values():
         if num_missed := sum(len(sentence.missed) for sentence in split.sentences):
             logger.warning("%s: %d entities end inside words and are not written", split.path, num_missed)

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, NoReturn, Self
 
 from tf_ner.corpus.encodings import require_encoding
 from tf_ner.corpus.findings import Finding, Report
-from tf_ner.corpus.words import WordRule
 from tf_ner.errors import DataError
 from tf_ner.options.train import (
     BareLabels,
@@ -20,6 +19,7 @@ from tf_ner.options.train import (
     ReadingConfig,
     SeveralTags,
     TaggingTask,
+    WordRule,
 )
 
 WORD = "word"
@@ -35,7 +35,7 @@ class Sentence(NamedTuple):
         lines: Of each.
         begins_document: Whether a document begins with this sentence, in a file that says where they do.
         missed: The labels of entities that end inside a word, and so have no tags.
-        word_rule: By which rule its text was split; `corpus` where the words came as words.
+        word_rule: By which rule its text was split; None where the words came as words.
     """
 
     words: list[str]
@@ -43,7 +43,7 @@ class Sentence(NamedTuple):
     lines: list[int]
     begins_document: bool = False
     missed: tuple[str, ...] = ()
-    word_rule: WordRule = "corpus"
+    word_rule: WordRule | None = None
 
     def add(self, word: str, tag: str, line: int) -> None:
         """Puts a word at the end."""
@@ -78,11 +78,12 @@ class Layout:
         overlaps: What becomes of spans that overlap.
         offset_unit, offset_ends: What the offsets of spans count, if it is known.
         encoding: What the bytes of files of text are; UTF-8 if not given.
+        word_rule: How text becomes words; `text` if it is not given.
         empty_words: What becomes of words that are empty or invisible.
         renamed: Labels that get other names once they are read, so that nothing need be said of those they have.
 
     Raises:
-        DataError: There is no such task or encoding.
+        DataError: There is no such task, rule or encoding.
     """
 
     task: TaggingTask = "ner"
@@ -99,6 +100,7 @@ class Layout:
     offset_unit: OffsetUnit | None = None
     offset_ends: OffsetEnds | None = None
     encoding: str | None = None
+    word_rule: WordRule | None = None
     empty_words: EmptyWords = "error"
     renamed: tuple[str, ...] = ()
 
@@ -110,6 +112,8 @@ class Layout:
         if self.task not in typing.get_args(TaggingTask):
             tasks = ", ".join(typing.get_args(TaggingTask))
             raise DataError(f"Received task {self.task!r}; expected one of {tasks}. Change the task.")
+        if self.word_rule not in (None, *typing.get_args(WordRule)):
+            raise DataError(f"Received word_rule {self.word_rule!r}; expected corpus or text. Change it.")
         require_encoding(self.encoding)
 
     @classmethod
@@ -130,6 +134,7 @@ class Layout:
             offset_unit=config.offset_unit,
             offset_ends=config.offset_ends,
             encoding=config.encoding,
+            word_rule=config.word_rule,
             empty_words=config.empty_words,
             renamed=tuple(config.new_labels),
         )

@@ -57,8 +57,8 @@ class StoredSentences(Collection[Sentence]):
                 yield Sentence(words, named, lines, begins, tuple(missed), rule)
 
     @property
-    def word_rules(self) -> set[str]:
-        """By which rules texts were split."""
+    def word_rules(self) -> set[str | None]:
+        """By which rules texts were split; None of what came as words."""
         return set(pc.unique(self.table["word_rule"]).to_pylist())
 
     @property

@@ -7,10 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from itertools import chain
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-WordRule = Literal["corpus", "text"]
-"""How raw text becomes words: as most tagged corpora are split, or finer, as spans marked in text need it."""
+if TYPE_CHECKING:
+    # At run time this file needs nothing but Python, so that models that left for other engines take it along.
+    from tf_ner.options.train import WordRule
 
 
 class Word(NamedTuple):
@@ -37,18 +38,18 @@ def words_at_spaces(text: str) -> list[Word]:
     return [Word(match.group(), *match.span()) for match in _CHUNK.finditer(text)]
 
 
-def split_words(text: str, rule: WordRule = "corpus") -> list[Word]:
+def split_words(text: str, rule: "WordRule" = "corpus") -> list[Word]:
     """Splits raw text into words, each character but white space into one.
 
-    By both rules white space divides words, clitics (`'s`, `n't`) are words of their own, abbreviations (`U.S.`,
-    `Mr.`) keep their stop, and runs of one mark (`...`) are one word.
+    By both rules white space divides words, clitics (`'s`, `n't`) are words of their own, and runs of one mark (`...`)
+    are one word.
 
     `corpus` splits the way most tagged corpora are split: punctuation at either end of a word becomes words of its
-    own, and hyphenated words stay whole. No letter in any script is ever taken for punctuation. Text without spaces,
-    such as Chinese, comes out as long words.
+    own, but abbreviations (`U.S.`, `Mr.`) keep their stop, and hyphenated words stay whole. No letter in any script is
+    ever taken for punctuation. Text without spaces, such as Chinese, comes out as long words.
 
     `text` is finer, so that what people mark in text is whole words: every punctuation mark and every symbol is a word,
-    inside a word too (`AHU7-Ctrl`, `and/or`, `a_b`), and so is every letter with its marks of the scripts that are
+    inside a word too (`AHU7-Ctrl`, `and/or`, `U.S.`), and so is every letter with its marks of the scripts that are
     written without spaces, such as Han, kana, Thai, Lao, Khmer, Myanmar and Tibetan. Whole stay letters and digits
     together (`AHU7`), numbers with stops, commas or colons inside (`3.14`, `1,000`, `12:30`; not `2024-05-01` and not
     `1/2`, which may be ranges or lists), addresses with a scheme or `www.`, e-mail addresses, and an emoji with all
@@ -71,7 +72,7 @@ def split_words(text: str, rule: WordRule = "corpus") -> list[Word]:
     return words
 
 
-def split_texts(text: str, rule: WordRule = "corpus") -> list[str]:
+def split_texts(text: str, rule: "WordRule" = "corpus") -> list[str]:
     """The texts of `split_words`, without their places: quicker, since most of them come again and again."""
     chunks = text.split()
     if max(map(len, chunks), default=0) > _LONGEST_KNOWN:
@@ -190,8 +191,6 @@ def _pattern() -> re.Pattern[str]:
         rf"[{classes['near']}]++(?![^\s,;!?)])(?<!\d)",  # Most words.
         rf"(?:[A-Za-z][A-Za-z0-9+]{{0,15}}://|(?i:www)\.)(?:{behind}*+(?:{plain}++|\((?:{plain}|{behind})*+\)))++",
         r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}+@(?:[A-Za-z0-9-]{1,63}+\.){1,8}[A-Za-z]{2,24}+(?![A-Za-z0-9])",
-        rf"(?:(?![{unspaced}]){letter}\.){{1,20}}+(?!\.|{inner})",  # U.S.
-        rf"(?i:{_TITLES})\.(?!\.|{inner})",
         rf"\d++(?:[.,:\u066b\u066c]\d++)*+(?:{word})?+",  # 3.14, and with a unit.
         rf"(?i:n['’]t)(?!{inner})",
         rf"(?<={inner})['’]{clitic}(?!{inner})",
@@ -203,6 +202,12 @@ def _pattern() -> re.Pattern[str]:
         rf"([{mark}])\1*+{with_marks}{joined}",
     )
     return re.compile("|".join(alternatives))
+
+
+@lru_cache(maxsize=2**15)
+def is_unspaced(character: str) -> bool:
+    """Whether it is a letter of a script that is written without spaces between words, such as Han, kana or Thai."""
+    return _kind(ord(character)) == "unspaced"
 
 
 def _classes() -> dict[str, str]:

@@ -78,6 +78,9 @@ BareLabels = Literal["error", "entity", "outside"]
 EmptyWords = Literal["error", "drop", "keep"]
 """What becomes of words that are empty, or of which nothing is visible; `keep` has the empty ones too."""
 
+WordRule = Literal["corpus", "text"]
+"""How raw text becomes words: as most tagged corpora are split, or finer, as spans marked in text need it."""
+
 OverlapChoice = Literal["error", "longest", "first", "drop"]
 """What becomes of spans that overlap."""
 
@@ -164,6 +167,10 @@ class ReadingConfig:
     texts."""
     offset_ends: Annotated[OffsetEnds | None, Kind.READING | Kind.OF_TAGS, Group.TAGS] = None
     """Whether spans end behind their last character (exclusive), or at it (inclusive); found out in the same way."""
+    word_rule: Annotated[WordRule | None, Kind.READING | Kind.OF_TAGS, Group.TAGS] = None
+    """How text becomes words, here and where the model gets new text: as in most tagged corpora (`corpus`), or finer,
+    at every punctuation mark, and letter by letter in scripts without spaces (`text`). If not given, `text` where the
+    data has text with spans or is split letter by letter, and otherwise `corpus`."""
     empty_words: Annotated[EmptyWords, Kind.READING | Kind.OF_TAGS, Group.TAGS] = "error"
     """What to do with words that are empty: refuse them, keep them (no model can read them: O), or drop them, together
     with words that hold only white space or invisible characters."""
@@ -190,6 +197,7 @@ class ReadingConfig:
         require_one_of(self, "overlaps", OverlapChoice)
         require(self, "offset_unit", self.offset_unit in (None, *typing.get_args(OffsetUnit)), choices(OffsetUnit))
         require(self, "offset_ends", self.offset_ends in (None, *typing.get_args(OffsetEnds)), choices(OffsetEnds))
+        require(self, "word_rule", self.word_rule in (None, *typing.get_args(WordRule)), choices(WordRule))
         require_one_of(self, "empty_words", EmptyWords)
         has_encoding = self.encoding is None or is_encoding(self.encoding)
         require(self, "encoding", has_encoding, "one that Python has, such as cp1252 or utf-16")

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tf_ner.corpus.sentences import what_is_no_text
-from tf_ner.corpus.words import Word, WordRule, split_words, words_at_spaces
+from tf_ner.corpus.words import Word, split_words, words_at_spaces
+from tf_ner.options.train import WordRule
 
 INPUT_KEYS = ("text", "text_pair", "words")
 """What of a record a model reads; everything else comes back beside the answer."""

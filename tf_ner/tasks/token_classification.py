@@ -16,12 +16,12 @@ from tf_ner.corpus.formats.conll import write_conll
 from tf_ner.corpus.loading.sources import load_configured, word_rule_of
 from tf_ner.corpus.schemes import from_iob2, scheme_of_names, to_iob2
 from tf_ner.corpus.tags import OUTSIDE, inside, is_iob, split_tag, tags_to_spans
-from tf_ner.corpus.words import Word, WordRule
+from tf_ner.corpus.words import Word
 from tf_ner.errors import DataError
 from tf_ner.evaluation.intervals import bootstrap_interval
 from tf_ner.evaluation.scores import Sentences, score_entities, score_tags
 from tf_ner.options.kinds import Kind
-from tf_ner.options.train import SchemeName, TaskConfig, TrainConfig
+from tf_ner.options.train import SchemeName, TaskConfig, TrainConfig, WordRule
 from tf_ner.tables import numbers_of, values_of
 from tf_ner.tasks.card_words import TokenWords
 from tf_ner.tasks.records import words_of

@@ -17,10 +17,9 @@ from tf_ner.corpus.findings import Finding, Report
 from tf_ner.corpus.loading.splits import SPLIT_FILE_WORDS, Keep, Split, no_garbage_sought
 from tf_ner.corpus.sentences import ANY_TAG_NAMES, FIX_EMPTY, TAG_NAMES, WORD_NAMES, Layout, Sentence, names_of
 from tf_ner.corpus.spelling import spelt
-from tf_ner.corpus.words import WordRule
 from tf_ner.errors import DataError, why_not_kept
 from tf_ner.hub_client import let_client_give_up
-from tf_ner.options.train import COMMIT, EmptyWords
+from tf_ner.options.train import COMMIT, EmptyWords, WordRule
 from tf_ner.tables import values_of
 
 logger = logging.getLogger(__name__)
@@ -197,7 +196,7 @@ def _has_words(row: dict[str, Any]) -> bool:
 def _sentences_of(rows: Dataset, path: str, layout: Layout, report: Report) -> Iterator[Sentence]:
     feature = rows.features["tags"].feature
     names = feature.names if isinstance(feature, ClassLabel) else layout.label_names or None
-    rule: WordRule = "text" if rows.info.description == SPLIT_TEXTS else "corpus"
+    rule: WordRule | None = "text" if rows.info.description == SPLIT_TEXTS else None
     missed = rows["missed"] if "missed" in rows.column_names else repeat(None, len(rows))
     columns = zip(values_of(rows, "words"), values_of(rows, "tags"), missed, strict=True)
     for row, (words, tags, labels) in enumerate(columns, start=1):

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from tf_ner.corpus.loading.tagged import (
 from tf_ner.corpus.sentences import Layout
 from tf_ner.corpus.stored import StoredSentences, stored_tags
 from tf_ner.corpus.tags import iob2_tag_names, is_iob
-from tf_ner.corpus.words import WordRule
+from tf_ner.corpus.words import is_unspaced, split_words
 from tf_ner.options.train import (
     BareLabels,
     EmptyWords,
@@ -35,6 +35,7 @@ from tf_ner.options.train import (
     SeveralTags,
     TaggingTask,
     TaskConfig,
+    WordRule,
 )
 from tf_ner.tables import dataset_of
 
@@ -57,6 +58,7 @@ def load_corpus(
     overlaps: OverlapChoice = "error",
     offset_unit: OffsetUnit | None = None,
     offset_ends: OffsetEnds | None = None,
+    word_rule: WordRule | None = None,
     empty_words: EmptyWords = "error",
     encoding: str | None = None,
     scheme: SchemeName | None = None,
@@ -92,6 +94,9 @@ def load_corpus(
         offset_unit: What offsets count: `characters`, `utf-16` or `bytes`. Told by the texts that spans quote if not
             given, and characters where there are none.
         offset_ends: Whether spans end behind their last character (`exclusive`) or at it (`inclusive`); told so too.
+        word_rule: How text becomes words, here and where a model that learns from this gets new text: as in most tagged
+            corpora (`corpus`), or finer (`text`). If not given, `text` where there is text with spans, or where words
+            are single letters of scripts without spaces.
         empty_words: What becomes of words that are empty: an `error`; `keep` them; or `drop` them, and words that hold
             only white space or invisible characters.
         encoding: What the bytes of files of text are, such as `cp1252`; UTF-8 if not given.
@@ -130,6 +135,7 @@ def load_corpus(
         offset_unit=offset_unit,
         offset_ends=offset_ends,
         encoding=encoding,
+        word_rule=word_rule,
         empty_words=empty_words,
         renamed=tuple(new_labels or ()),
     )
@@ -144,13 +150,13 @@ def load_corpus(
         validation_seed=validation_seed,
         keep=StoredSentences,
     )
-    return _to_datasets(corpus, new_labels or {})
+    return _to_datasets(corpus, new_labels or {}, word_rule)
 
 
 def load_configured(config: TaskConfig) -> DatasetDict:
     """Loads what the options say, the splits to be scored cut to `max_eval_examples`."""
     read = read_configured(config, config.dataset, config.files, keep=StoredSentences)
-    return cut_evaluation(_to_datasets(read, config.new_labels), config.max_eval_examples)
+    return cut_evaluation(_to_datasets(read, config.new_labels, config.word_rule), config.max_eval_examples)
 
 
 def cut_evaluation(corpus: DatasetDict, limit: int | None) -> DatasetDict:
@@ -164,7 +170,7 @@ def first_rows(rows: Dataset, limit: int | None) -> Dataset:
 
 
 @no_garbage_sought()
-def _to_datasets(corpus: TaggedCorpus, new_labels: Mapping[str, str | None]) -> DatasetDict:
+def _to_datasets(corpus: TaggedCorpus, new_labels: Mapping[str, str | None], word_rule: WordRule | None) -> DatasetDict:
     """What the model learns from, on disk; the words of a data set from the Hub stay where it keeps them.
 
     Raises:
@@ -199,7 +205,10 @@ def _to_datasets(corpus: TaggedCorpus, new_labels: Mapping[str, str | None]) -> 
         if has_missed:
             column = pa.array(missed[name], pa.list_(pa.string()))
             loaded[name] = loaded[name].add_column("missed", column, feature=List(Value("string")))
-    _keep_rule(loaded, splits)
+    if (word_rule or _word_rule(splits)) == "text":
+        # Where `datasets` keeps it, whatever is done to the rows.
+        for split_rows in loaded.values():
+            split_rows.info.description = SPLIT_TEXTS
     return loaded
 
 
@@ -215,18 +224,29 @@ def word_rule_of(corpus: DatasetDict) -> WordRule:
     return "text" if any(rows.info.description == SPLIT_TEXTS for rows in corpus.values()) else "corpus"
 
 
-def _keep_rule(loaded: DatasetDict, splits: Mapping[str, Split]) -> None:
-    """Notes how the texts were split where `datasets` keeps it, whatever is done to the rows."""
-    rules: set[str] = set()
+def _word_rule(splits: Mapping[str, Split]) -> WordRule:
+    """How the texts of a corpus were split, or else how its words look."""
+    rules: set[str | None] = set()
     for split in splits.values():
         assert isinstance(split.sentences, StoredSentences)
         rules |= split.sentences.word_rules
-    if "text" not in rules:
-        return
-    if "corpus" in rules:
-        logger.info("some sentences came as words, others as text: a model splits new text as these were split")
-    for rows in loaded.values():
-        rows.info.description = SPLIT_TEXTS
+    if "text" in rules:
+        if None in rules:
+            logger.info("some sentences came as words, others as text: a model splits new text as these were split")
+        return "text"
+    sentences = next(iter(splits.values())).sentences
+    words = [word for row in islice(sentences, _LOOKED_AT) for word in row.words if word and is_unspaced(word[0])]
+    if len(words) < _FEWEST_LETTERS or any(len(split_words(word, "text")) > 1 for word in words):
+        return "corpus"
+    logger.info(
+        "words are single letters of a script without spaces, and so the model splits new text (--word-rule text)"
+    )
+    return "text"
+
+
+_LOOKED_AT = 1000
+"""How many sentences are looked at to see how they were split."""
+_FEWEST_LETTERS = 20
 
 
 def _tag_names(used: set[str], rows: Mapping[str, Dataset], scheme: SchemeName | None) -> list[str]:
