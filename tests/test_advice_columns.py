@@ -472,6 +472,13 @@ TAGS = [
         [Fix(command=lambda: load_corpus(files={"train": "train.conll"}, task="ner"), reads=READ)],
         lambda: load_corpus(files={"train": "train.conll"}, task="entities"),
     ),
+    Case(
+        "a rule for words that there is not",
+        conll(GOOD),
+        "Received word_rule 'words'",
+        [Fix(command=lambda: load_corpus(files={"train": "train.conll"}, word_rule="text"), reads=READ)],
+        lambda: load_corpus(files={"train": "train.conll"}, word_rule="words"),
+    ),
 ]
 
 CASES = [*FILES, *COLUMNS, *TAGS]

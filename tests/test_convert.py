@@ -269,7 +269,7 @@ def test_options_that_do_not_fit(options):
 def test_warnings_are_told(tmp_path, caplog):
     lines = ['{"text": "AdaLovelace", "spans": [[0, 3, "PER"]]}'] * 12
     run(write(tmp_path, "\n".join(lines), "in.jsonl"), tmp_path / "out.conll")
-    message, lost = caplog.messages
+    message, lost = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert lost.endswith("in.jsonl: 12 entities end inside words and are not written")
     assert "in.jsonl:1: received the span 'Ada' (0 to 3, PER), which ends inside the word" in message
     assert message.endswith(" (12 such places: `tf-ner check-data` lists them.)")
