@@ -144,6 +144,7 @@ def _predict(config: PredictConfig) -> None:
         batch_size=config.batch_size,
         precision=config.precision,
         decoder=config.decoder,
+        aggregation=config.aggregation,
         thresholds=config.thresholds,
     )
     answers = predictor.answer_with_lines(

@@ -10,17 +10,19 @@ from numpy.typing import NDArray
 from transformers import TFPreTrainedModel
 
 from tf_ner.corpus.tags import OUTSIDE, tags_to_spans
-from tf_ner.errors import ConfigError, ModelError, TfNerError
+from tf_ner.errors import ConfigError, DataError, ModelError, TfNerError
+from tf_ner.inference.aggregation import aggregated
 from tf_ner.inference.decoding import legal_transitions, viterbi
 from tf_ner.inference.forward import Forward, read_probabilities
 from tf_ner.models.loading import load_trained, outputs_in_float32
-from tf_ner.options.commands import Decoder
+from tf_ner.options.commands import Aggregation, Decoder
 from tf_ner.options.train import Precision, TrainConfig
 from tf_ner.tasks.outputs import read_out
+from tf_ner.tasks.records import text_of
 from tf_ner.tasks.task import Outputs, Task
 from tf_ner.tasks.text_classification import ClassifiedText
 from tf_ner.tasks.token_classification import AnnotatedText, Entity, TaggedWords, TokenClassification
-from tf_ner.tasks.windows import first_subwords
+from tf_ner.tasks.windows import NO_WORD, first_subwords
 from tf_ner.training.strategies import computing_in, with_known_precision
 
 __all__ = ["AnnotatedText", "ClassifiedText", "Entity", "Predictor", "TaggedWords"]
@@ -39,11 +41,15 @@ class Predictor:
             the speed, not the predictions.
         decoder: `argmax` gives each word its most probable tag, `viterbi` each sentence the most probable sequence that
             the tagging scheme allows.
+        aggregation: What has a tag: words, by their first subword; or, as in transformers' pipeline, subwords of the
+            text as it is (`simple`), or what the tokenizer takes for words, by their first subword, their mean or their
+            surest subword (`first`, `average`, `max`).
         thresholds: The least score of an entity by its label, and under None of all other labels; entities with less
             are left out.
 
     Raises:
-        ConfigError: The batch size is less than 1, or the model has no such labels, or no entities.
+        ConfigError: The batch size is less than 1, or the model has no such labels, or no entities, or the decoder and
+            the aggregation do not go together.
     """
 
     def __init__(
@@ -53,6 +59,7 @@ class Predictor:
         *,
         batch_size: int = 32,
         decoder: Decoder = "argmax",
+        aggregation: Aggregation = "word",
         thresholds: Mapping[str | None, float] | None = None,
     ):
         if batch_size < 1:
@@ -60,8 +67,11 @@ class Predictor:
         self._task = task
         self._thresholds = thresholds or {}
         _require_labels(task, self._thresholds)
+        self._aggregation = aggregation
+        if aggregation != "word":
+            _require_subwords(task, aggregation, decoder)
         self._transitions = _transitions_of(task) if decoder == "viterbi" else None
-        read = read_out if self._transitions is None else read_probabilities
+        read = read_out if self._transitions is None and aggregation == "word" else read_probabilities
         self._predict = Forward(model, task, batch_size=batch_size, read=read)
 
     @classmethod
@@ -111,8 +121,18 @@ class Predictor:
         return self.answer_lines(texts, words=split_at_spaces)
 
     def tag_words(self, sentences: Iterable[Sequence[str]]) -> Iterator[TaggedWords]:
-        """Tags each word of each sentence, in constant memory however many there are."""
+        """Tags each word of each sentence, in constant memory however many there are.
+
+        Raises:
+            ModelError: The model is for whole texts.
+            ConfigError: Subwords of texts are to be put together, not words.
+        """
         self._require("token-classification")
+        if self._aggregation != "word":
+            raise ConfigError(
+                f"Received words and the aggregation {self._aggregation!r}; expected 'word', since others read text as "
+                "it is. Use another Predictor."
+            )
         return self._answer_all(_refuse_text(sentence, "sentence", "words") for sentence in _several(sentences))
 
     def classify(self, texts: Iterable[str | tuple[str, str]]) -> Iterator[ClassifiedText]:
@@ -140,9 +160,12 @@ class Predictor:
         """
         first_line = 1
         for chunk in _chunks(_several(lines)):
-            yield from self._task.answer_lines(
-                chunk, self._answer, words=words, as_words=as_words, first_line=first_line
-            )
+            if self._aggregation == "word":
+                yield from self._task.answer_lines(
+                    chunk, self._answer, words=words, as_words=as_words, first_line=first_line
+                )
+            else:
+                yield from self._answer_texts(chunk, first_line)
             first_line += len(chunk)
 
     def answer_with_lines(
@@ -176,6 +199,44 @@ class Predictor:
     def _answer_all(self, inputs: Iterable[Any]) -> Iterator[Any]:
         for chunk in _chunks(inputs):
             yield from self._answer(chunk)
+
+    def _answer_texts(self, lines: Sequence[str | Mapping[str, Any]], first_line: int) -> Iterator[AnnotatedText]:
+        """The entities of texts as they are, not split into words."""
+        task = self._task
+        assert isinstance(task, TokenClassification)
+        texts: list[str] = []
+        wrong: DataError | None = None
+        for number, line in enumerate(lines, start=first_line):
+            found = text_of(line)
+            if isinstance(found, str):
+                texts.append(found)
+            else:
+                # What stands before is answered first.
+                wrong = DataError(f"line {number}: received {str(line)[:60]!r}, {found.problem}. Fix the line.")
+                break
+        columns, encodings = task.encode_texts(texts)
+        num_subwords = [len(encoding) for encoding in encodings]
+        probabilities = np.zeros((sum(num_subwords), len(task.tag_names)), np.float32)
+        if columns["word_ids"]:
+            word_ids = np.concatenate(columns["word_ids"])
+            is_kept = word_ids != NO_WORD
+            probabilities[word_ids[is_kept]] = np.concatenate(self._predict(columns).scores)[is_kept]
+        of_texts = np.split(probabilities, np.cumsum(num_subwords)[:-1]) if texts else []
+        for text, encoding, of_text in zip(texts, encodings, of_texts, strict=True):
+            entities = aggregated(
+                text,
+                encoding,
+                of_text,
+                tag_names=task.tag_names,
+                tokenizer=task.tokenizer,
+                aggregation=self._aggregation,
+            )
+            yield AnnotatedText(text, [entity for entity in entities if self._is_sure_enough(entity)])
+        if wrong is not None:
+            raise wrong
+
+    def _is_sure_enough(self, entity: Entity) -> bool:
+        return entity.score >= self._thresholds.get(entity.label, self._thresholds.get(None, 0.0))
 
     def _answer(self, inputs: Sequence[Any]) -> list[Any]:
         if not inputs:
@@ -218,6 +279,20 @@ def _require_labels(task: Task, thresholds: Mapping[str | None, float]) -> None:
         raise ConfigError(
             f"Received {received}, and a model for {', '.join(task.labels[:8]) or 'numbers'}; expected labels of "
             "entities that the model finds. Change --threshold, or leave it out."
+        )
+
+
+def _require_subwords(task: Task, aggregation: Aggregation, decoder: Decoder) -> None:
+    """Makes sure that subwords of texts can be put together."""
+    if not getattr(task, "has_entities", False):
+        raise ConfigError(
+            f"Received --aggregation {aggregation} and a model whose labels spell no entities; expected tags such as "
+            "B-PER. Leave it out."
+        )
+    if decoder != "argmax":
+        raise ConfigError(
+            f"Received --aggregation {aggregation} with --decoder {decoder}, which decides about words; expected "
+            "one of the two. Leave one out."
         )
 
 

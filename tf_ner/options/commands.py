@@ -214,6 +214,9 @@ AnswerFormat = Literal["jsonl", "csv", "conll"]
 InputForm = Literal["auto", "text"]
 """Whether JSON objects are read as records, or each line is a text whatever it looks like."""
 
+Aggregation = Literal["word", "simple", "first", "average", "max"]
+"""What has a tag of its own: our words, or subwords and words as in transformers' pipeline."""
+
 Decoder = Literal["argmax", "viterbi"]
 """Whether each word has its most probable tag, or each sentence the most probable tags that may follow each other."""
 
@@ -243,6 +246,10 @@ class PredictConfig:
     decoder: Decoder = "argmax"
     """Give each word its most probable tag (argmax), or each sentence the most probable sequence of tags that the
     tagging scheme allows (viterbi)."""
+    aggregation: Aggregation = "word"
+    """What has a tag: words, by their first subword (word); or as in transformers' pipeline, subwords of the text as it
+    is (simple), or what the tokenizer takes for words, by their first subword, their mean or their surest subword
+    (first, average, max)."""
     threshold: tuple[str, ...] | None = None
     """Leave out entities with a lower score: one for all labels, or LABEL=SCORE, such as `0.5 PER=0.8`."""
     precision: Precision = "float32"
@@ -261,6 +268,11 @@ class PredictConfig:
         require_one_of(self, "input", InputForm)
         require_one_of(self, "to", AnswerFormat)
         require_one_of(self, "decoder", Decoder)
+        require_one_of(self, "aggregation", Aggregation)
+        is_by_word = self.aggregation == "word"
+        refuse_for(self, "aggregation", "decoder", not is_by_word and self.decoder != "argmax")
+        refuse_for(self, "aggregation", "to", not is_by_word and self.to == "conll")
+        refuse_for(self, "aggregation", "words", not is_by_word and self.words)
         require(self, "files", bool(self.files), "at least one file, or -")
         are_scores = all(_SCORE.fullmatch(part) for part in self.threshold or ())
         names = [part.rpartition("=")[0] for part in self.threshold or ()]

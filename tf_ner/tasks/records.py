@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tf_ner.corpus.sentences import what_is_no_text
@@ -10,6 +11,13 @@ from tf_ner.options.train import WordRule
 
 INPUT_KEYS = ("text", "text_pair", "words")
 """What of a record a model reads; everything else comes back beside the answer."""
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """What is wrong with a line, as the end of a message."""
+
+    problem: str
 
 
 def record_of(line: str) -> dict[str, Any] | None:
@@ -23,26 +31,41 @@ def record_of(line: str) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-def words_of(line: str | Mapping[str, Any], rule: WordRule, *, at_spaces: bool) -> tuple[str, list[Word]] | str:
-    """The text of a line and its words; or what is wrong with it, as the end of a message.
+def words_of(line: str | Mapping[str, Any], rule: WordRule, *, at_spaces: bool) -> tuple[str, list[Word]] | Wrong:
+    """The text of a line and its words; or what is wrong with it.
 
     Args:
         line: Text, or a record with `words` (list of str) or `text` (str).
         rule: How text is split.
         at_spaces: The text is split into words already, with spaces between.
     """
+    found = _text_or_words(line)
+    if isinstance(found, list):
+        return _joined(found)
+    if isinstance(found, Wrong):
+        return found
+    return found, words_at_spaces(found) if at_spaces else split_words(found, rule)
+
+
+def text_of(line: str | Mapping[str, Any]) -> str | Wrong:
+    """The text of a line, or its words with spaces between; or what is wrong with it."""
+    found = _text_or_words(line)
+    return " ".join(found) if isinstance(found, list) else found
+
+
+def _text_or_words(line: str | Mapping[str, Any]) -> str | list[str] | Wrong:
     record = record_of(line) if isinstance(line, str) else line
     if record is None:
         assert isinstance(line, str)
-        return line, words_at_spaces(line) if at_spaces else split_words(line, rule)
+        return line
     words, text = record.get("words"), record.get("text")
     if isinstance(words, list):
         if not all(isinstance(word, str) and word for word in words) or what_is_no_text(*words):
-            return "whose words are not strings with something in them; expected a list of strings"
-        return _joined(words)
+            return Wrong("whose words are not strings with something in them; expected a list of strings")
+        return words
     if not isinstance(text, str) or what_is_no_text(text):
-        return "an object without a text; expected a string under the key text, or a list under words"
-    return text, words_at_spaces(text) if at_spaces else split_words(text, rule)
+        return Wrong("an object without a text; expected a string under the key text, or a list under words")
+    return text
 
 
 def _joined(words: list[str]) -> tuple[str, list[Word]]:

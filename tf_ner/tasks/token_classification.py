@@ -24,7 +24,7 @@ from tf_ner.options.kinds import Kind
 from tf_ner.options.train import SchemeName, TaskConfig, TrainConfig, WordRule
 from tf_ner.tables import numbers_of, values_of
 from tf_ner.tasks.card_words import TokenWords
-from tf_ner.tasks.records import words_of
+from tf_ner.tasks.records import Wrong, words_of
 from tf_ner.tasks.task import EncodedRows, Example, Ids, Outputs, SplitScores, Task
 from tf_ner.tasks.windows import NO_WORD, first_subwords, merge_words
 from tf_ner.tasks.word_encoder import EncodedSplit, WordEncoder
@@ -257,10 +257,10 @@ class TokenClassification(WordEncoder, Task):
         read: list[tuple[str, list[Word]]] = []
         for number, line in enumerate(lines, start=first_line):
             found = words_of(line, self.word_rule, at_spaces=words)
-            if isinstance(found, str):
+            if isinstance(found, Wrong):
                 # What stands before is answered first.
                 yield from self._answers(read, answer, as_words=as_words)
-                raise DataError(f"line {number}: received {str(line)[:60]!r}, {found}. Fix the line.")
+                raise DataError(f"line {number}: received {str(line)[:60]!r}, {found.problem}. Fix the line.")
             read.append(found)
         yield from self._answers(read, answer, as_words=as_words)
 

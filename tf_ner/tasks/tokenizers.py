@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Encoding
+from tokenizers import Encoding, Tokenizer
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerFast
 from transformers.tokenization_utils_base import TruncationStrategy
 from transformers.utils import PaddingStrategy
@@ -73,6 +73,17 @@ def encode_words(tokenizer: PreTrainedTokenizerFast, words: Sequence[str]) -> li
 
     `tokenizer(…)` would give the same, and take four times as long to make lists of what nobody asked for.
     """
+    backend = _without_limits(tokenizer)
+    return backend.encode_batch([[word] for word in words], is_pretokenized=True, add_special_tokens=False)
+
+
+def encode_texts(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[Encoding]:
+    """What a tokenizer makes of each text as it is, without special subwords of its own."""
+    return _without_limits(tokenizer).encode_batch(list(texts), add_special_tokens=False)
+
+
+def _without_limits(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
+    """What is behind a tokenizer, neither padding nor cutting anything."""
     tokenizer.set_truncation_and_padding(
         padding_strategy=PaddingStrategy.DO_NOT_PAD,
         truncation_strategy=TruncationStrategy.DO_NOT_TRUNCATE,
@@ -81,9 +92,9 @@ def encode_words(tokenizer: PreTrainedTokenizerFast, words: Sequence[str]) -> li
         pad_to_multiple_of=None,
         padding_side=None,
     )
-    backend = tokenizer.backend_tokenizer
+    backend: Tokenizer = tokenizer.backend_tokenizer
     backend.encode_special_tokens = tokenizer.split_special_tokens
-    return backend.encode_batch([[word] for word in words], is_pretokenized=True, add_special_tokens=False)
+    return backend
 
 
 def encoder_limit(model: str, tokenizer: PreTrainedTokenizerFast, *, revision: str | None = None) -> int:

@@ -1,7 +1,7 @@
 """Words as subwords with labels, in windows that fit the encoder; all sentences at once."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import ClassLabel, Dataset, DatasetDict, List
 from numpy.typing import NDArray
+from tokenizers import Encoding
 from transformers import PreTrainedTokenizerFast
 
 from tf_ner.corpus.loading.hub_sets import words_and_tags
@@ -21,9 +22,10 @@ from tf_ner.errors import ConfigError, DataError, ModelError
 from tf_ner.options.train import LabelAlignment, TaggingTask
 from tf_ner.tables import Lists, dataset_of, numbers_of, ranges, stored
 from tf_ner.tasks.task import IGNORED, EncodedRows, Ids, warn_of_unknown
-from tf_ner.tasks.tokenizers import encode_words, joins_words, require_padding
+from tf_ner.tasks.tokenizers import encode_texts, encode_words, joins_words, require_padding
 from tf_ner.tasks.windows import NO_WORD, first_subwords, split_into_windows
 
+_ANY_WORD = "a"
 _SENTENCES_AT_A_TIME = 2**14
 """How many are encoded together: enough for most words to occur again, and few enough to fit in memory."""
 
@@ -219,6 +221,23 @@ class WordEncoder:
         if tags is not None:
             gold = np.array([tag for row in tags for tag in row], dtype=np.int64)
             columns = {**columns, "labels": self.align_labels(columns["word_ids"], gold)}
+        return self._rows(encoded, columns)
+
+    def encode_texts(self, texts: Sequence[str]) -> tuple[dict[str, list[Any]], list[Encoding]]:
+        """Encodes texts as they are, without splitting them into words.
+
+        Returns:
+            The columns of `encode`, in which the word ids number the subwords of all texts; and what the tokenizer made
+            of each text, without special subwords.
+        """
+        read = encode_texts(self.tokenizer, texts)
+        subwords = np.fromiter(chain.from_iterable(encoding.ids for encoding in read), dtype=np.int64)
+        num_subwords = np.fromiter(map(len, read), dtype=np.int64, count=len(read))
+        ones, places = np.ones_like(subwords), np.arange(len(subwords))
+        encoded = self._laid_out(_Read(subwords, ones, places), places, num_subwords, _ANY_WORD)
+        return self._rows(encoded, encoded.columns), read
+
+    def _rows(self, encoded: "_Encoded", columns: Mapping[str, NDArray[Any]]) -> dict[str, list[Any]]:
         borders = np.cumsum(encoded.lengths)[:-1]
         rows = {name: np.split(values, borders) if len(encoded.lengths) else [] for name, values in columns.items()}
         inputs = {name: [row.tolist() for row in rows[name]] for name in self.tokenizer.model_input_names}
@@ -258,7 +277,19 @@ class WordEncoder:
         read = encode_words(self.tokenizer, words)
         subwords = np.fromiter(chain.from_iterable(encoding.ids for encoding in read), dtype=np.int64)
         sizes = np.fromiter(map(len, read), dtype=np.int64, count=len(read))
-        begins = np.cumsum(sizes) - sizes
+        example = next((word for word, size in zip(words, sizes, strict=True) if size), None)
+        return self._laid_out(_Read(subwords, sizes, np.cumsum(sizes) - sizes), which, num_words, example)
+
+    def _laid_out(self, read: "_Read", which: Ids, num_words: Ids, example_word: str | None) -> "_Encoded":
+        """Lays words that have been read into windows.
+
+        Args:
+            read: What each of different words is.
+            which: As for `_encode`.
+            num_words: The same.
+            example_word: One with subwords; None where there is none.
+        """
+        subwords, sizes, begins = read
         # A word that no window holds has one of its own, and loses its last subwords.
         num_subwords = np.minimum(sizes, self.max_subwords)[which]
         windows = self._windows(num_words, num_subwords)
@@ -271,7 +302,7 @@ class WordEncoder:
         num_of_word = num_subwords[word_ids]
         num_inner = np.bincount(window, weights=num_of_word, minlength=len(num_read)).astype(np.int64)
 
-        example = self._example(next((word for word, size in zip(words, sizes, strict=True) if size), None))
+        example = self._example(example_word)
         lengths = num_inner + example.num_before + example.num_after
         start = np.cumsum(lengths) - lengths
         inner = ranges(start + example.num_before, num_inner)
@@ -373,6 +404,20 @@ class _Part(NamedTuple):
     counts: Ids
     num_words_without_subwords: int
     num_words_lost: int
+
+
+class _Read(NamedTuple):
+    """Words as the tokenizer reads them.
+
+    Attributes:
+        subwords: Of all words <int64>[subwords].
+        sizes: How many each word has <int64>[words].
+        begins: Where those of a word begin <int64>[words].
+    """
+
+    subwords: Ids
+    sizes: Ids
+    begins: Ids
 
 
 class _Encoded(NamedTuple):
