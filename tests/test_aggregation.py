@@ -1,6 +1,8 @@
 """Entities from subwords, equal to those of transformers' pipeline for the same model."""
 
 import json
+import random
+import subprocess
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from transformers import TFAutoModelForTokenClassification, pipeline
 
 from tests.families import make_encoder
+from tests.processes import PYTORCH_PYTHONS
 from tf_ner import Predictor, load_tokenizer, load_untrained
 from tf_ner.cli import main
 from tf_ner.errors import ConfigError
@@ -118,7 +121,7 @@ def test_records_thresholds_and_what_does_not_go_together(bert, tmp_path, capsys
     predictor = Predictor.from_pretrained(bert, aggregation="first")
     with pytest.raises(ConfigError, match="expected 'word'"):
         predictor.tag_words([["Ada"]])
-    with pytest.raises(ConfigError, match="which decides about words"):
+    with pytest.raises(ConfigError, match="which is about words"):
         Predictor.from_pretrained(bert, aggregation="first", decoder="viterbi")
     path.write_text('{"text": "Ada"}\n{"text": 3}\n')
     with pytest.raises(SystemExit, match="2"):
@@ -126,3 +129,67 @@ def test_records_thresholds_and_what_does_not_go_together(bert, tmp_path, capsys
     printed = capsys.readouterr()
     assert len(printed.out.splitlines()) == 1
     assert "line 2: received" in printed.err
+
+
+PYTORCH = """
+import json, sys, warnings
+from transformers import AutoTokenizer, pipeline
+
+warnings.simplefilter("ignore")
+folder, texts = sys.argv[1], json.load(open(sys.argv[2]))
+find = pipeline("token-classification", model=folder, tokenizer=AutoTokenizer.from_pretrained(folder), device=-1)
+for name in ("simple", "first", "average", "max"):
+    rows = [find(text, aggregation_strategy=name) for text in texts]
+    print(json.dumps([[[e["start"], e["end"], e["entity_group"], float(e["score"])] for e in row] for row in rows]))
+"""
+NUM_SENTENCES, NUM_RANDOM = 1000, 5000
+
+
+def sentences_of(shared):
+    blocks = (shared / "data" / "conll2003" / "test.txt").read_text(encoding="utf-8").split("\n\n")
+    texts = (" ".join(line.split()[0] for line in block.splitlines()) for block in blocks if block.strip())
+    return [text for text in texts if text != "-DOCSTART-"][:NUM_SENTENCES]
+
+
+def random_texts(num_texts):
+    drawn = random.Random(0)
+    planes = [
+        (0x20, 0x7F),
+        (0x20, 0x7F),
+        (0, 0x250),
+        (0x250, 0x3000),
+        (0x3000, 0xD800),
+        (0xE000, 0x10000),
+        (0x1F300, 0x1FA00),
+    ]
+
+    def character():
+        return chr(drawn.randrange(*drawn.choice([*planes, (0x10000, 0x110000)]))) if drawn.random() < 0.8 else " "
+
+    return ["".join(character() for _ in range(drawn.randrange(1, 25))) for _ in range(num_texts)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not PYTORCH_PYTHONS, reason="needs PyTorch: make interop")
+def test_entities_are_those_of_the_pipeline_in_pytorch(bert, shared, tmp_path):
+    texts = [*sentences_of(shared), *random_texts(NUM_RANDOM)]
+    # The pipeline would cut longer ones.
+    tokenizer = load_tokenizer(bert)
+    limit = Predictor.from_pretrained(bert)._task.max_length
+    texts = [text for text in texts if len(tokenizer(text).input_ids) <= limit]
+    (tmp_path / "texts.json").write_text(json.dumps(texts))
+    command = [PYTORCH_PYTHONS[0], "-c", PYTORCH, bert, str(tmp_path / "texts.json")]
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    for name, line in zip(AGGREGATIONS, printed.splitlines(), strict=True):
+        found = [
+            annotated.entities for annotated in Predictor.from_pretrained(bert, aggregation=name).find_entities(texts)
+        ]
+        theirs_of_texts = json.loads(line)
+        assert len(found) == len(theirs_of_texts) > 0.9 * (NUM_SENTENCES + NUM_RANDOM)
+        differing = []
+        for text, own, other in zip(texts, found, theirs_of_texts, strict=True):
+            assert all(text[one.start : one.end] == one.text for one in own)
+            same_places = [[one.start, one.end, one.label] for one in own] == [row[:3] for row in other]
+            if not same_places or not np.allclose([one.score for one in own], [row[3] for row in other], atol=1e-4):
+                differing.append(text)
+        assert differing == []

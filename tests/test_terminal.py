@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from tf_ner.cli.terminal import print_changes, print_entities, print_report, print_scores
+from tf_ner.cli.terminal import print_answers, print_changes, print_report, print_scores
 from tf_ner.corpus.checks.repair import Change
 from tf_ner.corpus.checks.report import CorpusReport, SplitSummary
 from tf_ner.corpus.findings import Finding
@@ -13,18 +13,18 @@ RATIOS = {"precision": 1.0, "recall": 0.5, "f1": 0.6667, "support": 2}
 def test_entities_are_marked_where_they_stand(capsys):
     text = "Ada Lovelace lived in London."
     entities = [Entity("PER", 0, 12, "Ada Lovelace", 0.9), Entity("LOC", 22, 28, "London", 0.9)]
-    print_entities([AnnotatedText(text, entities), AnnotatedText("Nobody came.", [])])
+    print_answers(enumerate([AnnotatedText(text, entities), AnnotatedText("Nobody came.", [])]))
     assert capsys.readouterr().out == "[Ada Lovelace]PER lived in [London]LOC.\nNobody came.\n"
 
 
 def test_colours_go_to_a_terminal_only(capsys, monkeypatch):
     annotated = AnnotatedText("London", [Entity("LOC", 0, 6, "London", 0.9)])
-    print_entities([annotated])
+    print_answers(enumerate([annotated]))
     assert "\x1b" not in capsys.readouterr().out
     monkeypatch.setenv("FORCE_COLOR", "1")
     colours = set()
     for label in ("LOC", "PER", "PRODUCT"):
-        print_entities([AnnotatedText("London", [Entity(label, 0, 6, "London", 0.9)])])
+        print_answers(enumerate([AnnotatedText("London", [Entity(label, 0, 6, "London", 0.9)])]))
         before, _, _ = capsys.readouterr().out.partition(f"[London]{label}")
         assert before.startswith("\x1b[")
         colours.add(before)
@@ -32,7 +32,7 @@ def test_colours_go_to_a_terminal_only(capsys, monkeypatch):
 
 
 def test_long_texts_are_left_to_the_terminal_to_wrap(capsys):
-    print_entities([AnnotatedText("word " * 50, [])])
+    print_answers(enumerate([AnnotatedText("word " * 50, [])]))
     assert capsys.readouterr().out == "word " * 50 + "\n"
 
 
@@ -45,7 +45,7 @@ def test_intervals_are_shown_where_they_were_computed(capsys):
 def test_data_cannot_steer_the_terminal(capsys):
     """Neither markup nor control characters in texts and labels."""
     text = "a [bold]b[/] \x1b[31mc"
-    print_entities([AnnotatedText(text, [Entity("[red]", 2, 8, "[bold]", 0.9)])])
+    print_answers(enumerate([AnnotatedText(text, [Entity("[red]", 2, 8, "[bold]", 0.9)])]))
     print_scores({"[i]test": {**RATIOS, "per_label": {"[red]X\x1b[31m\u202e": RATIOS}}, "training": {"seconds": 1}})
     out = capsys.readouterr().out
     assert out.startswith("a [[bold]][red]b[/] \N{REPLACEMENT CHARACTER}[31mc\n")

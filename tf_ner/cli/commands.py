@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import logging
 import os
@@ -15,10 +16,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tf_ner.cli.parsing import parse
-from tf_ner.cli.streams import lossy, make_streams_usable
+from tf_ner.cli.streams import lossy, make_streams_usable, typed_lines
 from tf_ner.errors import TfNerError, printable, what_the_system_refused
 from tf_ner.files import require_file
 from tf_ner.options.commands import (
+    AnswerFormat,
     CheckConfig,
     CompareConfig,
     ConvertConfig,
@@ -37,6 +39,7 @@ _DEMO_TEXTS = (
     "Marguerite Okonkwo-Lind left the University of Porto for Siemens and a flat in Munich.",
     "The Danish keeper Jonas Holm saved twice as Arsenal beat Ajax 2-1 in Amsterdam.",
 )
+_PROMPT = "Type a text, and Enter (Ctrl-D ends): "
 _WHAT_NEXT = """
 What to try next:
   your own text     echo "Ada Lovelace lived in London." | {program} predict {run_dir}
@@ -108,10 +111,10 @@ def _train_seeds(command: TrainCommand, *, verbose: int) -> None:
 
 
 def _show_entities(run_dir: Path) -> None:
-    from tf_ner.cli.terminal import print_entities
+    from tf_ner.cli.terminal import print_answers
     from tf_ner.inference.predictor import Predictor
 
-    print_entities(Predictor.from_pretrained(str(run_dir)).find_entities(_DEMO_TEXTS))
+    print_answers(Predictor.from_pretrained(str(run_dir)).answer_with_lines(_DEMO_TEXTS))
 
 
 def _program() -> str:
@@ -130,14 +133,15 @@ def _evaluate(config: EvaluateConfig) -> None:
 
 
 def _predict(config: PredictConfig) -> None:
+    from tf_ner.cli.terminal import print_answers
     from tf_ner.inference.answers import write_answers
-    from tf_ner.inference.inputs import lines_of
+    from tf_ner.inference.inputs import STDIN, lines_of
     from tf_ner.inference.predictor import Predictor
 
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     if config.output is not None:
         require_file(config.output)
-    lines = islice(lines_of(config.files, is_text=config.input == "text"), config.skip, None)
+    form: AnswerFormat = config.to or ("text" if config.output is None and sys.stdout.isatty() else "jsonl")
     predictor = Predictor.from_pretrained(
         config.model,
         revision=config.model_revision,
@@ -145,16 +149,27 @@ def _predict(config: PredictConfig) -> None:
         precision=config.precision,
         decoder=config.decoder,
         aggregation=config.aggregation,
+        sentences=config.sentences,
         thresholds=config.thresholds,
     )
-    answers = predictor.answer_with_lines(
-        lines, words=config.words, are_records=config.input == "auto", as_words=config.to == "conll"
+    answer = functools.partial(
+        predictor.answer_with_lines,
+        words=config.words,
+        are_records=config.input == "auto",
+        as_words=form == "conll",
     )
-    if config.output is None:
-        write_answers(sys.stdout, answers, config.to)
+    if config.files == (STDIN,) and config.output is None and sys.stdin.isatty() and form == "text":
+        for line in typed_lines(_PROMPT):
+            print_answers(answer([line]))
         return
-    with config.output.open("a" if config.skip else "w", encoding="utf-8", newline="") as file:
-        write_answers(file, answers, config.to)
+    lines = islice(lines_of(config.files, is_text=config.input == "text"), config.skip, None)
+    if form == "text":
+        print_answers(answer(lines))
+    elif config.output is None:
+        write_answers(sys.stdout, answer(lines), form)
+    else:
+        with config.output.open("a" if config.skip else "w", encoding="utf-8", newline="") as file:
+            write_answers(file, answer(lines), form)
 
 
 def _check_data(config: CheckConfig) -> None:

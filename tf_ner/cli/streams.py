@@ -1,8 +1,11 @@
 """The standard streams of a command: closed, full, gone, or of an encoding that cannot say everything."""
 
+import contextlib
+import importlib
 import io
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -52,3 +55,16 @@ def lossy(stream: Any) -> Any:
     return io.TextIOWrapper(
         io.BufferedWriter(_Lossy(raw)), encoding=stream.encoding, errors=stream.errors, line_buffering=True
     )
+
+
+def typed_lines(prompt: str) -> Iterator[str]:
+    """What somebody types in a terminal, line by line, until they end it."""
+    with contextlib.suppress(ImportError):
+        # Arrow keys, and the lines before.
+        importlib.import_module("readline")
+    while True:
+        try:
+            yield input(prompt)
+        except EOFError:
+            print()
+            return

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tf_ner.corpus.tags import OUTSIDE
 from tf_ner.errors import printable
 from tf_ner.evaluation.scores import MEASURES
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from tf_ner.corpus.checks.repair import Change
     from tf_ner.corpus.checks.report import CorpusReport
     from tf_ner.corpus.findings import Finding
-    from tf_ner.inference.predictor import AnnotatedText
     from tf_ner.tasks.tokenizer_checks import TokenizerSummary
 
 _STYLE_OF_LABEL = {
@@ -82,18 +82,35 @@ def print_spread(summary: Mapping[str, Any]) -> None:
     Console().print(table)
 
 
-def print_entities(texts: Iterable["AnnotatedText"]) -> None:
-    """Prints each text with its entities in brackets and in the colour of their label."""
+def print_answers(answers: Iterable[tuple[str, Any]]) -> None:
+    """Prints each text with its entities in brackets and in the colour of their label, and so words that have a tag.
+
+    Args:
+        answers: Each line of input and its answer, as `Predictor.answer_with_lines` gives them.
+    """
     console = Console()
-    for annotated in texts:
-        line, end = Text(), 0
-        for entity in annotated.entities:
-            line.append(_plain(annotated.text[end : entity.start]))
-            style = _STYLE_OF_LABEL.get(entity.label, _STYLE_OF_OTHERS)
-            line.append(_plain(f"[{entity.text}]{entity.label}"), style=style)
-            end = entity.end
-        line.append(_plain(annotated.text[end:]))
+    for _, answer in answers:
+        line = Text()
+        if hasattr(answer, "entities"):
+            end = 0
+            for entity in answer.entities:
+                line.append(_plain(answer.text[end : entity.start]))
+                _append_marked(line, entity.text, entity.label)
+                end = entity.end
+            line.append(_plain(answer.text[end:]))
+        elif hasattr(answer, "tags"):
+            for number, (word, tag) in enumerate(zip(answer.words, answer.tags, strict=True)):
+                line.append(" " if number else "")
+                line.append(_plain(word)) if tag == OUTSIDE else _append_marked(line, word, tag)
+        else:
+            line.append(_plain(answer.text if answer.text_pair is None else f"{answer.text}\t{answer.text_pair}"))
+            label = "" if answer.label is None else f"{_plain(answer.label)} "
+            line.append(f"  {label}{answer.score:.3f}", style="bold")
         console.print(line, soft_wrap=True)
+
+
+def _append_marked(line: Text, text: str, label: str) -> None:
+    line.append(_plain(f"[{text}]{label}"), style=_STYLE_OF_LABEL.get(label, _STYLE_OF_OTHERS))
 
 
 def print_report(report: "CorpusReport", tokenizer: "TokenizerSummary | None", *, limit: int) -> None:

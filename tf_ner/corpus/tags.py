@@ -38,6 +38,12 @@ def inside(tag: str) -> str:
     return f"I-{label}" if prefix == "B" and label else tag
 
 
+def begun(tag: str) -> str:
+    """The tag of an entity that begins here: `I-PER` → `B-PER`; every other tag stays."""
+    prefix, label = split_tag(tag)
+    return f"B-{label}" if prefix == "I" and label else tag
+
+
 def iob2_tag_names(tags: Iterable[str]) -> tuple[str, ...]:
     """All tags a model needs for these: `O`, then `B-X` and `I-X` for each label X.
 

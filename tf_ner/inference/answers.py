@@ -1,4 +1,4 @@
-"""Answers as files: JSON lines, CSV, or columns."""
+"""Answers as files: JSON lines, CSV, columns, or a page."""
 
 import csv
 import dataclasses
@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from tf_ner.corpus.formats.conll import write_conll
 from tf_ner.errors import ConfigError
+from tf_ner.inference.page import write_page
 from tf_ner.options.commands import AnswerFormat
 from tf_ner.tasks.records import INPUT_KEYS, record_of
 from tf_ner.tasks.text_classification import ClassifiedText
@@ -23,7 +24,7 @@ def write_answers(file: TextIO, answers: Answers, form: AnswerFormat) -> None:
     Args:
         file: Where to.
         answers: Entities, words with tags, or whole texts with labels; for `conll` words with tags.
-        form: How.
+        form: How; `text` is for terminals, and nothing that a file has.
 
     Raises:
         ConfigError: `conll` is asked for, and texts have been classified.
@@ -84,4 +85,5 @@ _WRITERS: dict[AnswerFormat, Callable[[TextIO, Answers], None]] = {
     "jsonl": _write_json_lines,
     "csv": _write_csv,
     "conll": _write_columns,
+    "html": write_page,
 }

@@ -3,17 +3,21 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from transformers import TFPreTrainedModel
 
-from tf_ner.corpus.tags import OUTSIDE, tags_to_spans
+from tf_ner.corpus.tags import OUTSIDE, begun, tags_to_spans
 from tf_ner.errors import ConfigError, DataError, ModelError, TfNerError
 from tf_ner.inference.aggregation import aggregated
+from tf_ner.inference.annotation import annotated_table
 from tf_ner.inference.decoding import legal_transitions, viterbi
 from tf_ner.inference.forward import Forward, read_probabilities
+from tf_ner.inference.sentences import divided
 from tf_ner.models.loading import load_trained, outputs_in_float32
 from tf_ner.options.commands import Aggregation, Decoder
 from tf_ner.options.train import Precision, TrainConfig
@@ -44,6 +48,7 @@ class Predictor:
         aggregation: What has a tag: words, by their first subword; or, as in transformers' pipeline, subwords of the
             text as it is (`simple`), or what the tokenizer takes for words, by their first subword, their mean or their
             surest subword (`first`, `average`, `max`).
+        sentences: Whether texts are divided into sentences first, each of which is answered by itself.
         thresholds: The least score of an entity by its label, and under None of all other labels; entities with less
             are left out.
 
@@ -60,6 +65,7 @@ class Predictor:
         batch_size: int = 32,
         decoder: Decoder = "argmax",
         aggregation: Aggregation = "word",
+        sentences: bool = False,
         thresholds: Mapping[str | None, float] | None = None,
     ):
         if batch_size < 1:
@@ -69,7 +75,12 @@ class Predictor:
         _require_labels(task, self._thresholds)
         self._aggregation = aggregation
         if aggregation != "word":
-            _require_subwords(task, aggregation, decoder)
+            _require_subwords(task, aggregation, decoder, sentences=sentences)
+        if sentences and not task.reads_words:
+            raise ConfigError(
+                "Received --sentences and a model for whole texts; expected one that tags words. Leave it out."
+            )
+        self._sentences = sentences
         self._transitions = _transitions_of(task) if decoder == "viterbi" else None
         read = read_out if self._transitions is None and aggregation == "word" else read_probabilities
         self._predict = Forward(model, task, batch_size=batch_size, read=read)
@@ -189,6 +200,21 @@ class Predictor:
         for answer in self.answer_lines(read(), words=words, as_words=as_words):
             yield pending.popleft(), answer
 
+    def annotate(self, table: pa.Table) -> pa.Table:
+        """Answers each row of a table: for engines that run functions on tables, on any number of machines.
+
+        Args:
+            table: With the column `text` (string), or `words` (list of string), or for pairs `text` and `text_pair`.
+
+        Returns:
+            The same table with the column `entities` (list of struct: `label`, `start`, `end`, `text`, `score`), or of
+            models without entities `tags` and `scores` (lists), or of models for whole texts `label` and `score`.
+
+        Raises:
+            DataError: There are no such columns, or there are columns with the names of answers; or a row has no input.
+        """
+        return annotated_table(self, self._task, table)
+
     def _require(self, pipeline_tag: str) -> None:
         if self._task.pipeline_tag != pipeline_tag:
             raise ModelError(
@@ -239,6 +265,13 @@ class Predictor:
         return entity.score >= self._thresholds.get(entity.label, self._thresholds.get(None, 0.0))
 
     def _answer(self, inputs: Sequence[Any]) -> list[Any]:
+        if not self._sentences:
+            return self._results(inputs)
+        of_texts = list(map(divided, inputs))
+        found = iter(self._results(list(chain.from_iterable(of_texts))))
+        return [_joined(list(islice(found, len(sentences)))) for sentences in of_texts]
+
+    def _results(self, inputs: Sequence[Any]) -> list[Any]:
         if not inputs:
             return []
         columns = self._task.encode(inputs)
@@ -282,17 +315,18 @@ def _require_labels(task: Task, thresholds: Mapping[str | None, float]) -> None:
         )
 
 
-def _require_subwords(task: Task, aggregation: Aggregation, decoder: Decoder) -> None:
+def _require_subwords(task: Task, aggregation: Aggregation, decoder: Decoder, *, sentences: bool) -> None:
     """Makes sure that subwords of texts can be put together."""
     if not getattr(task, "has_entities", False):
         raise ConfigError(
             f"Received --aggregation {aggregation} and a model whose labels spell no entities; expected tags such as "
             "B-PER. Leave it out."
         )
-    if decoder != "argmax":
+    if decoder != "argmax" or sentences:
+        other = "--sentences" if sentences else f"--decoder {decoder}"
         raise ConfigError(
-            f"Received --aggregation {aggregation} with --decoder {decoder}, which decides about words; expected "
-            "one of the two. Leave one out."
+            f"Received --aggregation {aggregation} with {other}, which is about words; expected one of the two. Leave "
+            "one out."
         )
 
 
@@ -303,6 +337,12 @@ def _transitions_of(task: Task) -> NDArray[np.bool_]:
             "it out."
         )
     return legal_transitions(task.output_names, scheme)
+
+
+def _joined(sentences: Sequence[TaggedWords]) -> TaggedWords:
+    """The sentences of a text as one; an entity that begins one with an I- is kept apart from the one before."""
+    columns = ((one.words, [*map(begun, one.tags[:1]), *one.tags[1:]], one.scores) for one in sentences)
+    return TaggedWords(*(list(chain.from_iterable(column)) for column in zip(*columns, strict=True)))
 
 
 def _sure_enough(tagged: TaggedWords, thresholds: Mapping[str | None, float]) -> TaggedWords:

@@ -208,8 +208,8 @@ class TpuCheckConfig(TrainConfig):
         return TrainConfig(**options | {"tpu": True})
 
 
-AnswerFormat = Literal["jsonl", "csv", "conll"]
-"""How answers are written; `conll` has words and tags, also of a model for entities."""
+AnswerFormat = Literal["jsonl", "csv", "conll", "html", "text"]
+"""How answers are written; `conll` has words and tags, also of a model for entities, and `text` is in colour."""
 
 InputForm = Literal["auto", "text"]
 """Whether JSON objects are read as records, or each line is a text whatever it looks like."""
@@ -239,13 +239,16 @@ class PredictConfig:
     """Read JSON objects as records (auto), or every line as text."""
     skip: int = 0
     """Number of lines to skip, such as those that were answered before an interruption."""
-    to: AnswerFormat = "jsonl"
-    """Output format: JSON lines, CSV, or the words and tags of CoNLL columns."""
+    to: AnswerFormat | None = None
+    """Output format: JSON lines, CSV, the words and tags of CoNLL columns, a page of HTML, or text in colour. If not
+    given, text in a terminal, and otherwise JSON lines."""
     output: Path | None = None
     """File to write to; standard output if not given. With --skip, what is there is kept."""
     decoder: Decoder = "argmax"
     """Give each word its most probable tag (argmax), or each sentence the most probable sequence of tags that the
     tagging scheme allows (viterbi)."""
+    sentences: FlagCreatePairsOff[bool] = False
+    """Divide each text into sentences first, for models that were trained on sentences."""
     aggregation: Aggregation = "word"
     """What has a tag: words, by their first subword (word); or as in transformers' pipeline, subwords of the text as it
     is (simple), or what the tokenizer takes for words, by their first subword, their mean or their surest subword
@@ -266,13 +269,16 @@ class PredictConfig:
         require_at_least(1, self, "batch_size")
         require_at_least(0, self, "skip")
         require_one_of(self, "input", InputForm)
-        require_one_of(self, "to", AnswerFormat)
+        require(self, "to", self.to in (None, *typing.get_args(AnswerFormat)), choices(AnswerFormat))
+        refuse_for(self, "output", "to", self.output is not None and self.to == "text")
+        refuse_for(self, "skip", "to", self.output is not None and self.skip > 0 and self.to == "html")
         require_one_of(self, "decoder", Decoder)
         require_one_of(self, "aggregation", Aggregation)
         is_by_word = self.aggregation == "word"
         refuse_for(self, "aggregation", "decoder", not is_by_word and self.decoder != "argmax")
         refuse_for(self, "aggregation", "to", not is_by_word and self.to == "conll")
         refuse_for(self, "aggregation", "words", not is_by_word and self.words)
+        refuse_for(self, "aggregation", "sentences", not is_by_word and self.sentences)
         require(self, "files", bool(self.files), "at least one file, or -")
         are_scores = all(_SCORE.fullmatch(part) for part in self.threshold or ())
         names = [part.rpartition("=")[0] for part in self.threshold or ()]
