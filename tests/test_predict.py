@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +12,10 @@ import pytest
 from tf_ner import Predictor, load_tokenizer, load_untrained
 from tf_ner.cli import main
 from tf_ner.corpus.schemes import illegal_positions
-from tf_ner.errors import ConfigError, DataError
+from tf_ner.errors import ConfigError, DataError, ModelError
 from tf_ner.models.weights import save_model
-from tf_ner.options.commands import PredictConfig
+from tf_ner.options.commands import EvaluateConfig, PredictConfig
+from tf_ner.training.scoring import evaluate
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 LINES = ["Ada Lovelace lived in London.", "", "A shop in Lagos, 🦜 said Acme-Tools", "Nobody came to the town of Ada"]
@@ -179,3 +182,50 @@ def test_options_that_do_not_fit(model):
         Predictor.from_pretrained(model, thresholds={"ORG": 0.5})
     with pytest.raises(DataError, match="line 1"):
         list(Predictor.from_pretrained(model).answer_lines([{"id": 1}]))
+
+
+NUMBERED = {
+    "id2label": {str(number): f"LABEL_{number}" for number in range(len(TAGS))},
+    "label2id": {f"LABEL_{number}": number for number in range(len(TAGS))},
+}
+
+
+def changed(model, folder, **entries):
+    shutil.copytree(model, folder)
+    config = json.loads((folder / "config.json").read_text()) | entries
+    (folder / "config.json").write_text(json.dumps(config))
+    return str(folder)
+
+
+def test_labels_that_are_numbers_get_names(model, predict, tmp_path, capsys, caplog):
+    path = write(tmp_path / "a.txt", *LINES)
+    numbered = changed(model, tmp_path / "m", **NUMBERED)
+    main(["predict", numbered, str(path)])
+    assert "LABEL_0 to LABEL_4; --label-names says" in caplog.text
+    capsys.readouterr()
+    main(["predict", numbered, str(path), "--label-names", *TAGS])
+    assert capsys.readouterr().out == predict(path)
+    for folder, message in ((numbered, "with 5 labels"), (model, "calls them LABEL_0")):
+        with pytest.raises(SystemExit, match="2"):
+            main(["predict", folder, str(path), "--label-names", "O", "B-A"])
+        assert message in capsys.readouterr().err
+
+
+def test_numbered_labels_are_scored_by_the_names_of_the_data(model, tmp_path):
+    numbered = changed(model, tmp_path / "m", **NUMBERED)
+    (tmp_path / "test.jsonl").write_text(json.dumps({"words": ["Ada", "came"], "tags": [1, 0]}) + "\n")
+    options = {"test_file": tmp_path / "test.jsonl", "label_names": TAGS}
+    found = evaluate(EvaluateConfig(model=numbered, **options))
+    assert found == evaluate(EvaluateConfig(model=model, **options))
+    assert found["test"]["support"] == 1
+
+
+def test_pickled_weights_and_folders_without_a_model_are_told(model, tmp_path):
+    folder = Path(changed(model, tmp_path / "m"))
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(ModelError, match=r"pytorch_model.bin can hold any program.*save_pretrained"):
+        Predictor.from_pretrained(str(folder))
+    # transformers takes the letters mpt for a kind of model.
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ModelError, match=r"configuration: no config\.json"):
+        Predictor.from_pretrained(str(tmp_path / "empty"))

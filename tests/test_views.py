@@ -200,3 +200,46 @@ def test_a_data_set_is_mapped(predictor):
 def test_sentences_are_of_words(tiny_bert, model):
     with pytest.raises(ConfigError, match="which is about words"):
         Predictor.from_pretrained(model, sentences=True, aggregation="max")
+
+
+ON_TWO_PROCESSES = """
+import json, sys
+from functools import cache
+from datasets import load_dataset
+
+model, source, target = sys.argv[1:]
+
+@cache
+def predictor():
+    from tf_ner import Predictor
+    return Predictor.from_pretrained(model)
+
+def annotate(table):
+    import os
+    found = predictor().annotate(table)
+    return found.append_column("process", [[os.getpid()] * found.num_rows])
+
+if __name__ == "__main__":
+    rows = load_dataset("json", data_files=source, split="train").with_format("arrow")
+    rows.map(annotate, batched=True, batch_size=10, num_proc=2).to_json(target)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_give_what_one_gives(model, predictor, tmp_path):
+    texts = [f"{TEXT} {number}" for number in range(60)]
+    source, target, script = tmp_path / "in.jsonl", tmp_path / "out.jsonl", tmp_path / "script.py"
+    source.write_text("".join(json.dumps({"id": number, "text": text}) + "\n" for number, text in enumerate(texts)))
+    script.write_text(ON_TWO_PROCESSES)
+    environment = {**os.environ, "HF_HOME": str(tmp_path / "hf")}
+    subprocess.run([sys.executable, script, model, source, target], check=True, timeout=600, env=environment)
+    found = list(map(json.loads, target.read_text().splitlines()))
+    whole = predictor.annotate(pa.table({"id": list(range(60)), "text": texts})).to_pylist()
+    assert len({row.pop("process") for row in found}) == 2
+    for row, expected in zip(found, whole, strict=True):
+        assert (row["id"], row["text"]) == (expected["id"], expected["text"])
+        places = [[(one["start"], one["end"], one["label"]) for one in rows["entities"]] for rows in (row, expected)]
+        assert places[0] == places[1]
+        assert [one["score"] for one in row["entities"]] == pytest.approx(
+            [one["score"] for one in expected["entities"]], abs=1e-5
+        )

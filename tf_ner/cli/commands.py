@@ -147,6 +147,7 @@ def _predict(config: PredictConfig) -> None:
         revision=config.model_revision,
         batch_size=config.batch_size,
         precision=config.precision,
+        label_names=config.label_names or (),
         decoder=config.decoder,
         aggregation=config.aggregation,
         sentences=config.sentences,

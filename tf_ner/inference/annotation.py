@@ -1,14 +1,12 @@
 """A table of text or words, and the same table with answers: what engines for many machines call."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import pyarrow as pa
 
 from tf_ner.errors import DataError
 from tf_ner.tasks.task import Task
-
-if TYPE_CHECKING:
-    from tf_ner.inference.predictor import Predictor
 
 _ENTITY = pa.struct(
     {"label": pa.string(), "start": pa.int64(), "end": pa.int64(), "text": pa.string(), "score": pa.float64()}
@@ -21,16 +19,18 @@ _ANSWERS: dict[str, dict[str, pa.DataType]] = {
 _INPUTS = ("words", "text", "text_pair")
 
 
-def annotated_table(predictor: "Predictor", task: Task, table: pa.Table) -> pa.Table:
+def annotated_table(
+    table: pa.Table, task: Task, answer: Callable[[Iterable[Mapping[str, Any]]], Iterator[Any]]
+) -> pa.Table:
     """As `Predictor.annotate`.
 
     Args:
-        predictor: Answers.
-        task: Its task.
-        table: As for `Predictor.annotate`.
+        table: As it is there.
+        task: What the answers are of.
+        answer: Answers records.
     """
     columns = [name for name in _INPUTS if name in table.column_names]
-    kind = "texts" if not task.reads_words else "entities" if predictor.has_entities else "tags"
+    kind = "texts" if not task.reads_words else "entities" if getattr(task, "has_entities", False) else "tags"
     added = _ANSWERS[kind]
     if "text" not in columns and ("words" not in columns or kind == "texts"):
         raise DataError(
@@ -43,9 +43,9 @@ def annotated_table(predictor: "Predictor", task: Task, table: pa.Table) -> pa.T
             f"Received a table with the column {taken[0]}, which answers have too; expected another name. Rename it."
         )
     answers: dict[str, list[Any]] = {name: [] for name in added}
-    for answer in predictor.answer_lines(_rows(table, columns)):
+    for answered in answer(_rows(table, columns)):
         for name, values in answers.items():
-            value = getattr(answer, name)
+            value = getattr(answered, name)
             values.append([vars(entity) for entity in value] if name == "entities" else value)
     for name, kind_of_column in added.items():
         table = table.append_column(name, pa.array(answers[name], kind_of_column))

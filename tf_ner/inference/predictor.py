@@ -87,7 +87,13 @@ class Predictor:
 
     @classmethod
     def from_pretrained(
-        cls, model: str, *, revision: str | None = None, precision: Precision = "float32", **options: Any
+        cls,
+        model: str,
+        *,
+        revision: str | None = None,
+        precision: Precision = "float32",
+        label_names: Sequence[str] = (),
+        **options: Any,
     ) -> "Predictor":
         """Loads a model from a run's output folder or from the Hub.
 
@@ -95,15 +101,22 @@ class Predictor:
             model: The folder, or the name.
             revision: The branch, tag or commit on the Hub.
             precision: What is computed in; `auto` is `bfloat16` where the device has units for it.
+            label_names: The names of the model's labels by id, if it calls them `LABEL_0` and so on.
             **options: Those of this class.
 
         Raises:
-            ModelError: There is no such model, or it was not fine-tuned for a task that tf_ner knows.
-            ConfigError: As of this class.
+            ModelError: There is no such model, it has another number of labels, or was not fine-tuned for a task that
+                tf_ner knows.
+            ConfigError: As of this class, or the labels have names already.
         """
         precision = with_known_precision(TrainConfig(precision=precision)).precision
         with computing_in(precision):
-            loaded, task = load_trained(model, revision=revision)
+            loaded, task = load_trained(model, revision=revision, label_names=label_names)
+        if label_names and tuple(label_names) != task.output_names:
+            raise ConfigError(
+                f"Received --label-names and model {model!r}, whose labels are {', '.join(task.output_names[:8])}; "
+                "expected a model that calls them LABEL_0 and so on. Leave the option out."
+            )
         if precision != "float32":
             outputs_in_float32(loaded)
         return cls(loaded, task, **options)
@@ -213,7 +226,7 @@ class Predictor:
         Raises:
             DataError: There are no such columns, or there are columns with the names of answers; or a row has no input.
         """
-        return annotated_table(self, self._task, table)
+        return annotated_table(table, self._task, self.answer_lines)
 
     def _require(self, pipeline_tag: str) -> None:
         if self._task.pipeline_tag != pipeline_tag:

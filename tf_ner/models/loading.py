@@ -115,16 +115,20 @@ def _with_outputs(
     return changed
 
 
-def load_trained(model: str, *, revision: str | None = None, task: str | None = None) -> tuple[TFPreTrainedModel, Task]:
+def load_trained(
+    model: str, *, revision: str | None = None, task: str | None = None, label_names: Sequence[str] = ()
+) -> tuple[TFPreTrainedModel, Task]:
     """Loads a fine-tuned model and its task, which encodes input as in training.
 
     Args:
         model: A run's output folder, or a name on the Hub.
         revision: The branch, tag or commit on the Hub.
         task: What it was fine-tuned for, one of `TASKS`; by default what the run says, or else the model's head.
+        label_names: The names of its labels by id, if it calls them `LABEL_0` and so on; of others nothing changes.
 
     Raises:
-        ModelError: There is no such model, or it was not fine-tuned for this task, or for any that tf_ner knows.
+        ModelError: There is no such model, it has another number of labels, or it was not fine-tuned for this task, or
+            for any that tf_ner knows.
     """
     config = load_config(model, revision=revision)
     run = options_of_run(model, revision=revision)
@@ -143,8 +147,9 @@ def load_trained(model: str, *, revision: str | None = None, task: str | None = 
     # Of several tasks with such a head, the one that is named, or that the run was for.
     named = task or (run.task if run is not None else None)
     kind = task_class(named) if named is not None and task_class(named) in kinds else kinds[0]
-    kind.output_names_in(config)
-    loaded, missing = _load_weights(kind, model, revision)
+    settings = _label_settings(kind, config, label_names)
+    config.update(settings)
+    loaded, missing = _load_weights(kind, model, revision, **settings)
     if missing:
         raise _foreign_weights(model, missing)
     tokenizer = load_tokenizer(model, for_words=kind.reads_words, revision=revision)
@@ -152,6 +157,34 @@ def load_trained(model: str, *, revision: str | None = None, task: str | None = 
     run = run or TrainConfig()
     max_length = longest_input(tokenizer, config, max_length=run.max_length, fixed_length=run.fixed_length)
     return loaded, kind.of_model(tokenizer, config, max_length=max_length, config=run)
+
+
+def _label_settings(kind: type[Task], config: PretrainedConfig, label_names: Sequence[str]) -> dict[str, Any]:
+    """What the configuration says of labels that have numbers only.
+
+    Raises:
+        ModelError: There are more or fewer names than labels, or an output has no name.
+    """
+    names = kind.output_names_in(config)
+    if not names or not are_numbers(names):
+        return {}
+    if not label_names:
+        logger.warning(
+            "The model's labels are %s to %s; --label-names says what they stand for, such as O B-PER I-PER.",
+            names[0], names[-1],
+        )  # fmt: skip
+        return {}
+    if len(label_names) != len(names):
+        raise ModelError(
+            f"Received {len(label_names)} --label-names ({', '.join(label_names[:5])}, …) and model "
+            f"{config.name_or_path!r} with {len(names)} labels; expected a name for each. Correct --label-names."
+        )
+    return kind.model_settings(label_names)
+
+
+def are_numbers(names: Sequence[str]) -> bool:
+    """Whether labels are called as transformers calls those without names: LABEL_0, LABEL_1 and so on."""
+    return all(name == f"LABEL_{number}" for number, name in enumerate(names))
 
 
 def _load_weights(

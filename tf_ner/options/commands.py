@@ -233,6 +233,8 @@ class PredictConfig:
     `text_pair`."""
     model_revision: str | None = None
     """Branch, tag or commit of a Hub model."""
+    label_names: tuple[str, ...] | None = None
+    """Names of labels that the model only numbers (LABEL_0 …), from 0, such as `O B-PER I-PER`."""
     words: bool = False
     """The input is already split into words, separated by spaces."""
     input: InputForm = "auto"
@@ -264,7 +266,7 @@ class PredictConfig:
     def __post_init__(self) -> None:
         make_path(self, "output")
         require_one_of(self, "precision", Precision)
-        for field in ("files", "threshold"):
+        for field in ("files", "threshold", "label_names"):
             make_tuple(self, field)
         require_at_least(1, self, "batch_size")
         require_at_least(0, self, "skip")

@@ -13,6 +13,7 @@ _TOKENIZERS = (
     "tokenizer.model",
 )  # fmt: skip
 _WEIGHTS = ("model.safetensors", "tf_model.h5", "model.safetensors.index.json", "tf_model.h5.index.json")
+_PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _OBJECTS = ("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors.index.json")
 _POINTER = b"version https://git-lfs"
 
@@ -30,6 +31,11 @@ def faults_of(folder: Path, part: Part) -> Iterator[str]:
         yield "no tokenizer.json or other tokenizer"
     if part == "weights" and not _has_any(folder, _WEIGHTS):
         yield "no model.safetensors or other weights for TensorFlow"
+        if _has_any(folder, _PICKLED):
+            yield (
+                "pytorch_model.bin can hold any program, and is not read: where PyTorch is installed, load the model "
+                "with its Auto class of transformers, and save it there again with save_pretrained"
+            )
     for name in dict.fromkeys((*_OBJECTS, *_TOKENIZERS, *_WEIGHTS)):
         if not (folder / name).is_file():
             continue

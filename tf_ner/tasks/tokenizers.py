@@ -117,6 +117,10 @@ def load_config(model: str, *, revision: str | None = None) -> PretrainedConfig:
         ModelError: There is none, or what it says of the model is of the wrong kind.
     """
     with model_errors(model, "configuration"):
+        folder = Path(location_of(model))
+        if folder.is_dir() and not (folder / "config.json").is_file():
+            # Or transformers would guess what it is from letters in its name.
+            raise FileNotFoundError("no config.json")
         config = AutoConfig.from_pretrained(location_of(model), revision=revision or "main")
     names = config.architectures
     if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):

@@ -237,7 +237,9 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     """
     if config.output is not None:
         require_file(config.output)
-    model, task = load_trained(config.model, revision=config.model_revision, task=config.task)
+    model, task = load_trained(
+        config.model, revision=config.model_revision, task=config.task, label_names=config.label_names or ()
+    )
     corpus = load_task_corpus(task.reading_config(config))
     splits = _choose_splits(config, corpus)
     task.compare_outputs(task.output_names_of(corpus))
