@@ -25,6 +25,7 @@ from tf_ner.options.commands import (
     CompareConfig,
     ConvertConfig,
     EvaluateConfig,
+    ExportConfig,
     PredictConfig,
     PushConfig,
     TpuCheckConfig,
@@ -152,6 +153,7 @@ def _predict(config: PredictConfig) -> None:
         aggregation=config.aggregation,
         sentences=config.sentences,
         thresholds=config.thresholds,
+        runtime=config.runtime,
     )
     answer = functools.partial(
         predictor.answer_with_lines,
@@ -171,6 +173,15 @@ def _predict(config: PredictConfig) -> None:
     else:
         with config.output.open("a" if config.skip else "w", encoding="utf-8", newline="") as file:
             write_answers(file, answer(lines), form)
+
+
+def _export(config: ExportConfig) -> None:
+    from tf_ner.cli.terminal import print_certificate
+    from tf_ner.inference.export.exporting import export
+
+    print_certificate(export(config))
+    folder = shlex.quote(str(config.folder))
+    print(f"Saved in {config.folder}. Try it with: {_program()} predict {folder}")
 
 
 def _check_data(config: CheckConfig) -> None:
@@ -239,6 +250,7 @@ _COMMANDS: dict[type, Callable[[Any], None]] = {
     TrainCommand: _train,
     EvaluateConfig: _evaluate,
     PredictConfig: _predict,
+    ExportConfig: _export,
     PushConfig: _push,
     CompareConfig: _compare,
     ConvertConfig: _convert,

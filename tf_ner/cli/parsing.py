@@ -22,6 +22,7 @@ from tf_ner.options.commands import (
     CompareConfig,
     ConvertConfig,
     EvaluateConfig,
+    ExportConfig,
     PredictConfig,
     PushConfig,
     TpuCheckConfig,
@@ -34,6 +35,7 @@ COMMANDS: dict[str, type] = {
     "train": TrainCommand,
     "evaluate": EvaluateConfig,
     "predict": PredictConfig,
+    "export": ExportConfig,
     "push": PushConfig,
     "compare": CompareConfig,
     "convert": ConvertConfig,
@@ -54,8 +56,8 @@ def parse(arguments: Sequence[str]) -> Any:
         ConfigError: Together, the options cannot work.
     """
     asks_for_help = bool({"-h", "--help"} & {*arguments})
-    if arguments[:1] == ["evaluate"] and not asks_for_help:
-        return _parse_evaluate(with_own_names(arguments, types_of(EvaluateConfig).keys() - {"model"}))
+    if arguments and arguments[0] in _OVER_RUNS and not asks_for_help:
+        return _parse_over_run(with_own_names(arguments, types_of(_OVER_RUNS[arguments[0]]).keys() - {"model"}))
     if arguments[:1] == ["train"]:
         if asks_for_help:
             print(train_help())
@@ -107,13 +109,18 @@ def _parse_train(arguments: Sequence[str]) -> Any:
         raise ConfigError(f"{found.config}: {error}", option=error.option) from None
 
 
-def _parse_evaluate(arguments: Sequence[str]) -> Any:
+_OVER_RUNS: dict[str, type[EvaluateConfig] | type[ExportConfig]] = {"evaluate": EvaluateConfig, "export": ExportConfig}
+"""Commands whose defaults are what the run of their model says of its data."""
+
+
+def _parse_over_run(arguments: Sequence[str]) -> Any:
     """Reads the command line; what the model's run says of its data takes the place of the defaults.
 
     Raises:
         ConfigError: Together, the options cannot work.
     """
-    given = _typed_options(EvaluateConfig, arguments[1:])
+    command = arguments[0]
+    given = _typed_options(_OVER_RUNS[command], arguments[1:])
     if "model" not in given:
         return _parse_over(arguments)
     from tf_ner.tasks.run_options import options_of_run
@@ -122,7 +129,7 @@ def _parse_evaluate(arguments: Sequence[str]) -> Any:
     if run is None:
         return _parse_over(arguments)
     try:
-        return _parse_over(arguments, evaluate=EvaluateConfig.unchecked(run, given=given))
+        return _parse_over(arguments, **{command: _OVER_RUNS[command].unchecked(run, given=given)})
     except ConfigError as error:
         if error.option is None or error.option in given:
             raise
@@ -154,19 +161,14 @@ def _is_typed(name: str, arguments: Sequence[str]) -> bool:
     return not typed.isdisjoint({option_name(name), option_name(f"no_{name}")})
 
 
-def _parse_over(
-    arguments: Sequence[str], *, train: TrainCommand | None = None, evaluate: EvaluateConfig | None = None
-) -> Any:
+def _parse_over(arguments: Sequence[str], **defaults: Any) -> Any:
     """Reads the command line; what tyro would print in a box is raised as one line.
 
     Args:
         arguments: What was typed.
-        train: What takes the place of the defaults of `train`.
-        evaluate: What takes the place of the defaults of `evaluate`.
+        **defaults: By command, what takes the place of its defaults.
     """
-    defaults: dict[str, Any] = {"train": train or TrainCommand()}
-    if evaluate is not None:
-        defaults["evaluate"] = evaluate
+    defaults = {"train": TrainCommand(), **defaults}
     described: list[Any] = [
         Annotated[config_type, tyro.conf.subcommand(name, **({"default": defaults[name]} if name in defaults else {}))]
         for name, config_type in COMMANDS.items()

@@ -70,6 +70,26 @@ def print_comparison(comparison: Mapping[str, Any]) -> None:
         console.print(Text(_plain(line)), soft_wrap=True)
 
 
+def print_certificate(measured: Mapping[str, Any]) -> None:
+    """Prints how an exported model did beside the original."""
+    table = Table("", "original", "export", "support")
+    scores = measured["score"]
+    table.add_row(MEASURES[measured["measure"]], f"{scores['original']:.4f}", f"{scores['export']:.4f}", "")
+    for label, row in measured["recall"].items():
+        title = Text(f"recall of {_plain(label)}")
+        table.add_row(title, f"{row['original']:.4f}", f"{row['export']:.4f}", str(row["support"]))
+    console = Console()
+    console.print(table)
+    of_entities = (
+        f" (in or near entities: {measured['different_in_entities']} of {measured['compared_in_entities']})"
+        if "compared_in_entities" in measured
+        else ""
+    )
+    console.print(
+        Text(f"{measured['different']} of {measured['compared']} answers differ{of_entities}"), soft_wrap=True
+    )
+
+
 def print_spread(summary: Mapping[str, Any]) -> None:
     """Prints mean, standard deviation and single values of what `seeds.json` holds."""
     table = Table("split", "score", "mean", "deviation", *(f"seed {seed}" for seed in summary["seeds"]))

@@ -1,7 +1,7 @@
 """A fine-tuned model on new text."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
@@ -17,9 +17,10 @@ from tf_ner.inference.aggregation import aggregated
 from tf_ner.inference.annotation import annotated_table
 from tf_ner.inference.decoding import legal_transitions, viterbi
 from tf_ner.inference.forward import Forward, read_probabilities
+from tf_ner.inference.runtimes import ExportedModel, load_exported
 from tf_ner.inference.sentences import divided
 from tf_ner.models.loading import load_trained, outputs_in_float32
-from tf_ner.options.commands import Aggregation, Decoder
+from tf_ner.options.commands import Aggregation, Decoder, RuntimeChoice
 from tf_ner.options.train import Precision, TrainConfig
 from tf_ner.tasks.outputs import read_out
 from tf_ner.tasks.records import text_of
@@ -39,7 +40,7 @@ class Predictor:
     """Finds entities, tags words, or classifies texts with a fine-tuned model.
 
     Args:
-        model: The fine-tuned model.
+        model: The fine-tuned model, or one that was exported.
         task: The model's task, which encodes input as in training.
         batch_size: How many windows of 64 subwords a batch has, more of shorter ones and fewer of longer ones; affects
             the speed, not the predictions.
@@ -59,7 +60,7 @@ class Predictor:
 
     def __init__(
         self,
-        model: TFPreTrainedModel,
+        model: TFPreTrainedModel | ExportedModel,
         task: Task,
         *,
         batch_size: int = 32,
@@ -82,8 +83,14 @@ class Predictor:
             )
         self._sentences = sentences
         self._transitions = _transitions_of(task) if decoder == "viterbi" else None
-        read = read_out if self._transitions is None and aggregation == "word" else read_probabilities
-        self._predict = Forward(model, task, batch_size=batch_size, read=read)
+        needs_all = self._transitions is not None or aggregation != "word"
+        self._predict: Callable[[Mapping[str, Sequence[Any]]], Outputs]
+        if isinstance(model, ExportedModel):
+            score = "probabilities" if needs_all else "scores"
+            self._predict = model.forward(batch_size=batch_size, score=score)
+        else:
+            read = read_probabilities if needs_all else read_out
+            self._predict = Forward(model, task, batch_size=batch_size, read=read)
 
     @classmethod
     def from_pretrained(
@@ -93,15 +100,18 @@ class Predictor:
         revision: str | None = None,
         precision: Precision = "float32",
         label_names: Sequence[str] = (),
+        runtime: RuntimeChoice = "auto",
         **options: Any,
     ) -> "Predictor":
-        """Loads a model from a run's output folder or from the Hub.
+        """Loads a model from a run's output folder, from that of an export, or from the Hub.
 
         Args:
             model: The folder, or the name.
             revision: The branch, tag or commit on the Hub.
-            precision: What is computed in; `auto` is `bfloat16` where the device has units for it.
+            precision: What is computed in; `auto` is `bfloat16` where the device has units for it. An export
+                computes in its own.
             label_names: The names of the model's labels by id, if it calls them `LABEL_0` and so on.
+            runtime: What runs it; `auto` is what it was exported for, and TensorFlow for all others.
             **options: Those of this class.
 
         Raises:
@@ -109,6 +119,8 @@ class Predictor:
                 tf_ner knows.
             ConfigError: As of this class, or the labels have names already.
         """
+        if (exported := load_exported(model, runtime)) is not None:
+            return cls(*exported, **options)
         precision = with_known_precision(TrainConfig(precision=precision)).precision
         with computing_in(precision):
             loaded, task = load_trained(model, revision=revision, label_names=label_names)

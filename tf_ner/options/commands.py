@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+from tyro import MISSING
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from tf_ner.options.checks import (
@@ -136,16 +137,16 @@ class EvaluateConfig(TaskConfig):
         Raises:
             ConfigError: Together they cannot work.
         """
-        return cls(**cls._reading_of(run, options) | options)
+        return cls(**cls.reading_of(run, options) | options)
 
     @classmethod
     def unchecked(cls, run: TaskConfig, *, given: Mapping[str, Any]) -> Self:
         """What replaces the defaults where these options are given, which may override any of it."""
         defaults = {field.name: field.default for field in dataclasses.fields(cls)}
-        return _unchecked(cls, **defaults | cls._reading_of(run, given) | {"model": given["model"]})
+        return _unchecked(cls, **defaults | cls.reading_of(run, given) | {"model": given["model"]})
 
     @staticmethod
-    def _reading_of(run: TaskConfig, given: Mapping[str, Any]) -> dict[str, Any]:
+    def reading_of(run: TaskConfig, given: Mapping[str, Any]) -> dict[str, Any]:
         """How a run read its data, and where it found them unless these options name others."""
         others = Kind.SCORING
         if not given.keys().isdisjoint(options_of(TaskConfig, Kind.DATA)):
@@ -154,6 +155,81 @@ class EvaluateConfig(TaskConfig):
             others |= Kind.COLUMN
         kinds = kinds_of(TaskConfig)
         return {name: getattr(run, name) for name in kinds.keys() - given.keys() if not kinds[name] & others}
+
+
+ExportRuntime = Literal["saved-model", "openvino", "litert", "onnx"]
+"""What runs an exported model: TensorFlow, OpenVINO, LiteRT or ONNX Runtime."""
+
+ExportPrecision = Literal["float32", "bfloat16", "int8"]
+"""What an exported model computes in; not every runtime has each."""
+
+RuntimeChoice = Literal["auto", "tensorflow", "openvino", "litert", "onnx"]
+"""What runs a model that answers; `auto` is what it was exported for, and TensorFlow for all others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportConfig(TaskReadingConfig):
+    """Export a fine-tuned model for another runtime, and keep it only if it does as well as the original.
+
+    By default it is measured on the validation split of its run's data, read with the options of that run.
+    """
+
+    model: Annotated[Positional[str], arg(metavar="MODEL")]
+    """Output folder of a run, or a model on the Hub."""
+    to: ExportRuntime
+    """What shall run it: TensorFlow (saved-model), OpenVINO, LiteRT or ONNX Runtime."""
+    model_revision: str | None = None
+    """Branch, tag or commit of a Hub model."""
+    precision: ExportPrecision = "float32"
+    """What it computes in: float32; bfloat16 (saved-model and openvino), or int8 (all but saved-model), which lose a
+    little."""
+    output: Path | None = None
+    """Folder to write to, a new one or an earlier export; if not given, runs/NAME-RUNTIME-PRECISION beside the run."""
+    split: str | None = None
+    """Split to measure on; if not given, validation, or else test."""
+    max_eval_examples: int | None = None
+    """Measure on the first N examples only."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        make_path(self, "output")
+        require_one_of(self, "to", ExportRuntime)
+        require_one_of(self, "precision", ExportPrecision)
+        require_at_least(1, self, "max_eval_examples")
+
+    @property
+    def folder(self) -> Path:
+        """Where the export is left."""
+        run = Path(self.model)
+        beside = run.parent if run.is_dir() else Path("runs")
+        return self.output or beside / f"{run.resolve().name}-{self.to}-{self.precision}"
+
+    @property
+    def data(self) -> EvaluateConfig:
+        """The same data and model, to be read for scores."""
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(TaskReadingConfig)}
+        return EvaluateConfig(**own, model=self.model, max_eval_examples=self.max_eval_examples)
+
+    @classmethod
+    def of_run(cls, run: TaskConfig, **options: Any) -> Self:
+        """Exports a model and measures on the data of the run that made it, but for what is given.
+
+        Args:
+            run: The options of the run.
+            **options: Those of this class: `model`, `to`, and what differs.
+
+        Raises:
+            ConfigError: Together they cannot work.
+        """
+        return cls(**EvaluateConfig.reading_of(run, options) | options)
+
+    @classmethod
+    def unchecked(cls, run: TaskConfig, *, given: Mapping[str, Any]) -> Self:
+        """What replaces the defaults where these options are given, which may override any of it."""
+        defaults = {field.name: field.default for field in dataclasses.fields(cls)}
+        return _unchecked(
+            cls, **defaults | EvaluateConfig.reading_of(run, given) | {"model": given["model"], "to": MISSING}
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,10 +338,13 @@ class PredictConfig:
     in the third digit."""
     batch_size: int = 32
     """Batch size, in windows of 64 subwords; more of shorter ones."""
+    runtime: RuntimeChoice = "auto"
+    """What runs the model: what its folder was exported for (auto), or else TensorFlow."""
 
     def __post_init__(self) -> None:
         make_path(self, "output")
         require_one_of(self, "precision", Precision)
+        require_one_of(self, "runtime", RuntimeChoice)
         for field in ("files", "threshold", "label_names"):
             make_tuple(self, field)
         require_at_least(1, self, "batch_size")

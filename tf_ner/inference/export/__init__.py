@@ -1,0 +1,1 @@
+"""Fine-tuned models for other runtimes, each measured against the original before it is kept."""

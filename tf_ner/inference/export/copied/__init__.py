@@ -1,0 +1,1 @@
+"""What is copied into the folder of an export, and runs there without tf_ner."""
