@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+RUNTIMES := openvino litert onnx
 
 .PHONY: demo test test-all soak release interop bench results tpu-env mutants check format wheel clean
 
@@ -18,8 +19,8 @@ test: check
 	$(PYTEST) -m "not slow and not release"
 
 # With what is pushed read by PyTorch and the newest transformers.
-test-all: test .interop/5/installed
-	TF_NER_INTEROP_PYTHONS=.interop/5/bin/python $(PYTEST) -m slow
+test-all: test .interop/5/installed $(RUNTIMES:%=.runtimes/%/installed)
+	TF_NER_INTEROP_PYTHONS=.interop/5/bin/python TF_NER_RUNTIMES=.runtimes $(PYTEST) -m slow
 
 # What is drawn at random, a hundred times as often, and as many damaged files.
 soak: .venv/installed
@@ -38,6 +39,15 @@ interop: .venv/installed .interop/4/installed .interop/5/installed
 .interop/%/installed:
 	$(PYTHON) -m venv .interop/$*
 	.interop/$*/bin/pip install --quiet torch==2.13.0 "$(TRANSFORMERS)"
+	touch $@
+
+# Each holds one runtime of exported models, and what `predict.py` needs besides: no TensorFlow, and not tf_ner.
+.runtimes/openvino/installed: PACKAGE = openvino==2026.4.1
+.runtimes/litert/installed: PACKAGE = ai-edge-litert==2.3.0
+.runtimes/onnx/installed: PACKAGE = onnxruntime==1.32.0
+.runtimes/%/installed:
+	$(PYTHON) -m venv .runtimes/$*
+	.runtimes/$*/bin/pip install --quiet "$(PACKAGE)" numpy==2.4.6 tokenizers==0.21.4
 	touch $@
 
 # Speed and memory beside PyTorch's Trainer, for benchmarks/results.md: make bench DATA=FOLDER [ROWS="recipe best"]
@@ -100,4 +110,4 @@ wheel: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-pytorch .interop .tpu-env .mutants mutants build dist
+	rm -rf .venv .venv-pytorch .interop .runtimes .tpu-env .mutants mutants build dist

@@ -179,6 +179,9 @@ def _export(config: ExportConfig) -> None:
     from tf_ner.cli.terminal import print_certificate
     from tf_ner.inference.export.exporting import export
 
+    # Some runtimes start other programs, of which tokenizers would warn.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+
     print_certificate(export(config))
     folder = shlex.quote(str(config.folder))
     print(f"Saved in {config.folder}. Try it with: {_program()} predict {folder}")
