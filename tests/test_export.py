@@ -20,11 +20,11 @@ from tests.test_text_runs import ROWS, write_tsv
 from tf_ner import ExportConfig, Predictor, TrainConfig, cli, export, load_corpus, load_trained, train
 from tf_ner.cli.parsing import parse
 from tf_ner.errors import ConfigError, DataError, ModelError, OutputError, TfNerError
-from tf_ner.inference.export.certificate import certify
+from tf_ner.inference.export.certificate import Side, certify
 from tf_ner.inference.export.exporting import CERTIFICATE, write_export
 from tf_ner.inference.export.formats import FORMATS, require_packages
 from tf_ner.inference.forward import Forward
-from tf_ner.inference.runtimes import SETTINGS, load_exported, module_of
+from tf_ner.inference.runtimes import SETTINGS, load_export, load_exported, module_of
 
 pytestmark = pytest.mark.usefixtures("graphs")
 
@@ -98,8 +98,8 @@ def run(deeper_bert, corpus_dir, tmp_path_factory):
     """A model that has learnt its sentences."""
     folder = tmp_path_factory.mktemp("runs") / "first"
     config = TrainConfig(
-        model=str(deeper_bert), dataset=str(corpus_dir), output_dir=folder, epochs=40, batch_size=2, learning_rate=3e-3,
-        eval_every=160, stride=8,
+        model=str(deeper_bert), dataset=str(corpus_dir), output_dir=folder, epochs=120, batch_size=2,
+        learning_rate=3e-3, eval_every=240, stride=8,
     )  # fmt: skip
     assert train(config, verbose=0).metrics["validation"]["f1"] == 1
     return folder
@@ -200,31 +200,42 @@ def spoil_weights(model):
     kernel.assign(np.roll(kernel.numpy(), 1, axis=-1))
 
 
+def certified(model, task, folder, rows, precision):
+    exported, its_task = load_export(folder)
+    return certify(
+        rows,
+        original=Side(task, Forward(model, task, batch_size=8)),
+        exported=Side(its_task, exported.forward(batch_size=8)),
+        precision=precision,
+    )
+
+
 def test_an_export_that_says_something_else_is_told(run, corpus, tmp_path):
     model, task = load_trained(str(run))
     wrong, _ = load_trained(str(run))
     spoil_weights(wrong)
     rows = corpus["validation"]
     write_export(wrong, task, tmp_path, runtime="saved-model")
-    for precision, expected in (("float32", "differs from the model in"), ("int8", "loses 100.00 points of f1")):
-        found = certify(
-            task,
-            rows,
-            original=Forward(model, task, batch_size=8),
-            exported=load_exported(str(tmp_path))[0].forward(batch_size=8),
-            precision=precision,
-        )
+    for precision, expected in (
+        ("float32", "differs from the model in"),
+        ("int8", "points of f1; expected at most 0.2"),
+    ):
+        found = certified(model, task, tmp_path, rows, precision)
         assert expected in found.failures[0]
-    assert found.measured["different_in_entities"] == found.measured["compared_in_entities"]
+    assert found.measured["different_in_entities"] > found.measured["compared_in_entities"] / 2
 
 
 def test_labels_in_another_order_are_told(run, corpus, tmp_path):
+    """By what they do to the scores where they are exported so, and as damage where they are changed later."""
     model, task = load_trained(str(run))
-    write_export(model, task, tmp_path, runtime="saved-model")
-    config = json.loads((tmp_path / "config.json").read_text())
-    names = [*config["id2label"].values()]
-    config["id2label"] = dict(enumerate([*names[1:], names[0]]))
-    (tmp_path / "config.json").write_text(json.dumps(config))
+    other, _ = load_trained(str(run))
+    names = [*other.config.id2label.values()]
+    other.config.id2label = dict(enumerate([names[0], *names[3:], *names[1:3]]))
+    write_export(other, task, tmp_path, runtime="saved-model")
+    found = certified(model, task, tmp_path, corpus["validation"], "float32")
+    assert found.measured["largest_difference_of_a_score"] < 1e-5
+    assert "differs from the model in" in found.failures[0]
+    (tmp_path / "config.json").write_text((run / "config.json").read_text())
     with pytest.raises(ModelError, match=r"whose config.json is missing or was changed; expected what `tf-ner export`"):
         load_exported(str(tmp_path))
 
@@ -296,7 +307,9 @@ def test_options_that_cannot_work(run, exported, tmp_path, corpus_dir):
         Predictor.from_pretrained(folder, runtime="litert")
     with pytest.raises(ConfigError, match=r"which is no export; .* --to onnx` first"):
         Predictor.from_pretrained(str(run), runtime="onnx")
-    Predictor.from_pretrained(folder, runtime="tensorflow")
+    with pytest.raises(ConfigError, match=r"Received --precision bfloat16 and .*, exported to compute in float32"):
+        Predictor.from_pretrained(folder, precision="bfloat16")
+    Predictor.from_pretrained(folder, runtime="tensorflow", precision="auto")
 
 
 def test_ranges_are_learnt_from_training_data_only(run, tmp_path, corpus_dir):

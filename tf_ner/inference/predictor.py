@@ -119,7 +119,7 @@ class Predictor:
                 tf_ner knows.
             ConfigError: As of this class, or the labels have names already.
         """
-        if (exported := load_exported(model, runtime)) is not None:
+        if (exported := load_exported(model, runtime, precision)) is not None:
             return cls(*exported, **options)
         precision = with_known_precision(TrainConfig(precision=precision)).precision
         with computing_in(precision):

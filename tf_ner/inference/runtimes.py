@@ -12,7 +12,7 @@ from tf_ner.errors import ConfigError, ModelError
 from tf_ner.inference.export.copied.batches import computed
 from tf_ner.inference.export.formats import FORMATS, require_packages
 from tf_ner.options.commands import RuntimeChoice
-from tf_ner.options.train import TrainConfig
+from tf_ner.options.train import Precision, TrainConfig
 from tf_ner.tasks.registry import task_classes
 from tf_ner.tasks.task import Outputs, Task
 from tf_ner.tasks.tokenizers import load_config, load_tokenizer
@@ -76,15 +76,18 @@ def module_of(runtime: str) -> str:
     return f"runtime_{runtime.replace('-', '_')}"
 
 
-def load_exported(model: str, runtime: RuntimeChoice = "auto") -> tuple[ExportedModel, Task] | None:
+def load_exported(
+    model: str, runtime: RuntimeChoice = "auto", precision: Precision = "float32"
+) -> tuple[ExportedModel, Task] | None:
     """Loads the export that a folder holds, and its task; None if it is no export, and TensorFlow is to run it.
 
     Args:
         model: A folder, or a name on the Hub.
         runtime: What is to run it.
+        precision: What it is to compute in; not looked at where it is what is taken if nothing is said, or `auto`.
 
     Raises:
-        ConfigError: It was not exported for this runtime, or that is not installed.
+        ConfigError: It was not exported for this runtime or precision, or the runtime is not installed.
         ModelError: The export is damaged.
     """
     folder = Path(model)
@@ -102,6 +105,25 @@ def load_exported(model: str, runtime: RuntimeChoice = "auto") -> tuple[Exported
             f"Received --runtime {runtime} and {model}, exported for {settings['to']}; expected the two to match. "
             f"Leave out --runtime, or export the model with --to {wanted}."
         )
+    if precision not in ("float32", "auto", settings["precision"]):
+        raise ConfigError(
+            f"Received --precision {precision} and {model}, exported to compute in {settings['precision']}; expected "
+            "the two to match. Leave out --precision, or export the model again."
+        )
+    return _loaded(folder, settings)
+
+
+def load_export(folder: Path) -> tuple[ExportedModel, Task]:
+    """Loads an export, and its task.
+
+    Raises:
+        ConfigError: Its runtime is not installed.
+        ModelError: It is damaged, or none.
+    """
+    return _loaded(folder, _read_settings(folder))
+
+
+def _loaded(folder: Path, settings: Mapping[str, Any]) -> tuple[ExportedModel, Task]:
     return ExportedModel(folder, settings), _load_task(folder, settings)
 
 

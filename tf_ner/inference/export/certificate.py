@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from datasets import Dataset
@@ -13,8 +13,6 @@ from tf_ner.corpus.tags import OUTSIDE
 from tf_ner.options.commands import ExportPrecision
 from tf_ner.tables import values_of
 from tf_ner.tasks.task import Outputs, SplitScores, Task
-
-Forward = Callable[[Mapping[str, Sequence[Any]]], Outputs]
 
 MOST_RECALL_LOST = 0.005
 """On any label, where the precision is not that of the original."""
@@ -34,26 +32,30 @@ class Certificate:
     failures: list[str]
 
 
-def certify(
-    task: Task, rows: Dataset, *, original: Forward, exported: Forward, precision: ExportPrecision
-) -> Certificate:
-    """Compares a model with its export.
+class Side(NamedTuple):
+    """A model as it answers: its task, which cuts and names, and what it says of windows."""
+
+    task: Task
+    forward: Callable[[Mapping[str, Sequence[Any]]], Outputs]
+
+
+def certify(rows: Dataset, *, original: Side, exported: Side, precision: ExportPrecision) -> Certificate:
+    """Compares a model with its export, each with its own tokenizer and labels.
 
     Args:
-        task: Of both.
         rows: With labels.
-        original: What the model says of windows.
-        exported: The same of the export, in its own runtime.
+        original: The model.
+        exported: The export, in its own runtime.
         precision: What the export computes in: in float32 all tags must be the same, otherwise a little may be lost.
     """
+    task = original.task
     rows = task.usual_rows(rows)
-    encoded, references = task.encode_split(rows), task.references(rows)
-    columns = {name: list(values_of(encoded.windows, name)) for name in task.tokenizer.model_input_names}
-    before, after = (task.score(encoded, references, forward(columns)) for forward in (original, exported))
+    before, after = (_scored(side, rows) for side in (original, exported))
     if not before.metrics:
         return Certificate({}, ["Received no labels; expected some to measure by. Choose another --split."])
     measure = "f1" if "f1" in before.metrics else task.headline
-    gold, of_original, of_export = (_flat(values) for values in (before.gold, before.predicted, after.predicted))
+    gold, of_original = (_names(task, rows, values) for values in (before.gold, before.predicted))
+    of_export = _names(exported.task, rows, after.predicted)
     differs = of_original != of_export
     of_labels = {name: row for name, row in before.metrics["per_label"].items() if row["support"]}
     measured: dict[str, Any] = {
@@ -117,13 +119,20 @@ def _lost(measured: Mapping[str, Any], precision: ExportPrecision) -> Iterator[s
             )
 
 
-def _flat(values: Any) -> NDArray[Any]:
-    """The answers of all rows <object>[words], or <int>[texts]."""
+def _scored(side: Side, rows: Dataset) -> SplitScores:
+    task = side.task
+    encoded = task.encode_split(rows)
+    columns = {name: list(values_of(encoded.windows, name)) for name in task.tokenizer.model_input_names}
+    return task.score(encoded, task.references(rows), side.forward(columns))
+
+
+def _names(task: Task, rows: Dataset, values: Any) -> NDArray[Any]:
+    """The tags of all words, or the labels of all texts <object>[words or texts]."""
     if isinstance(values, np.ndarray):
-        return values
+        return np.array(task.references(rows).names, dtype=object)[values]
     return np.array(list(chain.from_iterable(values)), dtype=object)
 
 
 def _largest_difference(before: SplitScores, after: SplitScores) -> float:
     scores = [np.concatenate([np.atleast_1d(row) for row in scored.outputs.scores]) for scored in (before, after)]
-    return float(np.abs(scores[0] - scores[1]).max())
+    return float(np.abs(scores[0] - scores[1]).max()) if len(scores[0]) == len(scores[1]) else 1.0

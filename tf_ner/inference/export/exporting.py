@@ -1,7 +1,6 @@
 """`tf-ner export`: converted, run, compared with the original, and only then moved to where it belongs."""
 
 import importlib.metadata
-import json
 import logging
 import platform
 import shutil
@@ -18,12 +17,12 @@ import tf_ner
 from tf_ner.corpus.loading.splits import evaluation_splits
 from tf_ner.errors import DataError, ModelError, OutputError
 from tf_ner.files import folder_replaced_whole, write_json, write_text
-from tf_ner.inference.export.certificate import certify
+from tf_ner.inference.export.certificate import Side, certify
 from tf_ner.inference.export.formats import FORMATS, Inputs, format_of
 from tf_ner.inference.export.graph import save_graph
 from tf_ner.inference.export.page import page_of
 from tf_ner.inference.forward import Forward
-from tf_ner.inference.runtimes import SETTINGS, VERSION, ExportedModel, digest_of, module_of
+from tf_ner.inference.runtimes import SETTINGS, VERSION, digest_of, load_export, module_of
 from tf_ner.models.loading import load_trained, outputs_in_float32
 from tf_ner.models.weights import save_config, save_tokenizer
 from tf_ner.options.commands import ExportConfig, ExportPrecision, ExportRuntime
@@ -83,13 +82,11 @@ def export(config: ExportConfig) -> dict[str, Any]:
     with folder_replaced_whole(config.folder) as folder:
         computing = model if config.precision != "bfloat16" else _in_bfloat16(config)
         write_export(computing, task, folder, runtime=config.to, precision=config.precision, seen=seen)
-        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-        exported = ExportedModel(folder, settings)
+        exported, its_task = load_export(folder)
         certificate = certify(
-            task,
             rows,
-            original=Forward(model, task, batch_size=_BATCH_SIZE),
-            exported=exported.forward(batch_size=_BATCH_SIZE),
+            original=Side(task, Forward(model, task, batch_size=_BATCH_SIZE)),
+            exported=Side(its_task, exported.forward(batch_size=_BATCH_SIZE)),
             precision=config.precision,
         )
         if certificate.failures:
@@ -98,7 +95,7 @@ def export(config: ExportConfig) -> dict[str, Any]:
         said = {
             "model": Path(config.model).name,
             "runtime": form.requirement,
-            "runtime_version": settings["runtime_version"],
+            "runtime_version": exported.settings["runtime_version"],
             "precision": config.precision,
             "machine": platform.machine(),
             "data": {"from": _source(config), "split": split},
