@@ -44,7 +44,7 @@ COMMANDS: dict[str, type] = {
 }
 """Each command with its options."""
 
-_UNKNOWN_OPTIONS = "Unrecognized options:"
+_UNKNOWN_OPTIONS = ("Unrecognized options:", "Unrecognized or misplaced options:")
 _WRONG = 2
 """What tyro exits with where a command line cannot be read."""
 

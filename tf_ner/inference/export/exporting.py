@@ -13,7 +13,6 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 from transformers import TFPreTrainedModel
 
-import tf_ner
 from tf_ner.corpus.loading.splits import evaluation_splits
 from tf_ner.errors import DataError, ModelError, OutputError
 from tf_ner.files import folder_replaced_whole, write_json, write_text
@@ -37,7 +36,7 @@ CERTIFICATE = "certificate.json"
 _CALIBRATION_EXAMPLES = 300
 _BATCH_SIZE = 32
 
-_PACKAGE = Path(tf_ner.__file__).parent
+_PACKAGE = Path(__file__).parents[2]
 _COPIED = {
     "predict.py": "inference/export/copied/predict.py",
     "batches.py": "inference/export/copied/batches.py",
@@ -101,7 +100,6 @@ def export(config: ExportConfig) -> dict[str, Any]:
             "data": {"from": _source(config), "split": split},
             "calibrated_on": len(seen) if seen is not None else 0,
             **certificate.measured,
-            "tf_ner": tf_ner.__version__,
         }
         write_json(folder / CERTIFICATE, said)
         write_text(folder / "README.md", page_of(said))

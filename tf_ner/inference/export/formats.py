@@ -68,9 +68,18 @@ def _to_openvino(graph: Path, folder: Path, precision: ExportPrecision, batches:
         # It draws bars of progress.
         with contextlib.redirect_stdout(io.StringIO()):
             model = nncf.quantize(
-                model, nncf.Dataset(data), model_type=nncf.ModelType.TRANSFORMER, subset_size=len(data)
+                model,
+                nncf.Dataset(data),
+                model_type=nncf.ModelType.TRANSFORMER,
+                subset_size=len(data),
+                ignored_scope=nncf.IgnoredScope(patterns=[_WIDE_RANGES], validate=False),
             )
     ov.save_model(model, str(folder / "model.xml"), compress_to_fp16=False)
+
+
+_WIDE_RANGES = r"(?!.*attention/).*/(output/dense|ffn/lin2|ffn_output)/.*"
+"""The second products of the layers' feed-forward parts, by their names in transformers' classes. What goes into them has
+a few values far from all others: with them in int8, MiniLM on CoNLL-2003 loses 0.9 points of recall on ORG, 0.3 without."""
 
 
 def _to_litert(graph: Path, folder: Path, precision: ExportPrecision, batches: Iterator[Inputs]) -> None:
