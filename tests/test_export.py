@@ -240,6 +240,20 @@ def test_labels_in_another_order_are_told(run, corpus, tmp_path):
         load_exported(str(tmp_path))
 
 
+@pytest.mark.parametrize(
+    "tags", [("O", "S-PER", "B-PER", "I-PER", "E-PER"), ("NOUN", "VERB", "X")], ids=["bioes", "pos"]
+)
+def test_other_tags_are_read_alike(tiny_bert, tags, tmp_path, capsys):
+    """By a model that has learnt nothing, whose tags follow one another in all ways."""
+    model = tf_ner.load_untrained(str(tiny_bert), tag_names=tags)
+    tf_ner.save_model(model, tf_ner.load_tokenizer(str(tiny_bert)), tmp_path / "model")
+    loaded, task = load_trained(str(tmp_path / "model"))
+    (tmp_path / "export").mkdir()
+    write_export(loaded, task, tmp_path / "export", runtime="saved-model")
+    texts = [*TEXTS, *(" ".join(sentence.split()[::-1]).replace("/", " ") for sentence in SENTENCES)]
+    assert alike(predicted_alone(tmp_path / "export", texts), predicted(tmp_path / "model", texts, capsys))
+
+
 def contents(folder):
     return {file.relative_to(folder): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
@@ -372,10 +386,12 @@ def test_every_family_answers_alike(family, runtime, tmp_path, capsys):
     model = tf_ner.load_untrained(str(make_encoder(family, tmp_path / "encoder")), tag_names=tags)
     tf_ner.save_model(model, tf_ner.load_tokenizer(str(tmp_path / "encoder")), tmp_path / "model")
     loaded, task = load_trained(str(tmp_path / "model"))
-    write_export(loaded, task, tmp_path, runtime=runtime)
+    folder = tmp_path / "export"
+    folder.mkdir()
+    write_export(loaded, task, folder, runtime=runtime)
     expected = predicted(tmp_path / "model", TEXTS, capsys)
-    assert alike(predicted_alone(tmp_path, TEXTS), expected)
-    found, _ = load_exported(str(tmp_path))
+    assert alike(predicted_alone(folder, TEXTS), expected)
+    found, _ = load_exported(str(folder))
     columns = task.encode([text.split() for text in TEXTS])
     for forward in (found.forward(batch_size=2), found.forward(batch_size=32)):
         for one, other in zip(

@@ -14,7 +14,7 @@ from datasets import Dataset, DatasetDict
 from transformers import TFPreTrainedModel
 
 from tf_ner.corpus.loading.splits import evaluation_splits
-from tf_ner.errors import DataError, ModelError, OutputError
+from tf_ner.errors import DataError, ModelError, OutputError, TfNerError, in_one_line
 from tf_ner.files import folder_replaced_whole, write_json, write_text
 from tf_ner.inference.export.certificate import Side, certify
 from tf_ner.inference.export.formats import FORMATS, Inputs, format_of
@@ -124,13 +124,26 @@ def write_export(
         runtime: What shall run it.
         precision: What it shall compute in.
         seen: Training sentences, for runtimes that must see some for int8.
+
+    Raises:
+        ModelError: The runtime has no means for something that the model does.
     """
     form = FORMATS[runtime]
     batches = _batches(task, seen) if seen is not None else iter(())
     with tempfile.TemporaryDirectory() as scratch:
         graph = Path(scratch) / "graph"
         save_graph(model, task, graph)
-        form.convert(graph, folder, precision, batches)
+        try:
+            form.convert(graph, folder, precision, batches)
+        except (TfNerError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            # Converters have errors of their own for what they cannot express.
+            raise ModelError(
+                f"Received a model of type {model.config.model_type} that cannot be converted for {form.requirement} "
+                f"in {precision} ({in_one_line(error)[:300]}); expected one that can. Export for another runtime, "
+                "or in another precision."
+            ) from error
     save_config(model, folder)
     save_tokenizer(task.tokenizer, folder)
     for name, source in {**_COPIED, "runtime.py": f"inference/export/copied/{module_of(runtime)}.py"}.items():
