@@ -27,6 +27,7 @@ _PUBLIC = {
     "Predictor": "tf_ner.inference.predictor",
     "PushToHubCallback": "tf_ner.hub.push",
     "RegressionLoss": "tf_ner.learning.losses",
+    "ReportCallback": "tf_ner.training.trackers.callback",
     "SaveBest": "tf_ner.training.callbacks",
     "Seqeval": "tf_ner.evaluation.metric",
     "SeqevalCallback": "tf_ner.training.callbacks",

@@ -76,8 +76,8 @@ def shell_command(config: TrainConfig) -> str:
     words, kinds = ["tf-ner", "train"], kinds_of(TrainConfig)
     for field in dataclasses.fields(config):
         value, kind = getattr(config, field.name), kinds[field.name]
-        # Where a run is left or pushed says nothing of what it is.
-        if value == field.default or kind & (Kind.FOLDER | Kind.PUSH):
+        # Where a run is left, pushed or reported says nothing of what it is.
+        if value == field.default or kind & (Kind.FOLDER | Kind.PUSH | Kind.TRACKING):
             continue
         words.append("--" + field.name.replace("_", "-"))
         if isinstance(value, tuple):

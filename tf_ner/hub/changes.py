@@ -71,7 +71,8 @@ LAST_CHECKPOINT = "last-checkpoint"
 
 # Gone from the folder, these go from the repository; the weights, and what else a user may have moved away, do not.
 _RESULTS = ("README.md", "metrics.json", "history.csv", "losses.csv", "predictions.*.conll", "predictions.*.jsonl")
-_DROPPED = (*_RESULTS, *TOKENIZER_FILES)
+_EVENTS = "tensorboard/events.*"
+_DROPPED = (*_RESULTS, _EVENTS, *TOKENIZER_FILES)
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,7 @@ def make_train_step(
     seed: int | None = None,
     jit_compile: bool = False,
     lazy_rows: bool = False,
+    grad_norm: tf.Variable | None = None,
 ) -> TrainStep:
     """Makes the training step that each replica runs.
 
@@ -138,6 +139,7 @@ def make_train_step(
         jit_compile: Whether to compile the step with XLA, once for each batch shape.
         lazy_rows: Whether those rows of the word embedding wait that a step does not use, at no cost in that step; see
             `AdamW.follow_rows`. Only for packed sentences in one piece, on one device, without a scaled loss.
+        grad_norm: Is set to the global norm <float32>[] of each step's gradients, before they are scaled down.
 
     Returns:
         A function of a replica's inputs, by name <int>[rows, subwords], and its labels. It updates the variables and
@@ -184,6 +186,8 @@ def make_train_step(
             pairs = [(tf.convert_to_tensor(gradient), variable) for gradient, variable in pairs]
         pairs = adam.aggregate_gradients(pairs)
         clipped, norm = tf.clip_by_global_norm([sum_slices(gradient) for gradient, _ in pairs], max_grad_norm)
+        if grad_norm is not None:
+            grad_norm.assign(norm)
         pairs = [(gradient, variable) for gradient, (_, variable) in zip(clipped, pairs, strict=True)]
         optimizer.apply_gradients(pairs, skip_gradients_aggregation=True)
         if lazy is not None:

@@ -34,6 +34,8 @@ class Kind(Flag):
     """Says which states of a run are kept."""
     PUSH = auto()
     """Says whether and where a run is pushed."""
+    TRACKING = auto()
+    """Says where a run is reported, and under which name."""
     ONCE = auto()
     """Holds for one call, and is not repeated with the run."""
     DESCRIPTION = auto()
@@ -47,9 +49,9 @@ class Kind(Flag):
     OF_TEXTS = auto()
     """Is of tasks that label texts."""
 
-    NO_RESULT = COMPUTE | FOLDER | CHECKPOINTS | PUSH
+    NO_RESULT = COMPUTE | FOLDER | CHECKPOINTS | PUSH | TRACKING
     """What a finished run leaves does not follow from it."""
-    WHERE_IT_LIES = OF_MACHINE | FOLDER | SOURCE | DATA_PART | COMMIT | CHECKPOINTS | PUSH | DESCRIPTION
+    WHERE_IT_LIES = OF_MACHINE | FOLDER | SOURCE | DATA_PART | COMMIT | CHECKPOINTS | PUSH | TRACKING | DESCRIPTION
     """May differ between the machines of one training: what lies there is compared, and the first one alone writes."""
 
 

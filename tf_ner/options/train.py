@@ -31,6 +31,7 @@ from tf_ner.options.checks import (
 from tf_ner.options.files import known_options, read_options, types_of
 from tf_ner.options.kinds import Group, Kind, kinds_of, options_of
 from tf_ner.options.tasks import TASKS
+from tf_ner.options.trackers import ALL, NONE, TRACKERS
 
 logger = logging.getLogger(__name__)
 
@@ -361,7 +362,19 @@ class TrainConfig(TaskConfig):
     eval_every: Annotated[int | None, Kind.STEPS | Kind.CARD, Group.SCORES] = None
     """Evaluate on validation every N steps and after the last one; after each epoch if not given."""
     log_every: Annotated[int | None, Kind.STEPS, Group.SCORES] = None
-    """Log loss and learning rate to `losses.csv` every N steps."""
+    """Log loss and learning rate to `losses.csv`, and to trackers, every N steps."""
+    report_to: Annotated[
+        tuple[str, ...] | None,
+        arg(metavar="{" + ",".join((*TRACKERS, ALL, NONE)) + "} [...]"),
+        Kind.TRACKING,
+        Group.SCORES,
+    ] = None
+    """Experiment trackers to report to: options, loss, learning rate and speed every --log-every steps (with each
+    evaluation if not given), and all scores. `all`: those that are installed."""
+    run_name: Annotated[str | None, Kind.TRACKING, Group.SCORES] = None
+    """Name of the run in trackers; that of the output folder if not given."""
+    run_group: Annotated[str | None, Kind.TRACKING, Group.SCORES] = None
+    """Group of the run in W&B and trackio; with --seeds the name of the run if not given."""
     save_every: Annotated[int | None, Kind.CHECKPOINTS, Group.CHECKPOINTS] = None
     """Save a checkpoint every N steps, in addition to the one after each evaluation."""
     keep_checkpoints: Annotated[int | None, Kind.CHECKPOINTS, Group.CHECKPOINTS] = None
@@ -427,7 +440,7 @@ class TrainConfig(TaskConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         make_path(self, "output_dir")
-        for field in ("language", "widget", "class_weights"):
+        for field in ("language", "widget", "class_weights", "report_to"):
             make_tuple(self, field)
         require_at_least(1, self, "epochs", "batch_size", "accumulate", "max_train_examples")
         require_at_least(1, self, "eval_every", "log_every", "save_every", "early_stopping_patience")
@@ -452,11 +465,22 @@ class TrainConfig(TaskConfig):
         require(self, "label_smoothing", 0 <= self.label_smoothing < 1, "0 or more and less than 1")
         are_weights = self.class_weights in (None, BALANCED) or all(map(_NAMED_WEIGHT.fullmatch, self.class_weights))
         require(self, "class_weights", are_weights, "`balanced`, or NAME=WEIGHT with a weight of 0 or more")
+        self._check_trackers()
         self._check_devices()
         require_beside(self, "push_checkpoints", "push_to_hub", self.push_to_hub or not self.push_checkpoints)
         refuse_together(self, "overwrite", "resume", self.overwrite and self.resume)
         refuse_together(self, "overwrite", "resume_from", self.overwrite and self.resume_from is not None)
         self._check_card()
+
+    def _check_trackers(self) -> None:
+        names = self.report_to or ()
+        is_alone = len(names) == 1 and names[0] in (ALL, NONE)
+        are_trackers = bool(names) and len(set(names)) == len(names) and set(names) <= TRACKERS.keys()
+        expected = f"{', '.join(TRACKERS)}, each at most once, or {ALL} or {NONE} alone"
+        require(self, "report_to", self.report_to is None or is_alone or are_trackers, expected)
+        for name in ("run_name", "run_group"):
+            value = getattr(self, name)
+            require(self, name, value is None or bool(value.strip()), "a name that is not empty")
 
     def _check_devices(self) -> None:
         require_one_of(self, "strategy", StrategyName)
@@ -511,6 +535,11 @@ class TrainConfig(TaskConfig):
         names += [self.dataset_config] if self.dataset_config else []
         names += [] if self.task == "ner" else [self.task]
         return Path("runs") / "-".join(re.sub(r"[^\w.]+", "-", name) for name in names)
+
+    @property
+    def tracked_name(self) -> str:
+        """What the run is called in trackers."""
+        return self.run_name or self.run_dir.resolve().name
 
     @property
     def widget_examples(self) -> list[tuple[str, str]]:
@@ -595,7 +624,8 @@ class TrainConfig(TaskConfig):
         """
         # A run notes the commits that it used.
         commits = options_of(type(self), Kind.COMMIT)
-        ignored = ["output_dir", *(name for name in commits if is_asked_again or getattr(self, name) is None)]
+        ignored = ["output_dir", *options_of(type(self), Kind.TRACKING)]
+        ignored += [name for name in commits if is_asked_again or getattr(self, name) is None]
         return dataclasses.replace(self.to_repeat(), **{name: getattr(found, name) for name in ignored}) == found
 
     def effective(self, name: str) -> Any:

@@ -235,6 +235,9 @@ class MetricsCallback(keras.callbacks.Callback):
         pad_to_length: Pads every batch to this length in subwords, as a TPU needs it.
         packing: Whether sentences are packed where the model can be computed so, instead of padded.
         steps: Shared with other scorers of the same model.
+
+    Attributes:
+        metrics: All scores of the last time, as in `metrics.json`, or what `compute_metrics` gave; empty before.
     """
 
     def __init__(
@@ -255,6 +258,7 @@ class MetricsCallback(keras.callbacks.Callback):
         self._task = task
         self._compute_metrics = compute_metrics
         self._beside: list[keras.callbacks.Callback] = []
+        self.metrics: Mapping[str, Any] = {}
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         # Keras tells a callback nothing of the others; the list of them is in the hands of whoever calls this.
@@ -287,13 +291,14 @@ class MetricsCallback(keras.callbacks.Callback):
                 "split."
             )
         if self._compute_metrics is None:
+            self.metrics = scored.metrics
             values = self._task.log_values(scored.metrics)
         else:
             computed = self._compute_metrics(predictions=scored.predicted, references=scored.gold)
             numbers = {
                 name: float(value) for name, value in computed.items() if isinstance(value, int | float | np.number)
             }
-            values = {"loss": scored.metrics["loss"], **numbers}
+            self.metrics = values = {"loss": scored.metrics["loss"], **numbers}
         if logs is not None:
             named = {f"val_{name}": value for name, value in values.items()}
             self._require_readers_behind(named.keys() - logs.keys())
@@ -456,17 +461,12 @@ class HistoryWriter(keras.callbacks.Callback):
         self._begin = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        optimizer = self.model.optimizer
-        rate = optimizer.learning_rate
-        if callable(rate):
-            # Older Keras gives the schedule itself; the rate of the last step is meant.
-            rate = rate(optimizer.iterations - 1)
         self.rows.append(
             {
                 "epoch": epoch + 1,
-                "step": int(optimizer.iterations.numpy()),
+                "step": int(self.model.optimizer.iterations.numpy()),
                 "seconds": round(self._seconds(), 3),
-                "learning_rate": float(rate.numpy()),
+                "learning_rate": last_learning_rate(self.model.optimizer),
                 **{name: float(value) for name, value in (logs or {}).items()},
             }
         )
@@ -482,6 +482,15 @@ class HistoryWriter(keras.callbacks.Callback):
             table = csv.DictWriter(file, fieldnames=list(dict.fromkeys(name for row in self.rows for name in row)))
             table.writeheader()
             table.writerows(self.rows)
+
+
+def last_learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
+    """The rate of the last step."""
+    rate = optimizer.learning_rate
+    if callable(rate):
+        # Older Keras gives the schedule itself.
+        rate = rate(optimizer.iterations - 1)
+    return float(rate.numpy())
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:

@@ -18,6 +18,8 @@ from tf_ner.training.checkpoints.interrupts import Interrupts
 from tf_ner.training.jax_runtime import JaxStrategy, JaxTraining
 from tf_ner.training.job import Job
 from tf_ner.training.steps_at_once import Calls, StepsAtOnce, TensorFlowSteps, plan_calls
+from tf_ner.training.trackers.callback import ReportScores, ReportSteps, StepMeter
+from tf_ner.training.trackers.tracked_run import TrackedRun
 
 _NO_BAR = 2
 """The verbosity without a terminal: Keras prints a line an epoch."""
@@ -33,19 +35,23 @@ class RunCallbacks:
         checkpoints: Which of them writes checkpoints.
         calls: How the steps are divided into calls of the devices, so that each sees the model as it must.
         verbose: As for `fit`.
+        grad_norm: What the steps set to the norm of their gradients, if somebody is to be told.
     """
 
     in_order: list[keras.callbacks.Callback]
     checkpoints: SaveCheckpoints
     calls: Calls
     verbose: int
+    grad_norm: tf.Variable | None
 
 
 def make_callbacks(
     job: Job,
     *,
     writers: Sequence[keras.callbacks.Callback],
+    pushers: Sequence[keras.callbacks.Callback],
     others: Sequence[keras.callbacks.Callback],
+    tracked: TrackedRun,
     checkpoint_writer: CheckpointWriter | None,
     interrupts: Interrupts,
     after_checkpoint: Callable[[str], None] | None = None,
@@ -56,7 +62,9 @@ def make_callbacks(
     Args:
         job: Says how often what is done, and what the callbacks remember where it goes on.
         writers: What is called after each evaluation.
+        pushers: What is called then, when all is written and reported.
         others: The user's own; of these a checkpoint remembers nothing.
+        tracked: Where loss and scores are reported.
         checkpoint_writer: Writes checkpoints; None where another process does.
         interrupts: The signals that came.
         after_checkpoint: Called with a line about each.
@@ -64,14 +72,16 @@ def make_callbacks(
     """
     config, before = job.config, job.resume_point.state if job.resume_point else None
     lines = [ScoreLines()] if verbose == _NO_BAR else []
-    after_evaluation = [*writers, *(lines if config.eval_every else [])]
+    grad_norm, meter, scores, steps = _reports(job, tracked)
+    after_evaluation = [*writers, *scores, *(steps if config.log_every is None else []), *pushers]
+    after_evaluation += lines if config.eval_every else []
     if config.early_stopping_patience is not None:
         after_evaluation.append(StopEarly(config.early_stopping_patience, monitor=job.recipe.best_metric))
     evaluations = EverySteps([job.evaluation, *after_evaluation], num_steps=config.eval_every)
     stateful = {"evaluations": evaluations}
     if config.log_every is not None:
         table = HistoryWriter(config.run_dir / "losses.csv")
-        stateful["losses"] = EverySteps([table, *lines], num_steps=config.log_every)
+        stateful["losses"] = EverySteps([table, *steps, *lines], num_steps=config.log_every)
     if before is not None:
         for name, callback in stateful.items():
             callback.set_state(before.callbacks[name])
@@ -83,11 +93,12 @@ def make_callbacks(
         interrupts=interrupts,
         every=config.save_every,
         before=before,
+        tracked=tracked,
         after_writing=after_checkpoint,
     )
     stop_at_no_number = StopAtNoNumber(job.plan, job.task.tokenizer)
     own = OwnCallbacks(others)
-    callbacks = [stop_at_no_number, *stateful.values(), own, checkpoints]
+    callbacks = [*meter, stop_at_no_number, *stateful.values(), own, checkpoints]
     calls = plan_calls(
         config,
         job.strategy,
@@ -95,7 +106,29 @@ def make_callbacks(
         told_every=interrupts.told_every if interrupts.told_every > 1 else None,
         watches_steps=own.watches_steps,
     )
-    return RunCallbacks(in_order=callbacks, checkpoints=checkpoints, calls=calls, verbose=verbose)
+    return RunCallbacks(in_order=callbacks, checkpoints=checkpoints, calls=calls, verbose=verbose, grad_norm=grad_norm)
+
+
+def _reports(
+    job: Job, tracked: TrackedRun
+) -> tuple[tf.Variable | None, list[StepMeter], list[ReportScores], list[ReportSteps]]:
+    """What measures the steps, and reports scores and steps; nothing where nobody is to be told."""
+    if not tracked.is_reported:
+        return None, [], [], []
+    grad_norm = None
+    # Steps of JAX do not tell it.
+    if not isinstance(job.strategy, JaxStrategy):
+        with job.strategy.scope():
+            # All replicas have the same.
+            grad_norm = tf.Variable(
+                0.0,
+                trainable=False,
+                synchronization=tf.VariableSynchronization.ON_READ,
+                aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+            )
+    meter = StepMeter(job.plan, grad_norm=grad_norm)
+    scores = ReportScores(tracked, evaluation=job.evaluation)
+    return grad_norm, [meter], [scores], [ReportSteps(tracked, measure=meter.measure)]
 
 
 def run_training(job: Job, callbacks: RunCallbacks) -> dict[str, Any]:
@@ -110,7 +143,7 @@ def run_training(job: Job, callbacks: RunCallbacks) -> dict[str, Any]:
     """
     model, plan, config, resume_point = job.model, job.plan, job.config, job.resume_point
     with job.strategy.scope():
-        optimizer, train_step = make_step(job, callbacks.calls)
+        optimizer, train_step = make_step(job, callbacks.calls, grad_norm=callbacks.grad_norm)
         model.compile(optimizer=optimizer, loss=job.recipe.loss)
     if resume_point is not None:
         restore(model, resume_point.checkpoint)
@@ -156,7 +189,9 @@ def _piece_size(job: Job) -> int | None:
     return job.config.batch_size if job.config.accumulate > 1 else None
 
 
-def make_step(job: Job, calls: Calls) -> tuple[keras.optimizers.Optimizer, TrainStep | JaxTraining]:
+def make_step(
+    job: Job, calls: Calls, *, grad_norm: tf.Variable | None = None
+) -> tuple[keras.optimizers.Optimizer, TrainStep | JaxTraining]:
     """The optimizer of a training, and the step that it makes; of JAX, as many steps as a call takes at most."""
     config, recipe = job.config, job.recipe
     optimizer = make_optimizer(
@@ -193,6 +228,7 @@ def make_step(job: Job, calls: Calls) -> tuple[keras.optimizers.Optimizer, Train
         seed=config.seed,
         jit_compile=config.jit_compile,
         lazy_rows=_has_lazy_rows(job),
+        grad_norm=grad_norm,
     )
     return optimizer, train_step
 

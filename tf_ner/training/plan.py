@@ -49,6 +49,11 @@ class Plan:
         shares = self.layout.share_out(self.batches[:num_steps], self.encoded.lengths, num_replicas)
         return padding_ratio(self.layout, self.encoded.lengths, shares)
 
+    def sizes(self, begin: int, end: int) -> tuple[int, int]:
+        """How many windows, and how many subwords, the steps have that come after so many, up to so many."""
+        batches = self.batches[begin:end]
+        return sum(map(len, batches)), sum(int(self.encoded.lengths[rows].sum()) for rows in batches)
+
     def remark(self, num_replicas: int) -> str | None:
         """How much rows of one shape hold; None where each batch has its own."""
         if not isinstance(self.layout, PackedFixed):

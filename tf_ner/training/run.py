@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +43,9 @@ from tf_ner.training.strategies import (
     lost_workers_named,
     with_known_precision,
 )
+from tf_ner.training.trackers.final import report_final
+from tf_ner.training.trackers.tracked_run import TrackedRun, forget_trackers, make_trackers
+from tf_ner.training.trackers.tracker import Tracker
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +102,8 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
         rows_per_step=config.rows_per_step,
         deterministic=config.deterministic,
     )
+    # Of several machines the first one reports.
+    trackers = make_trackers(config.report_to) if is_chief(strategy) else []
     if not is_chief(strategy):
         verbose = 0
     target = None
@@ -125,8 +130,11 @@ def train(config: TrainConfig, *, callbacks: Iterable[keras.callbacks.Callback] 
         if job.resume_point is None:
             forget_pushed(job.config.run_dir)
         prepare_folder(job.config.run_dir, job.config.to_repeat().save, resume_point=job.resume_point)
-        training, history = _train(job, uploader, callbacks=list(callbacks), verbose=verbose, keeps=is_chief(strategy))
-        result = _finish(job, uploader, training, history)
+        tracked = stack.enter_context(_tracked_run(job, trackers))
+        training, history = _train(
+            job, uploader, tracked, callbacks=list(callbacks), verbose=verbose, keeps=is_chief(strategy)
+        )
+        result = _finish(job, uploader, tracked, training, history)
         return dataclasses.replace(result, output_dir=config.run_dir, is_kept=is_chief(strategy))
 
 
@@ -144,9 +152,26 @@ def _finished_result(folder: Path, target: HubTarget | None, *, is_kept: bool) -
     return TrainResult(output_dir=folder, metrics=metrics, history=history, commit_url=commit_url, is_kept=is_kept)
 
 
+def _tracked_run(job: Job, trackers: Sequence[Tracker]) -> TrackedRun:
+    """The run in its trackers, where it begins, or goes on with what the folder or the checkpoint remembers."""
+    config = job.config
+    if job.resume_point is None and not config.resume:
+        forget_trackers(config.run_dir)
+    return TrackedRun(
+        trackers,
+        config.run_dir,
+        name=config.tracked_name,
+        group=config.run_group,
+        options=dataclasses.asdict(config.to_repeat()),
+        before=job.resume_point.state.trackers if job.resume_point else None,
+        is_resumed=config.resume,
+    )
+
+
 def _train(
     job: Job,
     uploader: BackgroundUploader | None,
+    tracked: TrackedRun,
     *,
     callbacks: list[keras.callbacks.Callback],
     verbose: int,
@@ -157,6 +182,7 @@ def _train(
     Args:
         job: What to do.
         uploader: Pushes what there is after each evaluation.
+        tracked: Where it is reported.
         callbacks: The user's own.
         verbose: As for `train`.
         keeps: Whether this process writes checkpoints.
@@ -170,8 +196,10 @@ def _train(
     with _ended(uploader, checkpoints), noticed_interrupts(job.strategy) as interrupts:
         called = make_callbacks(
             job,
-            writers=[save_best, history, *push],
+            writers=[save_best, history],
+            pushers=push,
             others=callbacks,
+            tracked=tracked,
             checkpoint_writer=checkpoints,
             interrupts=interrupts,
             after_checkpoint=_pusher(job, uploader, checkpoints),
@@ -219,9 +247,13 @@ def _ended(uploader: BackgroundUploader | None, checkpoints: CheckpointWriter | 
 
 
 def _finish(
-    job: Job, uploader: BackgroundUploader | None, training: dict[str, Any], history: list[dict[str, Any]]
+    job: Job,
+    uploader: BackgroundUploader | None,
+    tracked: TrackedRun,
+    training: dict[str, Any],
+    history: list[dict[str, Any]],
 ) -> TrainResult:
-    """Scores the best model, and writes and pushes what is known of it."""
+    """Scores the best model, and writes, reports and pushes what is known of it."""
     config, folder = job.config, job.config.run_dir
     load_weights(job.model, folder / MODEL)
     scored = {split: scorer.score(job.model, bootstrap=config.bootstrap) for split, scorer in job.scorers.items()}
@@ -233,6 +265,8 @@ def _finish(
     hub_id = _whole_name(uploader.target) if uploader else None
     facts = describe_run(config, job.corpus, job.task, metrics=metrics, history=history, hub_id=hub_id)
     write_text(folder / "README.md", sealed(str(model_card(facts))))
+    if tracked.is_reported:
+        report_final(tracked, job.task, scored, step=training["steps"])
     # Last, for with it the run is finished.
     write_json(folder / METRICS, metrics)
     if config.keep_checkpoints is None:

@@ -59,7 +59,12 @@ def _result_of(config: TrainConfig, seed: int, *, verbose: int) -> TrainResult:
     """The run with this seed, which is made if it is not there."""
     folder = config.run_dir / f"seed-{seed}"
     repository = f"{config.hub_name}-seed-{seed}" if config.push_to_hub else config.hub_model_id
-    config = dataclasses.replace(config, seed=seed, output_dir=folder, hub_model_id=repository)
+    names: dict[str, Any] = {}
+    if config.report_to:
+        names = {
+            "run_name": f"{config.tracked_name}-seed-{seed}", "run_group": config.run_group or config.tracked_name
+        }  # fmt: skip
+    config = dataclasses.replace(config, seed=seed, output_dir=folder, hub_model_id=repository, **names)
     asked = {name: getattr(config, name) for name in options_of(TrainConfig, Kind.COMMIT)}
     asked_before = _asked_revisions(folder.parent)
     found = _saved_options(folder)

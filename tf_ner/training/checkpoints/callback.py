@@ -11,6 +11,7 @@ from tf_ner.training.callbacks import EverySteps, Logs
 from tf_ner.training.checkpoints.checkpoints import CheckpointWriter, TrainingState
 from tf_ner.training.checkpoints.interrupts import Interrupts
 from tf_ner.training.plan import Plan
+from tf_ner.training.trackers.tracked_run import TrackedRun
 
 
 class SaveCheckpoints(keras.callbacks.Callback):
@@ -26,6 +27,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
         interrupts: The signals that came.
         every: Every how many steps; None for only after evaluations.
         before: The state that the training began with, if it is one that goes on.
+        tracked: What was reported, which is saved too.
         after_writing: Called when one was taken to be written.
 
     Raises:
@@ -43,6 +45,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
         interrupts: Interrupts,
         every: int | None = None,
         before: TrainingState | None = None,
+        tracked: TrackedRun | None = None,
         after_writing: Callable[[str], None] | None = None,
     ):
         super().__init__()
@@ -54,6 +57,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
         self._every = every
         self._seconds_before = before.seconds if before else 0.0
         self._begin: float | None = None
+        self._tracked = tracked
         self._after_writing = after_writing
 
     @property
@@ -100,6 +104,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
             seconds=self.seconds,
             is_stopped=bool(self.model.stop_training),
             callbacks={name: callback.get_state() for name, callback in self._stateful.items()},
+            trackers=self._tracked.get_state() if self._tracked is not None else {},
         )
         self._writer.write(self.model, state)
         self._written = position

@@ -14,7 +14,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -68,6 +68,7 @@ class TrainingState:
         seconds: How long it took so far.
         is_stopped: Whether a callback has ended it early.
         callbacks: What each callback remembers, by its name.
+        trackers: What was reported to each tracker; older checkpoints do not tell.
     """
 
     step: int
@@ -75,6 +76,7 @@ class TrainingState:
     seconds: float
     is_stopped: bool
     callbacks: Mapping[str, Any]
+    trackers: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, checkpoint: Path) -> Self:

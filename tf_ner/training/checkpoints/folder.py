@@ -16,6 +16,7 @@ from tf_ner.models.weights import MODEL, TOKENIZER_FILES
 from tf_ner.options.train import METRICS, RUN_CONFIG
 from tf_ner.training.checkpoints.checkpoints import CHECKPOINTS, remove_checkpoints
 from tf_ner.training.checkpoints.resume import ResumePoint
+from tf_ner.training.trackers.tensorboard import TENSORBOARD
 
 logger = logging.getLogger(__name__)
 
@@ -133,8 +134,9 @@ def _keep_aside(folder: Path) -> None:
             for file in folder.iterdir():
                 if file.is_file() and not file.name.startswith("."):
                     link_or_copy(file, copy / file.name)
-            if (folder / CHECKPOINTS).is_dir():
-                shutil.copytree(folder / CHECKPOINTS, copy / CHECKPOINTS, copy_function=link_or_copy)
+            for name in (CHECKPOINTS, TENSORBOARD):
+                if (folder / name).is_dir():
+                    shutil.copytree(folder / name, copy / name, copy_function=link_or_copy)
     except OSError as error:
         raise OutputError(
             f"Received --output-dir {folder}, whose run cannot be kept while a new one replaces it ({error}); "

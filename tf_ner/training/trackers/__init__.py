@@ -1,0 +1,1 @@
+"""Where a training is reported while it goes on: one file a tracker, and what all of them share."""
