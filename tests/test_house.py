@@ -153,6 +153,7 @@ def test_every_option_is_read(config):
         "pad_to_length": "fixed_length",
         "class_weights": "loss_weights",
         "output": "output" if config is not ExportConfig else "folder",
+        "run_name": "tracked_name",
     }
     through_properties = {**files, **labels, **others}
     for field in dataclasses.fields(config):

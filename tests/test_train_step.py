@@ -49,6 +49,18 @@ def take_steps(model, batches, loss=None, **options):
     return [float(compiled(*batch)) for batch in batches], compiled.experimental_get_tracing_count()
 
 
+def test_the_norm_of_the_gradients_is_told(tiny_bert, task, batches):
+    model, norm = new_model(tiny_bert, task), tf.Variable(0.0)
+    inputs, labels = next(iter(batches))
+    with tf.GradientTape() as tape:
+        loss = TokenClassificationLoss()(labels, model(inputs, training=True).logits)
+    gradients = [gradient for gradient in tape.gradient(loss, model.trainable_variables) if gradient is not None]
+    expected = np.sqrt(sum(np.sum(np.square(tf.convert_to_tensor(gradient))) for gradient in gradients))
+    options = {"loss": TokenClassificationLoss(), "optimizer": new_optimizer(max_grad_norm=None), "grad_norm": norm}
+    make_train_step(model, max_grad_norm=expected / 10, **options)(inputs, labels)
+    assert float(norm) == pytest.approx(expected, rel=1e-4)
+
+
 class LossOfEachStep(keras.callbacks.Callback):
     """What Keras shows is the mean since its metrics were last reset."""
 

@@ -31,7 +31,7 @@ class WandbTracker(Tracker):
     name = "wandb"
     packages = ("wandb",)
     extra = "wandb"
-    advice = "Look at the network and at `wandb login`; with WANDB_MODE=offline, `wandb sync` uploads later"
+    advice = "Look at the network and at `wandb login`, set WANDB_MODE=offline and upload later with `wandb sync`"
 
     def start(self, run: RunFacts) -> None:
         import wandb
