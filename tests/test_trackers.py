@@ -511,3 +511,13 @@ class TestTrackio:
         runs, _ = self.read(tmp_path)
         [name] = runs
         assert_holds_tables(runs[name], tmp_path / "run")
+
+    def test_a_database_that_cannot_be_written_is_told_of_once(self, config, tmp_path, caplog, capfd):
+        (tmp_path / "trackio").write_text("not a folder")
+        config = replace(config, output_dir=tmp_path / "run", report_to=("trackio", "tensorboard"), log_every=1)
+        train(config, verbose=0)
+        [told] = [line for line in caplog.text.splitlines() if "Could not report" in line]
+        assert "Could not report to trackio (FileExistsError: " in told
+        assert "Look at the folder that TRACKIO_DIR names" in told
+        assert "Traceback" not in capfd.readouterr().err
+        assert_holds_tables(read_events(tmp_path / "run")[0], tmp_path / "run")

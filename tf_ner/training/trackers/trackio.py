@@ -1,6 +1,8 @@
 """Trackio: a database on this machine, or a Space on the Hub that `TRACKIO_SPACE_ID` names."""
 
 import os
+import threading
+import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +12,8 @@ from tf_ner.training.trackers.tracker import PROJECT, RunFacts, Tracker
 class TrackioTracker(Tracker):
     """Reports to the project that `TRACKIO_PROJECT` names.
 
-    Trackio tells runs apart by their names, so part of the run's id is in it.
+    Trackio tells runs apart by their names, so the run's id is in it. It writes in a thread, whose faults only the
+    terminal hears of: they are raised here instead, with the next report or at the end.
     """
 
     name = "trackio"
@@ -21,6 +24,9 @@ class TrackioTracker(Tracker):
     def start(self, run: RunFacts) -> None:
         import trackio
 
+        self._fault: BaseException | None = None
+        self._hook_before = threading.excepthook
+        threading.excepthook = self._note_fault
         self._run = trackio.init(
             project=os.environ.get("TRACKIO_PROJECT") or PROJECT,
             name=f"{run.name}-{run.id}",
@@ -32,6 +38,7 @@ class TrackioTracker(Tracker):
 
     def log(self, values: Mapping[str, float], *, step: int, row: int) -> None:
         self._run.log(dict(values), step=step)
+        self._raise_fault()
 
     def log_table(
         self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, step: int, row: int
@@ -41,6 +48,24 @@ class TrackioTracker(Tracker):
 
         table = trackio.Table(dataframe=pandas.DataFrame(rows, columns=list(columns)))
         self._run.log({name: table}, step=step)
+        self._raise_fault()
 
     def finish(self, *, failed: bool) -> None:
-        self._run.finish()
+        try:
+            self._run.finish()
+        finally:
+            threading.excepthook = self._hook_before
+        self._raise_fault()
+
+    def _note_fault(self, fault: threading.ExceptHookArgs) -> None:
+        """Keeps what a thread of trackio's raised."""
+        frames = traceback.walk_tb(fault.exc_traceback)
+        if any(frame.f_globals.get("__name__", "").partition(".")[0] == "trackio" for frame, _ in frames):
+            self._fault = fault.exc_value
+        else:
+            self._hook_before(fault)
+
+    def _raise_fault(self) -> None:
+        fault, self._fault = self._fault, None
+        if fault is not None:
+            raise fault
