@@ -15,6 +15,7 @@ from tf_ner.options.commands import (
     ConvertConfig,
     EvaluateConfig,
     ExportConfig,
+    FindErrorsConfig,
     PredictConfig,
     PushConfig,
     TpuCheckConfig,
@@ -37,8 +38,8 @@ MAY_IMPORT = {
     "learning": {"options", "corpus", "tasks", "models"},
     "card": {"options", "corpus", "evaluation", "tasks"},
     "hub": {"options", "models", "card"},
-    "training": {"options", "corpus", "tasks", "batches", "models", "learning", "card", "hub"},
-    "inference": {"options", "corpus", "tasks", "batches", "models", "card", "training"},
+    "training": {"options", "corpus", "evaluation", "tasks", "batches", "models", "learning", "card", "hub"},
+    "inference": {"options", "corpus", "evaluation", "tasks", "batches", "models", "card", "training"},
     "cli": {"options", "corpus", "evaluation", "tasks", "hub", "training", "inference"},
 }
 BELOW_ALL = {"tf_ner.errors", "tf_ner.files", "tf_ner.hub_client", "tf_ner.tables", "tf_ner.tensorflow_tpu"}
@@ -140,6 +141,7 @@ def read_of_configs(file: Path) -> set[str]:
         CompareConfig,
         ConvertConfig,
         CheckConfig,
+        FindErrorsConfig,
         TpuCheckConfig,
     ],
 )

@@ -26,6 +26,7 @@ from tf_ner.options.commands import (
     ConvertConfig,
     EvaluateConfig,
     ExportConfig,
+    FindErrorsConfig,
     PredictConfig,
     PushConfig,
     TpuCheckConfig,
@@ -242,6 +243,20 @@ def _convert(config: ConvertConfig) -> None:
         print(converted)
 
 
+def _find_errors(config: FindErrorsConfig) -> None:
+    from tf_ner.inference.find_errors import find_errors
+
+    with contextlib.redirect_stdout(lossy(sys.stdout)):
+        found = find_errors(config, verbose=1 if sys.stdout.isatty() else 2)
+    shown = found[: config.limit or None]
+    for doubtful in shown:
+        print(printable(str(doubtful)))
+    if len(shown) < len(found):
+        print(f"… and {len(found) - len(shown)} more, less likely ones (--limit 0 shows all)")
+    where = f" Written to {config.output}." if config.output is not None else " --output FILE keeps them."
+    print(f"Sentences in which a model says something else than the annotation: {len(found)}.{where}")
+
+
 def _tpu_check(config: TpuCheckConfig) -> None:
     from tf_ner.training.tpu_check import tpu_check
 
@@ -258,6 +273,7 @@ _COMMANDS: dict[type, Callable[[Any], None]] = {
     CompareConfig: _compare,
     ConvertConfig: _convert,
     CheckConfig: _check_data,
+    FindErrorsConfig: _find_errors,
     TpuCheckConfig: _tpu_check,
 }
 

@@ -23,6 +23,7 @@ from tf_ner.options.commands import (
     ConvertConfig,
     EvaluateConfig,
     ExportConfig,
+    FindErrorsConfig,
     PredictConfig,
     PushConfig,
     TpuCheckConfig,
@@ -40,6 +41,7 @@ COMMANDS: dict[str, type] = {
     "compare": CompareConfig,
     "convert": ConvertConfig,
     "check-data": CheckConfig,
+    "find-errors": FindErrorsConfig,
     "tpu-check": TpuCheckConfig,
 }
 """Each command with its options."""

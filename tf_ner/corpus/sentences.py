@@ -52,6 +52,20 @@ class Sentence(NamedTuple):
         self.lines.append(line)
 
 
+class Place(NamedTuple):
+    """Where a sentence stands.
+
+    Attributes:
+        path: The file, or the data set on the Hub.
+        lines: Of each word, from 1.
+        document: Which one it belongs to, from 1; None where documents are not told apart.
+    """
+
+    path: str
+    lines: Sequence[int]
+    document: int | None = None
+
+
 class Unwritable(NamedTuple):
     """Which word of a sentence a format cannot hold, from 0, and why."""
 

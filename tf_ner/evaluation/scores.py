@@ -64,7 +64,7 @@ def score_entities(gold: Sentences, predicted: Sentences, missed: Iterable[str] 
     strict = count_entities(_strict(gold_spans, gold), _strict(predicted_spans, predicted))
     for counts in (lenient, strict):
         counts.gold.update(missed)
-    overlaps = list(map(count_overlaps, gold_spans, predicted_spans))
+    of_overlaps = list(map(count_overlaps, gold_spans, predicted_spans))
     per_label = lenient.per_label()
     return {
         **lenient.total(),
@@ -73,8 +73,8 @@ def score_entities(gold: Sentences, predicted: Sentences, missed: Iterable[str] 
         "per_label": per_label,
         **_means(per_label),
         "strict": strict.total(),
-        "partial": lenient.ratios(sum(credit for credit, _ in overlaps)),
-        "type": lenient.ratios(sum(num_right for _, num_right in overlaps)),
+        "partial": lenient.ratios(sum(credit for credit, _ in of_overlaps)),
+        "type": lenient.ratios(sum(num_right for _, num_right in of_overlaps)),
     }
 
 
@@ -190,7 +190,7 @@ def count_overlaps(gold: Sequence[Span], predicted: Sequence[Span]) -> tuple[flo
     credit, num_right_types = 0.0, 0
     taken: set[Span] = set()
     taken_by_type: set[Span] = set()
-    for span, overlapping in _overlaps(gold, predicted):
+    for span, overlapping in overlaps(gold, predicted):
         if free := [other for other in overlapping if other not in taken]:
             credit += 1.0 if free[0][:2] == span[:2] else 0.5
             taken.add(free[0])
@@ -201,7 +201,7 @@ def count_overlaps(gold: Sequence[Span], predicted: Sequence[Span]) -> tuple[flo
     return credit, num_right_types
 
 
-def _overlaps(gold: Sequence[Span], predicted: Sequence[Span]) -> Iterator[tuple[Span, Sequence[Span]]]:
+def overlaps(gold: Sequence[Span], predicted: Sequence[Span]) -> Iterator[tuple[Span, Sequence[Span]]]:
     """Each predicted entity with the gold ones that share a word with it."""
     begin = 0
     for span in predicted:

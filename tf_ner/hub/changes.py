@@ -70,7 +70,8 @@ LAST_CHECKPOINT = "last-checkpoint"
 """The folder of a repository that holds the newest checkpoint of a run that is not finished."""
 
 # Gone from the folder, these go from the repository; the weights, and what else a user may have moved away, do not.
-_RESULTS = ("README.md", "metrics.json", "history.csv", "losses.csv", "predictions.*.conll", "predictions.*.jsonl")
+_TABLES = ("history.csv", "losses.csv")
+_RESULTS = ("README.md", "metrics.json", *_TABLES, "errors.jsonl", "predictions.*.conll", "predictions.*.jsonl")
 _EVENTS = "tensorboard/events.*"
 _DROPPED = (*_RESULTS, _EVENTS, *TOKENIZER_FILES)
 

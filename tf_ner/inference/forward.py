@@ -12,6 +12,8 @@ from tf_ner.batches.packing import pack, packed_inputs
 from tf_ner.models.packed import packed, why_not_packed
 from tf_ner.tasks.outputs import logits_of, read_out, without_padding
 from tf_ner.tasks.task import Ids, Outputs, Task
+from tf_ner.tasks.token_classification import TokenClassification
+from tf_ner.tasks.windows import first_subwords
 
 ReadOut = Callable[[Task, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 """Gives two tensors for logits <float>[…, labels], as `read_out` does."""
@@ -23,6 +25,29 @@ _MOST_WINDOWS = 512
 def read_probabilities(task: Task, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """As `read_out`, with the probabilities of all labels <float32>[…, labels] for scores."""
     return tf.argmax(logits, axis=-1), tf.nn.softmax(tf.cast(logits, tf.float32))
+
+
+def word_probabilities(
+    task: TokenClassification, columns: Mapping[str, Sequence[Any]], outputs: Outputs, *, num_words: int
+) -> NDArray[np.float32]:
+    """The probabilities of all tags of each word, those of its first subword.
+
+    Args:
+        task: The model's task.
+        columns: As the task encodes sentences.
+        outputs: With what `read_probabilities` gives for scores.
+        num_words: Of all sentences together.
+
+    Returns:
+        <float32>[words, labels]; a word without subwords is outside of every entity.
+    """
+    word_ids = np.concatenate([np.zeros(0, np.int64), *columns["word_ids"]])
+    first = first_subwords(word_ids)
+    probabilities = np.concatenate(outputs.scores)
+    outside = np.eye(probabilities.shape[-1], dtype=np.float32)[task.outside_id]
+    of_words = np.tile(outside, (num_words, 1))
+    of_words[word_ids[first]] = probabilities[first]
+    return of_words
 
 
 class Forward:

@@ -16,7 +16,7 @@ from tf_ner.errors import ConfigError, DataError, ModelError, TfNerError
 from tf_ner.inference.aggregation import aggregated
 from tf_ner.inference.annotation import annotated_table
 from tf_ner.inference.decoding import legal_transitions, viterbi
-from tf_ner.inference.forward import Forward, read_probabilities
+from tf_ner.inference.forward import Forward, read_probabilities, word_probabilities
 from tf_ner.inference.runtimes import ExportedModel, load_exported
 from tf_ner.inference.sentences import divided
 from tf_ner.models.loading import load_trained, outputs_in_float32
@@ -315,11 +315,8 @@ class Predictor:
         num_words = np.array([len(row) for row in inputs], dtype=np.int64)
         word_ids = np.concatenate([np.zeros(0, np.int64), *columns["word_ids"]])
         first = first_subwords(word_ids)
-        probabilities = np.concatenate(outputs.scores)
         assert isinstance(self._task, TokenClassification)
-        outside = np.eye(probabilities.shape[-1], dtype=np.float32)[self._task.outside_id]
-        of_words = np.tile(outside, (int(num_words.sum()), 1))
-        of_words[word_ids[first]] = probabilities[first]
+        of_words = word_probabilities(self._task, columns, outputs, num_words=int(num_words.sum()))
         with np.errstate(divide="ignore"):
             tags = viterbi(np.log(of_words), num_words, transitions)
         predictions, scores = np.concatenate(outputs.predictions), np.zeros(len(word_ids), np.float32)

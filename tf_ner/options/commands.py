@@ -3,10 +3,10 @@
 import dataclasses
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from tyro import MISSING
 from tyro.conf import FlagCreatePairsOff, Positional, arg
@@ -29,6 +29,7 @@ from tf_ner.options.train import (
     Precision,
     ReadingConfig,
     SchemeName,
+    TaggingTask,
     TaskConfig,
     TaskReadingConfig,
     TrainConfig,
@@ -120,10 +121,13 @@ class EvaluateConfig(TaskConfig):
     """Splits to evaluate; if not given, validation and test, where the data set has them."""
     output: Path | None = None
     """JSON file to write the scores to."""
+    errors: Path | None = None
+    """JSON lines file to write the wrong entities to, each with the words around it."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        make_path(self, "output")
+        for field in ("output", "errors"):
+            make_path(self, field)
         make_tuple(self, "splits")
 
     @classmethod
@@ -282,6 +286,51 @@ class TpuCheckConfig(TrainConfig):
         """The options of the run itself."""
         options = {field.name: getattr(self, field.name) for field in dataclasses.fields(TrainConfig)}
         return TrainConfig(**options | {"tpu": True})
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindErrorsConfig(TrainConfig):
+    """List the sentences of train that are most likely annotated wrongly, by models that were trained on the others.
+
+    Takes the options of `train` too. Each fold is a run in --output-dir: finished ones are kept, and an interrupted one
+    is resumed.
+    """
+
+    _tasks: ClassVar[Collection[str]] = typing.get_args(TaggingTask)
+
+    folds: int = 5
+    """Number of folds, and of models to train: each is asked about the sentences it did not see."""
+    output: Path | None = None
+    """JSON lines file to write the sentences to, the most likely errors first, as annotation tools import it."""
+    limit: int = 20
+    """Number of sentences to print; 0 for all."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        make_path(self, "output")
+        require_at_least(2, self, "folds")
+        require_at_least(0, self, "limit")
+        require(self, "push_to_hub", not self.push_to_hub, "no upload of models that only look for errors")
+
+    @property
+    def run_dir(self) -> Path:
+        """The folder of the folds' runs, named after that of a training where it was not given."""
+        run_dir = super().run_dir
+        return run_dir if self.output_dir is not None else run_dir.with_name(f"{run_dir.name}-folds")
+
+    def of_fold(self, data: Path, folder: Path, *, scheme: SchemeName | None) -> TrainConfig:
+        """The options of a fold's own run.
+
+        Args:
+            data: The folder of its data, which are read already.
+            folder: Where the run is left.
+            scheme: How the tags spell entities there; None if they spell none.
+        """
+        read = Kind.READING | Kind.DATA | Kind.DATA_PART | Kind.COLUMN | Kind.ONCE
+        kinds = kinds_of(TrainConfig)
+        options = {name: getattr(self, name) for name in kinds if not kinds[name] & read or name == "overwrite"}
+        cut = dict.fromkeys(("max_train_examples", "max_eval_examples"))
+        return TrainConfig(**options | cut | {"dataset": str(data), "output_dir": folder, "scheme": scheme})
 
 
 AnswerFormat = Literal["jsonl", "csv", "conll", "html", "text"]

@@ -44,6 +44,9 @@ METRICS = "metrics.json"
 PREDICTIONS = "predictions.test.conll"
 """What a run's word, gold tag and predicted tag of each word of the test split are called in its folder."""
 
+ERRORS = "errors.jsonl"
+"""What a run's wrong spans of the test split, or of validation where there is no test, are called in its folder."""
+
 # With fewer, a 95 % interval rests on one or two of them.
 LEAST_RESAMPLES = 100
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
 from tf_ner.errors import DataError, ModelError
+from tf_ner.evaluation.errors import EntityErrors, TagErrors
 from tf_ner.options.commands import EvaluateConfig
 from tf_ner.options.kinds import Kind
 from tf_ner.options.train import TaskConfig, TrainConfig
@@ -239,6 +240,20 @@ class Task(ABC):
     @abstractmethod
     def write_predictions(self, file: TextIO, rows: Dataset, scored: SplitScores) -> None:
         """Writes a split with what is right and what the model says."""
+
+    def errors(
+        self, encoded: EncodedRows, scored: SplitScores, corpus: DatasetDict, split: str, *, config: TaskConfig
+    ) -> EntityErrors | TagErrors | None:
+        """What was predicted wrong of a split, and in which way; None where there is nothing to say but the scores.
+
+        Args:
+            encoded: The split as the encoder reads it.
+            scored: What a model made of it.
+            corpus: The splits; that of training tells what was seen.
+            split: Which one was scored.
+            config: The options by which they were read.
+        """
+        return None
 
     def compare_outputs(self, of_data: Sequence[str]) -> None:
         """Makes sure that the model can predict some of the tags or labels of the data.

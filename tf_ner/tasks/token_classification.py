@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
 from tf_ner.corpus.formats.conll import write_conll
+from tf_ner.corpus.loading.places import read_places
 from tf_ner.corpus.loading.sources import load_configured, word_rule_of
 from tf_ner.corpus.schemes import from_iob2, scheme_of_names, to_iob2
 from tf_ner.corpus.tags import OUTSIDE, inside, is_iob, split_tag, tags_to_spans
 from tf_ner.corpus.words import Word
 from tf_ner.errors import DataError
+from tf_ner.evaluation.errors import EntityErrors, TagErrors, analyze_entities, analyze_tags
 from tf_ner.evaluation.intervals import bootstrap_interval
 from tf_ner.evaluation.scores import Sentences, score_entities, score_tags
 from tf_ner.options.kinds import Kind
@@ -192,9 +194,12 @@ class TokenClassification(WordEncoder, Task):
         return TokenWords(has_entities=self.has_entities, max_length=self.max_length)
 
     def references(self, rows: Dataset) -> Sentences:
+        return list(self._tags_of(rows))
+
+    def _tags_of(self, rows: Dataset) -> Iterator[list[str]]:
         names = rows.features["tags"].feature.names
         tags = ([names[tag] for tag in row] for row in values_of(rows, "tags"))
-        return [self.as_iob2(row) for row in tags] if scheme_of_names(names) == self.scheme else list(tags)
+        return map(self.as_iob2, tags) if scheme_of_names(names) == self.scheme else tags
 
     def score(self, encoded: EncodedRows, references: Sentences, outputs: Outputs) -> SplitScores:
         assert isinstance(encoded, EncodedSplit)
@@ -228,6 +233,26 @@ class TokenClassification(WordEncoder, Task):
     def write_predictions(self, file: TextIO, rows: Dataset, scored: SplitScores) -> None:
         """Writes every word with its gold and its predicted tag."""
         write_conll(file, zip(rows["words"], scored.gold, scored.predicted, strict=True))
+
+    def errors(
+        self, encoded: EncodedRows, scored: SplitScores, corpus: DatasetDict, split: str, *, config: TaskConfig
+    ) -> EntityErrors | TagErrors:
+        """By entity where the tags spell them, otherwise by tag."""
+        assert isinstance(encoded, EncodedSplit)
+        words = list(values_of(corpus[split], "words"))
+        if not self.has_entities:
+            return analyze_tags(scored.gold, scored.predicted, words=words)
+        num_words = int(encoded.num_words.sum())
+        scores = merge_words(encoded.word_ids, np.concatenate(scored.outputs.scores), num_words=num_words, missing=0.0)
+        train = corpus.get("train")
+        return analyze_entities(
+            scored.gold,
+            scored.predicted,
+            words=words,
+            train=None if train is None else zip(values_of(train, "words"), self._tags_of(train), strict=True),
+            scores=[row.tolist() for row in encoded.by_sentence(scores)],
+            places=read_places(config, split, words),
+        )
 
     def results(self, inputs: Sequence[Any], columns: Mapping[str, list[Any]], outputs: Outputs) -> list[TaggedWords]:
         """Each sentence's words with their tags and scores."""

@@ -21,7 +21,7 @@ from tf_ner.hub.background import BackgroundUploader
 from tf_ner.hub.changes import forget_pushed
 from tf_ner.hub.upload import HubTarget, open_or_warn
 from tf_ner.models.weights import MODEL, load_weights
-from tf_ner.options.train import METRICS, RUN_CONFIG, TrainConfig
+from tf_ner.options.train import ERRORS, METRICS, RUN_CONFIG, TrainConfig
 from tf_ner.tasks.task import SplitScores, Task
 from tf_ner.training.callbacks import HistoryWriter, PushRun, SaveBest, read_history
 from tf_ner.training.checkpoints.checkpoints import CheckpointWriter, remove_checkpoints
@@ -35,6 +35,7 @@ from tf_ner.training.checkpoints.folder import (
 from tf_ner.training.checkpoints.interrupts import noticed_interrupts
 from tf_ner.training.job import Job, prepare_job
 from tf_ner.training.loops import make_callbacks, run_training
+from tf_ner.training.scoring import add_errors, write_wrong_spans
 from tf_ner.training.strategies import (
     check_devices,
     choose_strategy,
@@ -258,10 +259,13 @@ def _finish(
     load_weights(job.model, folder / MODEL)
     scored = {split: scorer.score(job.model, bootstrap=config.bootstrap) for split, scorer in job.scorers.items()}
     metrics = {split: scores.metrics for split, scores in scored.items() if scores.metrics}
+    errors = {split: job.scorers[split].errors(scored[split], job.corpus, split, config=config) for split in metrics}
+    add_errors(metrics, errors)
     metrics["training"] = training
-    for split in scored:
-        if split.startswith("test"):
-            _write_predictions(folder, split, job.corpus, job.task, scored)
+    tests = [split for split in scored if split.startswith("test")]
+    for split in tests:
+        _write_predictions(folder, split, job.corpus, job.task, scored)
+    write_wrong_spans(folder / ERRORS, {split: errors.get(split) for split in tests or scored})
     hub_id = _whole_name(uploader.target) if uploader else None
     facts = describe_run(config, job.corpus, job.task, metrics=metrics, history=history, hub_id=hub_id)
     write_text(folder / "README.md", sealed(str(model_card(facts))))

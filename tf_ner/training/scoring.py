@@ -2,7 +2,9 @@
 
 import logging
 import math
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +20,13 @@ from tf_ner.batches.sampling import Batches, Ids, evaluation_batches, is_filler,
 from tf_ner.batches.to_tf import ReplicaBatches
 from tf_ner.corpus.loading.splits import evaluation_splits
 from tf_ner.errors import ConfigError, DataError
+from tf_ner.evaluation.errors import EntityErrors, TagErrors, write_errors
 from tf_ner.files import require_file, write_json
 from tf_ner.learning.losses import make_loss
 from tf_ner.models.loading import load_trained
 from tf_ner.models.packed import packed, unpacked, why_not_packed
 from tf_ner.options.commands import EvaluateConfig
+from tf_ner.options.train import TaskConfig
 from tf_ner.tasks.outputs import logits_of, read_out, without_padding
 from tf_ner.tasks.registry import load_task_corpus
 from tf_ner.tasks.task import Outputs, SplitScores, Task
@@ -90,6 +94,12 @@ class Scorer:
         if bootstrap:
             metrics["interval"] = self._task.interval(scored, num_resamples=bootstrap)
         return replace(scored, metrics=metrics)
+
+    def errors(
+        self, scored: SplitScores, corpus: DatasetDict, split: str, *, config: TaskConfig
+    ) -> EntityErrors | TagErrors | None:
+        """What was predicted wrong, as `Task.errors` has it."""
+        return self._task.errors(self.encoded, scored, corpus, split, config=config)
 
     def batches_for(self, model: TFPreTrainedModel) -> ReplicaBatches:
         """What the replicas of a model read."""
@@ -223,6 +233,20 @@ def _make_step(model: keras.Model, task: Task, element_spec: Any, *, jit_compile
     return step_of_replicas
 
 
+def add_errors(metrics: dict[str, Any], errors: Mapping[str, EntityErrors | TagErrors | None]) -> None:
+    """Adds what was wrong to the scores of each split, under `errors`."""
+    for split, found in errors.items():
+        if found is not None:
+            metrics[split]["errors"] = found.to_metrics()
+
+
+def write_wrong_spans(path: Path, errors: Mapping[str, EntityErrors | TagErrors | None]) -> None:
+    """Writes the wrong spans of all splits that have entities; no file where none has."""
+    found = {split: of_split for split, of_split in errors.items() if isinstance(of_split, EntityErrors)}
+    if found:
+        write_errors(path, found)
+
+
 logger = logging.getLogger(__name__)
 
 
@@ -235,8 +259,8 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     Raises:
         TfNerError: The model or the data cannot be used, a split does not exist, or the two share no label.
     """
-    if config.output is not None:
-        require_file(config.output)
+    for path in filter(None, (config.output, config.errors)):
+        require_file(path)
     model, task = load_trained(
         config.model, revision=config.model_revision, task=config.task, label_names=config.label_names or ()
     )
@@ -244,20 +268,26 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     splits = _choose_splits(config, corpus)
     task.compare_outputs(task.output_names_of(corpus))
     task.compare_words(corpus)
-    metrics = {}
+    metrics: dict[str, Any] = {}
+    errors = {}
     for split in splits:
         scorer = Scorer(corpus[split], task, batch_size=config.eval_batch_size, packing=config.packing == "auto")
         for remark in task.remarks(scorer.encoded):
             logger.info("%s: %s", split, remark)
-        scores = scorer.score(model, bootstrap=config.bootstrap).metrics
-        metrics.update({split: scores} if scores else {})
+        scored = scorer.score(model, bootstrap=config.bootstrap)
+        if scored.metrics:
+            metrics[split] = scored.metrics
+            errors[split] = scorer.errors(scored, corpus, split, config=config)
     if not metrics:
         raise DataError(
             f"Received {', '.join(splits)}, whose labels are hidden; expected labels. Choose another split with "
             "--splits, or use `tf-ner predict`."
         )
+    add_errors(metrics, errors)
     if config.output is not None:
         write_json(config.output, metrics)
+    if config.errors is not None:
+        write_wrong_spans(config.errors, errors)
     return metrics
 
 

@@ -64,7 +64,22 @@ def _result_of(config: TrainConfig, seed: int, *, verbose: int) -> TrainResult:
         names = {
             "run_name": f"{config.tracked_name}-seed-{seed}", "run_group": config.run_group or config.tracked_name
         }  # fmt: skip
+    logger.info("seed %d: training in %s", seed, folder)
     config = dataclasses.replace(config, seed=seed, output_dir=folder, hub_model_id=repository, **names)
+    return train_or_go_on(config, verbose=verbose)
+
+
+def train_or_go_on(config: TrainConfig, *, verbose: int = 1) -> TrainResult:
+    """Trains, unless the folder holds the same run already: a finished one is kept, an interrupted one goes on.
+
+    Args:
+        config: The options of the run, which is one of several in a folder; `overwrite` repeats it.
+        verbose: As for `train`.
+
+    Raises:
+        TfNerError: The run cannot start, or the folder holds something else.
+    """
+    folder = config.run_dir
     asked = {name: getattr(config, name) for name in options_of(TrainConfig, Kind.COMMIT)}
     asked_before = _asked_revisions(folder.parent)
     found = _saved_options(folder)
@@ -74,7 +89,6 @@ def _result_of(config: TrainConfig, seed: int, *, verbose: int) -> TrainResult:
     elif config.overwrite or not (folder / RUN_CONFIG).exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         write_json(folder.parent / _ASKED, {**asked_before, folder.name: asked})
-    logger.info("seed %d: training in %s", seed, folder)
     result = train(config, verbose=verbose)
     # The next run needs the memory of this one's model.
     keras.backend.clear_session()

@@ -133,7 +133,7 @@ def write_json_spans(path: Path, sentences: Iterable[Sentence]) -> None:
     """
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for sentence in sentences:
-            file.write(json.dumps(_text_and_spans(sentence.words, sentence.tags), ensure_ascii=False) + "\n")
+            file.write(json.dumps(text_and_spans(sentence.words, sentence.tags), ensure_ascii=False) + "\n")
 
 
 def what_spans_cannot_hold(sentence: Sentence) -> Unwritable | None:
@@ -149,7 +149,8 @@ def what_spans_cannot_hold(sentence: Sentence) -> Unwritable | None:
     return None
 
 
-def _text_and_spans(words: list[str], tags: list[str]) -> Record:
+def text_and_spans(words: list[str], tags: list[str]) -> Record:
+    """A record of `write_json_spans`, of the words and the IOB2 tags of a sentence."""
     tokens, start = [], 0
     for number, word in enumerate(words):
         tokens.append({"text": word, "start": start, "end": start + len(word), "id": number})

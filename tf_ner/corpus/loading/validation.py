@@ -1,7 +1,8 @@
-"""A part of the training data for validation, where there is none."""
+"""The training data in parts: one for validation, where there is none, or folds that are held out one by one."""
 
 import hashlib
 import logging
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
@@ -71,6 +72,48 @@ def validation_rows(
         len(rows), len(keys), share, seed,
     )  # fmt: skip
     return rows
+
+
+def fold_of_rows(
+    texts: Iterable[Sequence[str]], num_folds: int, *, seed: int = 0, begins: Sequence[bool] = ()
+) -> list[int]:
+    """Divides the rows of a training split into folds of about the same size.
+
+    Rows of a document stay together, but for documents that are larger than a fold; of these, and where there are no
+    documents, equal rows do.
+
+    Args:
+        texts: What each row holds, by which two rows are the same.
+        num_folds: How many folds, at least 2.
+        seed: Another seed makes others.
+        begins: Whether a row begins a document; of data without documents, nothing.
+
+    Returns:
+        For each row its fold, from 0.
+
+    Raises:
+        DataError: The rows are too few, or too much alike, to be divided so.
+    """
+    keys = [_digest(seed, text) for text in texts]
+    documents = list(accumulate(begins))
+    groups = keys
+    if documents and documents[0] != documents[-1]:
+        largest, sizes_of_documents = math.ceil(len(keys) / num_folds), Counter(documents)
+        fits = [sizes_of_documents[document] <= largest for document in documents]
+        of_documents = _keys_of_documents(keys, documents, seed)
+        groups = [of_rows[not fit] for fit, of_rows in zip(fits, zip(of_documents, keys, strict=True), strict=True)]
+    sizes = Counter(groups)
+    if len(sizes) < num_folds:
+        raise DataError(
+            f"Received --folds {num_folds} for {len(keys)} sentences, {len(set(keys))} of them different; expected "
+            "enough to divide. Lower the number of folds, or add data."
+        )
+    folds, num_rows = {}, [0] * num_folds
+    # The largest first, each into the smallest fold, so that they end alike.
+    for group in sorted(sizes, key=lambda group: (-sizes[group], group)):
+        folds[group] = num_rows.index(min(num_rows))
+        num_rows[folds[group]] += sizes[group]
+    return [folds[group] for group in groups]
 
 
 def _rows_of_documents(keys: Sequence[bytes], documents: Sequence[int], seed: int, wanted: int) -> list[int]:

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from tf_ner.errors import OutputError
 from tf_ner.files import folder_replaced_whole, link_or_copy, remove_partial
 from tf_ner.models.weights import MODEL, TOKENIZER_FILES
-from tf_ner.options.train import METRICS, RUN_CONFIG
+from tf_ner.options.train import ERRORS, METRICS, RUN_CONFIG
 from tf_ner.training.checkpoints.checkpoints import CHECKPOINTS, remove_checkpoints
 from tf_ner.training.checkpoints.resume import ResumePoint
 from tf_ner.training.trackers.tensorboard import TENSORBOARD
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 _LOCK = ".lock"
 # First what says that a run is finished.
-_RESULT_FILES = (METRICS, "README.md", MODEL, "config.json", "history.csv", "losses.csv")
+_RESULT_FILES = (METRICS, "README.md", MODEL, "config.json", "history.csv", "losses.csv", ERRORS)
 
 REPLACED = ".replaced"
 """The folder, in a run's, that keeps the run it replaces until it is finished itself."""

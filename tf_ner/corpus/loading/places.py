@@ -1,0 +1,58 @@
+"""Where the sentences of a split stand in their files, which what is learnt from does not say."""
+
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from itertools import accumulate, islice
+from pathlib import Path
+
+from tf_ner.corpus.loading.splits import find_corpus_files, is_saved
+from tf_ner.corpus.loading.tagged import read_configured
+from tf_ner.corpus.sentences import Layout, Place, Sentence
+from tf_ner.corpus.stored import StoredSentences
+from tf_ner.errors import TfNerError
+from tf_ner.options.train import TaskConfig
+
+logger = logging.getLogger(__name__)
+
+
+def places_of(path: Path | str, sentences: Collection[Sentence]) -> list[Place]:
+    """Where each sentence of a split stands.
+
+    Args:
+        path: The file that the split was read from.
+        sentences: Of the split.
+    """
+    documents = list(accumulate(sentence.begins_document for sentence in sentences))
+    are_told = bool(documents) and documents[0] != documents[-1]
+    return [
+        Place(str(path), sentence.lines, int(document) if are_told else None)
+        for sentence, document in zip(sentences, documents, strict=True)
+    ]
+
+
+def read_places(config: TaskConfig, split: str, words: Iterable[Sequence[str]]) -> list[Place] | None:
+    """Reads a split's files once more, to say where its sentences stand.
+
+    Args:
+        config: The options by which they were read.
+        split: Which one.
+        words: Of each sentence, as they were read before.
+
+    Returns:
+        A place for each sentence; None where there are no files, or they hold something else by now.
+    """
+    try:
+        layout, files = Layout.configured(config), config.files
+        if is_saved(config.dataset, files) or find_corpus_files(config.dataset, layout, files) is None:
+            return None
+        path, sentences = read_configured(config, config.dataset, files, keep=StoredSentences).splits[split]
+    except (TfNerError, OSError, KeyError) as error:
+        # What was trained is worth more than the lines.
+        logger.warning("the lines of %s cannot be told (%s)", split, error)
+        return None
+    before = list(words)
+    now = list(islice(sentences, len(before)))
+    if [sentence.words for sentence in now] != before:
+        logger.warning("the lines of %s cannot be told: its files have changed", split)
+        return None
+    return places_of(path, now)
