@@ -5,9 +5,11 @@ tf-ner find-errors --dataset planted --model minilm --learning-rate 2e-4 --batch
 python -m benchmarks.planted_errors measure --folder planted --found found.jsonl
 """
 
+import argparse
 import json
 import random
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -108,3 +110,41 @@ def plant(train: Path, folder: Path) -> None:
             file.write("".join([*lines, "\n"]))
             line += len(lines) + 1
     (folder / "planted.json").write_text(json.dumps(by_line, indent=1) + "\n", encoding="utf-8")
+
+
+def measure(folder: Path, found: Path) -> Iterator[str]:
+    """A table row of the ranking, and one of each kind: how many of the planted errors are among the first 400."""
+    by_line = {int(line): kind for line, kind in json.loads((folder / "planted.json").read_text("utf-8")).items()}
+    starts = [sentence.lines[0] for sentence in read_conll(folder / "train.conll")]
+    records = [json.loads(line) for line in found.read_text(encoding="utf-8").splitlines()]
+    unweighted = sorted(records, key=lambda record: record["meta"]["probability"])
+    for name, ranked in {"find-errors": records, "probability alone": unweighted}.items():
+        lines = [int(record["meta"]["place"].rpartition(":")[2]) for record in ranked]
+        kinds = [by_line.get(starts[bisect_right(starts, line) - 1]) for line in lines]
+        recall = {kind: kinds[:400].count(kind) / NUM_OF_KIND for kind in KINDS}
+        precision = sum(kind is not None for kind in kinds[:100]) / 100
+        cells = [f"{value:.3f}" for value in (sum(recall.values()) / len(recall), precision, *recall.values())]
+        yield " | ".join(["", name, *cells, ""]).strip()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    commands = parser.add_subparsers(required=True)
+    planting, measuring = commands.add_parser("plant"), commands.add_parser("measure")
+    planting.add_argument("--train", type=Path, required=True)
+    measuring.add_argument("--found", type=Path, required=True)
+    for command in (planting, measuring):
+        command.add_argument("--folder", type=Path, required=True)
+        command.set_defaults(**{"found": None} if command is planting else {"train": None})
+    given = parser.parse_args()
+    if given.train is not None:
+        plant(given.train, given.folder)
+        return
+    print(f"| ranked by | recall at 400 | precision at 100 | {' | '.join(KINDS)} |")
+    print("|---" * (3 + len(KINDS)) + "|")
+    for row in measure(given.folder, given.found):
+        print(row)
+
+
+if __name__ == "__main__":
+    main()
