@@ -5,7 +5,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import replace
-from itertools import accumulate, product
+from itertools import accumulate
 from subprocess import DEVNULL
 
 import pytest
@@ -22,11 +22,10 @@ from tf_ner.corpus.tags import tags_to_spans
 from tf_ner.errors import ConfigError, DataError, OutputError
 from tf_ner.training.folds import read_folds
 
-NAMES = ("Ada", "Bruno", "Nadia", "Omar", "Lena")
-CITIES = ("London", "Lagos", "Porto", "Oslo")
-SENTENCES = [f"{name}/B-PER came/O to/O {city}/B-LOC ./O" for name, city in product(NAMES, CITIES)]
-SENTENCES += [f"{city}/B-LOC met/O {name}/B-PER ./O" for name, city in product(NAMES, CITIES)]
-WRONG = {3: "Ada/B-LOC came/O to/O Oslo/B-LOC ./O", 21: "Lagos/O met/O Ada/B-PER ./O"}
+NAMES, CITIES = ("Ada", "Bruno", "Lovelace"), ("London", "Lagos")
+PATTERNS = ("{name}/B-PER lived/O in/O {city}/B-LOC ./O", "{city}/B-LOC met/O {name}/B-PER ./O")
+SENTENCES = [PATTERNS[number % 2].format(name=NAMES[number % 3], city=CITIES[number // 2 % 2]) for number in range(60)]
+WRONG = {6: "Ada/B-LOC lived/O in/O Lagos/B-LOC ./O", 33: "London/B-LOC met/O Ada/O ./O"}
 
 
 @given(st.data())
@@ -67,14 +66,22 @@ def test_too_few_sentences_for_the_folds():
         fold_of_rows([["a"], ["b"], ["a"], ["b"]], 3)
 
 
+def line_of(number, word):
+    """Documents of five sentences have two lines in front, and sentences a blank one behind."""
+    return 1 + 2 * (number // 5 + 1) + sum(len(sentence.split()) + 1 for sentence in SENTENCES[:number]) + word
+
+
+LINES = {line_of(6, 0): ("B-LOC", "B-PER"), line_of(33, 2): ("O", "B-PER")}
+
+
 @pytest.fixture(scope="module")
 def config(tiny_bert, tmp_path_factory):
-    """Forty sentences in ten documents, of which two are wrong."""
+    """Sixty sentences in twelve documents, of which two are wrong."""
     folder = tmp_path_factory.mktemp("planted")
     sentences = [conll([WRONG.get(number, sentence)]) for number, sentence in enumerate(SENTENCES)]
-    documents = ["-DOCSTART- O\n\n" + "".join(sentences[start : start + 4]) for start in range(0, 40, 4)]
+    documents = ["-DOCSTART- O\n\n" + "".join(sentences[start : start + 5]) for start in range(0, 60, 5)]
     (folder / "train.conll").write_text("".join(documents), encoding="utf-8")
-    options = {"epochs": 12, "batch_size": 4, "learning_rate": 3e-3, "save_every": 1}
+    options = {"epochs": 10, "batch_size": 4, "learning_rate": 3e-3, "save_every": 10}
     return FindErrorsConfig(
         model=str(tiny_bert), dataset=str(folder), folds=3, output_dir=folder / "folds",
         output=folder / "found.jsonl", **options,
@@ -83,12 +90,12 @@ def config(tiny_bert, tmp_path_factory):
 
 def test_documents_are_in_one_fold(config):
     corpus = read_folds(config)
-    assert len(corpus.sentences) == 40
-    assert all(len(set(corpus.fold_of[start : start + 4])) == 1 for start in range(0, 40, 4))
+    assert len(corpus.sentences) == 60
+    assert all(len(set(corpus.fold_of[start : start + 5])) == 1 for start in range(0, 60, 5))
     rows = [row for fold in range(3) for row in corpus.held_out(fold)]
-    assert sorted(rows) == list(range(40))
-    few = read_folds(replace(config, max_train_examples=8, folds=2))
-    assert few.fold_of.count(0) == few.fold_of.count(1) == 4
+    assert sorted(rows) == list(range(60))
+    few = read_folds(replace(config, max_train_examples=10, folds=2))
+    assert few.fold_of.count(0) == few.fold_of.count(1) == 5
 
 
 @pytest.fixture(scope="module")
@@ -98,15 +105,15 @@ def found(config):
 
 @pytest.mark.slow
 def test_what_was_planted_comes_first(config, found):
-    first = {" ".join(doubtful.words): doubtful for doubtful in found[:2]}
-    assert first.keys() == {"Ada came to Oslo .", "Lagos met Ada ."}
-    doubtful = first["Ada came to Oslo ."]
-    assert (doubtful.error.given, doubtful.error.suggested) == ("B-LOC", "B-PER")
+    first = {doubtful.line: doubtful for doubtful in found[:2]}
+    assert {line: (one.error.given, one.error.suggested) for line, one in first.items()} == LINES
+    doubtful = first[min(LINES)]
     assert [(span.start, span.label) for span in tags_to_spans(doubtful.suggested)] == [(0, "PER"), (3, "LOC")]
-    # Three sentences of six lines, behind the two of the document's beginning.
-    assert (doubtful.path, doubtful.line) == (str(config.dataset) + "/train.conll", 21)
-    assert str(doubtful).startswith(f"{doubtful.path}:21: received B-LOC for 'Ada'; more likely B-PER (probability of")
-    assert str(doubtful).endswith("%): [Ada] came to Oslo .")
+    assert doubtful.path == f"{config.dataset}/train.conll"
+    assert str(doubtful).startswith(
+        f"{doubtful.path}:{doubtful.line}: received B-LOC for 'Ada'; more likely B-PER (probability of"
+    )
+    assert str(doubtful).endswith("%): [Ada] lived in Lagos .")
 
 
 @pytest.mark.slow
@@ -132,7 +139,7 @@ def test_finished_folds_are_kept(config, found):
     again = find_errors(config, verbose=0)
     changed = {path.parent.name for path, was in before.items() if path.stat().st_mtime_ns != was}
     assert changed == {"fold-2"}
-    assert [one.words for one in again[:2]] == [one.words for one in found[:2]]
+    assert {one.line for one in again[:2]} == {one.line for one in found[:2]} == LINES.keys()
 
 
 @pytest.mark.slow
@@ -148,7 +155,7 @@ def test_folds_of_other_data_or_options_are_not_taken_for_these(config, found):
 @pytest.mark.slow
 def test_it_goes_on_after_a_kill(config, tmp_path, caplog):
     folder = tmp_path / "folds"
-    options = ["--epochs", "12", "--batch-size", "4", "--learning-rate", "3e-3", "--save-every", "1", "--folds", "3"]
+    options = ["--epochs", "10", "--batch-size", "4", "--learning-rate", "3e-3", "--save-every", "10", "--folds", "3"]
     code = "from tf_ner.cli import main; main()"
     command = [
         sys.executable,
@@ -173,14 +180,14 @@ def test_it_goes_on_after_a_kill(config, tmp_path, caplog):
         found = find_errors(replace(config, output_dir=folder, output=None), verbose=0)
     assert "resuming after step" in caplog.text
     assert (folder / "fold-1" / "metrics.json").stat().st_mtime_ns == finished
-    assert {" ".join(one.words) for one in found[:2]} == {"Ada came to Oslo .", "Lagos met Ada ."}
+    assert {one.line for one in found[:2]} == LINES.keys()
 
 
 @pytest.mark.slow
 def test_the_command_prints_the_first_ones_by_line(config, found, capsys):
     cli.main(
-        ["find-errors", "--dataset", config.dataset, "--model", config.model, "--epochs", "12", "--batch-size", "4",
-         "--learning-rate", "3e-3", "--save-every", "1", "--folds", "3", "--output-dir", str(config.output_dir),
+        ["find-errors", "--dataset", config.dataset, "--model", config.model, "--epochs", "10", "--batch-size", "4",
+         "--learning-rate", "3e-3", "--save-every", "10", "--folds", "3", "--output-dir", str(config.output_dir),
          "--limit", "1"]
     )  # fmt: skip
     lines = [line for line in capsys.readouterr().out.splitlines() if "train.conll:" in line or "Sentences in" in line]

@@ -4,7 +4,9 @@ import csv
 import json
 import os
 import shutil
+from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,8 +60,8 @@ def test_eight_sentences_are_learnt(result):
 
 def test_the_folder_holds_a_whole_run(result):
     assert {file.name for file in result.output_dir.iterdir()} >= {
-        "README.md", "config.json", "history.csv", "metrics.json", "model.safetensors", "predictions.test.conll",
-        "run_config.json", "tokenizer.json", "tokenizer_config.json",
+        "README.md", "config.json", "errors.jsonl", "history.csv", "metrics.json", "model.safetensors",
+        "predictions.test.conll", "run_config.json", "tokenizer.json", "tokenizer_config.json",
     }  # fmt: skip
     assert not [file for file in result.output_dir.iterdir() if file.name.startswith(".")]
 
@@ -69,7 +71,7 @@ def test_metrics_hold_what_was_promised(config, result):
     assert metrics == result.metrics
     assert metrics["test"].keys() == {
         "loss", "precision", "recall", "f1", "accuracy", "support", "words", "words_scored", "sentences", "per_label",
-        "macro", "weighted", "strict", "partial", "type", "subword",
+        "macro", "weighted", "strict", "partial", "type", "subword", "errors",
     }  # fmt: skip
     for split, sentences in (("validation", VALIDATION), ("test", TEST)):
         words = sum(len(sentence.split()) for sentence in sentences)
@@ -109,6 +111,36 @@ def test_scores_are_those_of_seqeval_on_the_predictions(unfinished):
         *((scores["per_label"][x], expected[x]) for x in ("PER", "LOC")),
     ):
         assert [row[name] for name in ("precision", "recall", "f1", "support")] == list(seqeval.values())
+
+
+def test_each_wrong_span_is_written_with_its_place(config, unfinished):
+    scores = unfinished.metrics["test"]
+    counts = scores["errors"]["counts"]
+    assert counts["right"] == round(scores["recall"] * scores["support"]) < scores["support"]
+    assert sum(counts.values()) - counts["spurious"] == scores["support"]
+    lines = [json.loads(line) for line in (unfinished.output_dir / "errors.jsonl").read_text().splitlines()]
+    assert Counter(line["kind"].replace(" ", "_") for line in lines) == {
+        kind: number for kind, number in counts.items() if number and kind != "right"
+    }
+    file = Path(config.dataset) / "test.conll"
+    of_file = file.read_text(encoding="utf-8").split("\n")
+    for line in lines:
+        assert (line["split"], line["path"]) == ("test", str(file))
+        first = min((line[side] for side in ("gold", "predicted") if side in line), key=lambda span: span["start"])
+        assert of_file[line["line"] - 1].split()[0] == first["words"][0]
+        assert TEST[line["sentence"]].split()[first["start"]].rpartition("/")[0] == first["words"][0]
+        assert ("score" in line) == ("predicted" in line)
+    assert {"by_frequency", "by_form"} <= scores["errors"].keys()
+
+
+def test_evaluate_writes_wrong_spans(config, unfinished, tmp_path):
+    path = tmp_path / "wrong.jsonl"
+    evaluate(EvaluateConfig(model=str(unfinished.output_dir), dataset=config.dataset, splits="test", errors=str(path)))
+
+    def without_scores(file):
+        return [{k: v for k, v in json.loads(line).items() if k != "score"} for line in file.read_text().splitlines()]
+
+    assert without_scores(path) == without_scores(unfinished.output_dir / "errors.jsonl")
 
 
 def test_evaluate_reads_words_as_the_run_did(config, unfinished):

@@ -264,6 +264,11 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     model, task = load_trained(
         config.model, revision=config.model_revision, task=config.task, label_names=config.label_names or ()
     )
+    if config.errors is not None and not getattr(task, "has_entities", False):
+        raise ConfigError(
+            f"Received --errors {config.errors} and a model whose labels spell no entities; expected tags such as "
+            "B-PER. Leave it out."
+        )
     corpus = load_task_corpus(task.reading_config(config))
     splits = _choose_splits(config, corpus)
     task.compare_outputs(task.output_names_of(corpus))
