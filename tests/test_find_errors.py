@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 from itertools import accumulate
+from pathlib import Path
 from subprocess import DEVNULL
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from tests import processes
 from tests.conftest import conll
 from tests.test_cli import fails
-from tf_ner import FindErrorsConfig, cli, find_errors
+from tf_ner import FindErrorsConfig, TrainConfig, cli, find_errors
 from tf_ner.corpus.formats.json_lines import read_json_lines
 from tf_ner.corpus.loading.validation import fold_of_rows
 from tf_ner.corpus.tags import tags_to_spans
@@ -201,12 +202,30 @@ def test_what_cannot_be_searched(config, tmp_path, capsys):
         replace(config, folds=1)
     with pytest.raises(ConfigError, match="--task text-classification; expected one of ner, pos, chunk"):
         replace(config, task="text-classification")
+    with pytest.raises(ConfigError, match=r"--validation-share 0\.1; expected no share"):
+        replace(config, validation_share=0.1)
     with pytest.raises(ConfigError, match="--push-to-hub; expected no upload"):
         replace(config, push_to_hub=True)
     with pytest.raises(DataError, match="with the splits test; expected train"):
         read_folds(replace(config, test_file=f"{config.dataset}/train.conll"))
     message = fails(["find-errors", "--dataset", str(tmp_path / "no"), "--output", str(tmp_path / "no" / "f")], capsys)
     assert "whose folder does not exist" in message
+
+
+def test_the_names_of_other_libraries_work_too(tmp_path, capsys):
+    options = ["--lr", "1e-4", "--num_train_epochs", "1", "--folds", "1"]
+    assert "--folds 1; expected at least 2" in fails(["find-errors", *options], capsys)
+
+
+def test_a_fold_is_trained_as_the_options_say_on_data_that_are_read_already():
+    config = FindErrorsConfig(
+        train_file="a.conll", map_label="GPE=LOC", word_column=1, scheme="bioes", max_train_examples=9,
+        empty_words="keep", learning_rate=1e-4, seed=3, resume=True, overwrite=False,
+    )  # fmt: skip
+    expected = TrainConfig(
+        dataset="data", output_dir="fold-1", scheme="iob2", empty_words="keep", learning_rate=1e-4, seed=3
+    )
+    assert config.of_fold(Path("data"), Path("fold-1"), scheme="iob2") == expected
 
 
 def test_the_folder_is_not_that_of_a_training():

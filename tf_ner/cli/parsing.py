@@ -65,6 +65,8 @@ def parse(arguments: Sequence[str]) -> Any:
             print(train_help())
             raise SystemExit(0)
         return _parse_train(with_own_names(arguments, types_of(TrainConfig)))
+    if arguments[:1] == ["find-errors"]:
+        return _parse_over(with_own_names(arguments, types_of(FindErrorsConfig)))
     if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
         _refuse_command(arguments[0])
     return _parse_over(arguments)

@@ -310,6 +310,8 @@ class FindErrorsConfig(TrainConfig):
         make_path(self, "output")
         require_at_least(2, self, "folds")
         require_at_least(0, self, "limit")
+        expected = "no share, since each fold is validated on what it holds out"
+        require(self, "validation_share", self.validation_share is None, expected)
         require(self, "push_to_hub", not self.push_to_hub, "no upload of models that only look for errors")
 
     @property
@@ -329,8 +331,11 @@ class FindErrorsConfig(TrainConfig):
         read = Kind.READING | Kind.DATA | Kind.DATA_PART | Kind.COLUMN | Kind.ONCE
         kinds = kinds_of(TrainConfig)
         options = {name: getattr(self, name) for name in kinds if not kinds[name] & read or name == "overwrite"}
-        cut = dict.fromkeys(("max_train_examples", "max_eval_examples"))
-        return TrainConfig(**options | cut | {"dataset": str(data), "output_dir": folder, "scheme": scheme})
+        done = {"max_train_examples": None, "max_eval_examples": None}
+        here = {"dataset": str(data), "output_dir": folder, "scheme": scheme}
+        # Where they are to be dropped, they are gone.
+        words = {"empty_words": "keep" if self.empty_words == "keep" else "error"}
+        return TrainConfig(**options | done | here | words)
 
 
 AnswerFormat = Literal["jsonl", "csv", "conll", "html", "text"]
