@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import accumulate, islice
 from pathlib import Path
 
-from tf_ner.corpus.loading.splits import find_corpus_files, is_saved
+from tf_ner.corpus.findings import Finding
+from tf_ner.corpus.loading.splits import find_corpus_files, is_saved, read_splits
 from tf_ner.corpus.loading.tagged import read_configured
 from tf_ner.corpus.sentences import Layout, Place, Sentence
 from tf_ner.corpus.stored import StoredSentences
@@ -25,9 +26,13 @@ def places_of(path: Path | str, sentences: Collection[Sentence]) -> list[Place]:
     documents = list(accumulate(sentence.begins_document for sentence in sentences))
     are_told = bool(documents) and documents[0] != documents[-1]
     return [
-        Place(str(path), sentence.lines, int(document) if are_told else None)
+        Place(str(path), sentence.lines, document - documents[0] + 1 if are_told else None)
         for sentence, document in zip(sentences, documents, strict=True)
     ]
+
+
+def _told_before(finding: Finding) -> None:
+    """What was wrong with the files was told when they were read to be learnt from."""
 
 
 def read_places(config: TaskConfig, split: str, words: Iterable[Sequence[str]]) -> list[Place] | None:
@@ -42,10 +47,18 @@ def read_places(config: TaskConfig, split: str, words: Iterable[Sequence[str]]) 
         A place for each sentence; None where there are no files, or they hold something else by now.
     """
     try:
-        layout, files = Layout.configured(config), config.files
-        if is_saved(config.dataset, files) or find_corpus_files(config.dataset, layout, files) is None:
+        if is_saved(config.dataset, config.files):
             return None
-        path, sentences = read_configured(config, config.dataset, files, keep=StoredSentences).splits[split]
+        found = find_corpus_files(config.dataset, Layout.configured(config), config.files)
+        if found is None:
+            return None
+        if split in found.files:
+            of_split = {split: found.files[split]}
+            path, sentences = read_splits(of_split, found.layout, keep=StoredSentences, report=_told_before)[split]
+        else:
+            # A share of train.
+            read = read_configured(config, config.dataset, config.files, keep=StoredSentences)
+            path, sentences = read.splits[split]
     except (TfNerError, OSError, KeyError) as error:
         # What was trained is worth more than the lines.
         logger.warning("the lines of %s cannot be told (%s)", split, error)
