@@ -79,6 +79,9 @@ def test_a_span_inside_a_word_costs_recall(tiny_bert, tmp_path, caplog):
     assert (scores["missed"], scores["support"], gold) == (1, 7, 7)
     assert scores["recall"] == right / gold
     assert scores["per_label"]["EQUIP"]["support"] == 4
+    counts = scores["errors"]["counts"]
+    assert sum(counts.values()) - counts["spurious"] == gold
+    assert counts["missed"] >= 1
     assert "missed" not in result.metrics["validation"]
     with caplog.at_level(logging.INFO, "tf_ner"):
         found = evaluate(EvaluateConfig(model=str(result.output_dir), dataset=str(data), bootstrap=100))

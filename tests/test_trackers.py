@@ -28,7 +28,6 @@ from tf_ner import (
 from tf_ner.cli.parsing import parse
 from tf_ner.errors import ConfigError
 from tf_ner.options.trackers import TRACKERS
-from tf_ner.training.trackers.final import confusion
 from tf_ner.training.trackers.tensorboard import TensorBoardTracker
 from tf_ner.training.trackers.tracked_run import TrackedRun, make_trackers
 from tf_ner.training.trackers.tracker import Tracker
@@ -107,7 +106,14 @@ def test_event_files_hold_what_the_tables_hold(config, tmp_path, loop, options):
     assert_holds_tables(values, tmp_path / "run")
     shown = json.loads(texts["options"])
     assert (shown["learning_rate"], shown["dataset"]) == (config.learning_rate, config.dataset)
-    assert texts["final/test/confusion"].splitlines()[:2] == ["| gold | predicted | words |", "| --- | --- | --- |"]
+    assert texts["final/test/confusion"].splitlines()[:2] == ["| gold | predicted | count |", "| --- | --- | --- |"]
+    header = texts["final/test/wrong_spans"].splitlines()[0]
+    assert header == "| kind | gold | predicted | before | words | after | score | sentence |"
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    counts = metrics["test"]["errors"]["counts"]
+    assert len(texts["final/test/wrong_spans"].splitlines()) - 2 == sum(counts.values()) - counts["right"]
+    [(_, num_missed)] = values["final/test/errors/missed"]
+    assert num_missed == counts["missed"]
     # Nothing of it is among what says how the run is repeated.
     assert "--report-to" not in (tmp_path / "run" / "README.md").read_text()
 
@@ -394,11 +400,7 @@ def test_around_a_fit_of_your_own(task, tiny_bert, corpus, tmp_path, log_every):
     assert texts["wrong"].splitlines()[2] == r"| a \| b | 3 |"
 
 
-def test_confusion():
-    gold, predicted = [["O", "B-PER", "I-PER"], ["B-LOC"]], [["O", "B-PER", "B-LOC"], ["O"]]
-    rows = confusion(gold, predicted, has_entities=True)
-    assert sorted(rows) == [("LOC", "O", 1), ("O", "O", 1), ("PER", "LOC", 1), ("PER", "PER", 1)]
-    assert confusion([["A-B"]], [["A-C"]], has_entities=False) == [("A-B", "A-C", 1)]
+SPLITS, TABLES = ("validation", "test"), ("confusion", "wrong_spans")
 
 
 class TestWandb:
@@ -423,7 +425,7 @@ class TestWandb:
         assert (found.project, found.name, found.group) == ("tf-ner", "first", "of two")
         assert found.config["learning_rate"] == config.learning_rate
         assert found.config["dataset"] == config.dataset
-        assert found.tables == {"final/validation/confusion", "final/test/confusion"}
+        assert found.tables == {f"final/{split}/{table}" for split in SPLITS for table in TABLES}
         read = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
         assert not [content for content in read if KEY.encode() in content]
 

@@ -252,6 +252,7 @@ class TokenClassification(WordEncoder, Task):
             train=None if train is None else zip(values_of(train, "words"), self._tags_of(train), strict=True),
             scores=[row.tolist() for row in encoded.by_sentence(scores)],
             places=read_places(config, split, words),
+            missed=list(chain.from_iterable(scored.missed)),
         )
 
     def results(self, inputs: Sequence[Any], columns: Mapping[str, list[Any]], outputs: Outputs) -> list[TaggedWords]:

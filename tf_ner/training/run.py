@@ -270,7 +270,7 @@ def _finish(
     facts = describe_run(config, job.corpus, job.task, metrics=metrics, history=history, hub_id=hub_id)
     write_text(folder / "README.md", sealed(str(model_card(facts))))
     if tracked.is_reported:
-        report_final(tracked, job.task, scored, step=training["steps"])
+        report_final(tracked, {split: metrics[split] for split in errors}, errors, step=training["steps"])
     # Last, for with it the run is finished.
     write_json(folder / METRICS, metrics)
     if config.keep_checkpoints is None:

@@ -1,54 +1,54 @@
-"""What is reported of a finished training: the scores of its best model, and what it mistakes for what."""
+"""What is reported of a finished training: the scores of its best model, and what it got wrong."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from tf_ner.corpus.tags import OUTSIDE, split_tag
-from tf_ner.tasks.task import SplitScores, Task
-from tf_ner.tasks.token_classification import TokenClassification
+from tf_ner.evaluation.errors import EntityErrors, TagErrors, WrongSpan
 from tf_ner.training.trackers.callback import FINAL, scores_by_name
 from tf_ner.training.trackers.tracked_run import TrackedRun
 
+_WRONG_SPANS = ("kind", "gold", "predicted", "before", "words", "after", "score", "sentence")
+_MOST_WRONG_SPANS = 1000
 
-def report_final(tracked: TrackedRun, task: Task, scored: Mapping[str, SplitScores], *, step: int) -> None:
+
+def report_final(
+    tracked: TrackedRun,
+    metrics: Mapping[str, Mapping[str, Any]],
+    errors: Mapping[str, EntityErrors | TagErrors | None],
+    *,
+    step: int,
+) -> None:
     """Reports what the best model makes of each split.
 
     Args:
         tracked: Where it is reported.
-        task: Of the model.
-        scored: By split.
+        metrics: The scores by split.
+        errors: What was wrong, by split; None where it is not told apart.
         step: How many steps the training took.
     """
     values: dict[str, float] = {}
-    for split, scores in scored.items():
-        values |= scores_by_name(scores.metrics, prefix=f"{FINAL}/{split}")
+    for split, scores in metrics.items():
+        others = {name: value for name, value in scores.items() if name != "errors"}
+        counts = scores.get("errors", {}).get("counts", {})
+        values |= scores_by_name({**others, "errors": counts}, prefix=f"{FINAL}/{split}")
     tracked.log(values, step=step, kind=FINAL)
-    # Of other tasks there is no table yet.
-    if not isinstance(task, TokenClassification):
-        return
-    for split, scores in scored.items():
-        if scores.metrics:
-            rows = confusion(scores.gold, scores.predicted, has_entities=task.has_entities)
-            tracked.log_table(f"{FINAL}/{split}/confusion", ("gold", "predicted", "words"), rows, step=step)
+    for split, found in errors.items():
+        if found is None:
+            continue
+        rows = [(gold, said, num) for gold, row in found.confusion.items() for said, num in row.items()]
+        tracked.log_table(f"{FINAL}/{split}/confusion", ("gold", "predicted", "count"), rows, step=step)
+        if isinstance(found, EntityErrors):
+            spans = list(map(_row, found.wrong[:_MOST_WRONG_SPANS]))
+            tracked.log_table(f"{FINAL}/{split}/wrong_spans", _WRONG_SPANS, spans, step=step)
 
 
-def confusion(
-    gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], *, has_entities: bool
-) -> list[tuple[str, str, int]]:
-    """Which label words have, which the model gives them, and how many do; the most frequent first.
-
-    Args:
-        gold: The right tags of each sentence.
-        predicted: The model's, of the same words.
-        has_entities: Whether tags are a prefix and a label.
-    """
-    counts = Counter(
-        (_label_of(right, has_entities), _label_of(said, has_entities))
-        for row, said_row in zip(gold, predicted, strict=True)
-        for right, said in zip(row, said_row, strict=True)
-    )
-    return [(right, said, count) for (right, said), count in sorted(counts.items(), key=lambda item: -item[1])]
+def _row(wrong: WrongSpan) -> tuple[Any, ...]:
+    gold, predicted = (span.label if span else "" for span in (wrong.gold, wrong.predicted))
+    score = "" if wrong.score is None else round(wrong.score, 4)
+    words = " / ".join(_distinct(wrong))
+    return wrong.kind, gold, predicted, " ".join(wrong.before), words, " ".join(wrong.after), score, wrong.sentence
 
 
-def _label_of(tag: str, has_entities: bool) -> str:
-    return split_tag(tag)[1] or OUTSIDE if has_entities else tag
+def _distinct(wrong: WrongSpan) -> Iterator[str]:
+    """The words of the gold entity, and those of the predicted one where they are others."""
+    yield from dict.fromkeys(" ".join(words) for words in (wrong.gold_words, wrong.predicted_words) if words)
