@@ -389,10 +389,15 @@ def test_every_family_answers_alike(family, runtime, tmp_path, capsys):
     folder = tmp_path / "export"
     folder.mkdir()
     write_export(loaded, task, folder, runtime=runtime)
-    expected = predicted(tmp_path / "model", TEXTS, capsys)
-    assert alike(predicted_alone(folder, TEXTS), expected)
     found, _ = load_exported(str(folder))
     columns = task.encode([text.split() for text in TEXTS])
+    if (family, runtime) == ("DebertaV2", "onnx"):
+        # Its converter has taken a shape of the trace for one of all batches.
+        with pytest.raises(ModelError, match="that onnx cannot run .* Export for another runtime"):
+            found.forward(batch_size=32)(columns)
+        return
+    expected = predicted(tmp_path / "model", TEXTS, capsys)
+    assert alike(predicted_alone(folder, TEXTS), expected)
     for forward in (found.forward(batch_size=2), found.forward(batch_size=32)):
         for one, other in zip(
             forward(columns).scores, Forward(loaded, task, batch_size=8)(columns).scores, strict=True

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tf_ner.errors import ConfigError, ModelError
+from tf_ner.errors import ConfigError, ModelError, in_one_line
 from tf_ner.inference.export.copied.batches import computed
 from tf_ner.inference.export.formats import FORMATS, require_packages
 from tf_ner.options.commands import RuntimeChoice
@@ -60,7 +60,7 @@ class ExportedModel:
 
         def predict(columns: Mapping[str, Sequence[Any]]) -> Outputs:
             rows = computed(
-                self._run,
+                self._run_batch,
                 columns,
                 padding=self.settings["padding"],
                 is_padded_left=self.settings["is_padded_left"],
@@ -69,6 +69,18 @@ class ExportedModel:
             return Outputs([row["predictions"] for row in rows], [row[score] for row in rows])
 
         return predict
+
+    def _run_batch(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = self._run(inputs)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise ModelError(
+                f"Received an exported model that {self.settings['to']} cannot run ({in_one_line(error)[:300]}); expected "
+                "one that it can. Export for another runtime."
+            ) from error
+        return found
 
 
 def module_of(runtime: str) -> str:
