@@ -378,6 +378,10 @@ def test_texts_are_labelled_alike(deeper_bert, tmp_path, capsys, kind, runtime):
     assert alike(predicted_alone(tmp_path / "export", texts), expected)
 
 
+REFUSED = {("DebertaV2", "onnx"), ("DebertaV2", "litert"), ("MPNet", "litert")}
+"""LiteRT lacks operations that these need, and the converter to ONNX takes a length of the trace for that of all batches."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("runtime", EVERY)
 @pytest.mark.parametrize("family", CONFIGS)
@@ -388,14 +392,14 @@ def test_every_family_answers_alike(family, runtime, tmp_path, capsys):
     loaded, task = load_trained(str(tmp_path / "model"))
     folder = tmp_path / "export"
     folder.mkdir()
-    write_export(loaded, task, folder, runtime=runtime)
-    found, _ = load_exported(str(folder))
     columns = task.encode([text.split() for text in TEXTS])
-    if (family, runtime) == ("DebertaV2", "onnx"):
-        # Its converter has taken a shape of the trace for one of all batches.
-        with pytest.raises(ModelError, match="that onnx cannot run .* Export for another runtime"):
-            found.forward(batch_size=32)(columns)
+    if (family, runtime) in REFUSED:
+        with pytest.raises(ModelError, match="Export for another runtime"):
+            write_export(loaded, task, folder, runtime=runtime)
+            load_export(folder)[0].forward(batch_size=32)(columns)
         return
+    write_export(loaded, task, folder, runtime=runtime)
+    found, _ = load_export(folder)
     expected = predicted(tmp_path / "model", TEXTS, capsys)
     assert alike(predicted_alone(folder, TEXTS), expected)
     for forward in (found.forward(batch_size=2), found.forward(batch_size=32)):

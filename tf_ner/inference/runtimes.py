@@ -77,8 +77,8 @@ class ExportedModel:
             raise
         except Exception as error:
             raise ModelError(
-                f"Received an exported model that {self.settings['to']} cannot run ({in_one_line(error)[:300]}); expected "
-                "one that it can. Export for another runtime."
+                f"Received an exported model that {self.settings['to']} cannot run ({in_one_line(error)[:200]}); "
+                "expected one that it can. Export for another runtime."
             ) from error
         return found
 

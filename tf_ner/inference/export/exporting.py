@@ -141,7 +141,7 @@ def write_export(
             # Converters have errors of their own for what they cannot express.
             raise ModelError(
                 f"Received a model of type {model.config.model_type} that cannot be converted for {form.requirement} "
-                f"in {precision} ({in_one_line(error)[:300]}); expected one that can. Export for another runtime, "
+                f"in {precision} ({in_one_line(error)[:200]}); expected one that can. Export for another runtime, "
                 "or in another precision."
             ) from error
     save_config(model, folder)
