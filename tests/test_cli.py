@@ -17,7 +17,18 @@ from tf_ner.options.train import TrainConfig
 HEAVY = ("tensorflow", "transformers", "datasets", "numpy")
 
 
-COMMANDS = ("train", "evaluate", "predict", "export", "push", "compare", "convert", "check-data", "tpu-check")
+COMMANDS = (
+    "train",
+    "evaluate",
+    "predict",
+    "export",
+    "push",
+    "compare",
+    "convert",
+    "check-data",
+    "find-errors",
+    "tpu-check",
+)
 
 
 @pytest.mark.parametrize("arguments", ["--help", *(f"{command} --help" for command in COMMANDS), "evaluate x/y -h"])

@@ -295,7 +295,7 @@ def test_a_tracker_that_fails_ends_nothing_and_is_told_of_once(config, tmp_path,
     # The others hear of everything, and so does this one of every second report.
     assert_holds_tables(read_events(tmp_path / "run")[0], tmp_path / "run")
     if name == "faulty":
-        assert Faulty.asked == 1 + 9 + 5 + 1 + 2 + 1
+        assert Faulty.asked == 1 + 9 + 5 + 1 + 4 + 1
         assert len(Faulty.reported) == (Faulty.asked + 1) // 2
 
 

@@ -144,6 +144,7 @@ def _predict(config: PredictConfig) -> None:
     if config.output is not None:
         require_file(config.output)
     form: AnswerFormat = config.to or ("text" if config.output is None and sys.stdout.isatty() else "jsonl")
+    lines = islice(lines_of(config.files, is_text=config.input == "text"), config.skip, None)
     predictor = Predictor.from_pretrained(
         config.model,
         revision=config.model_revision,
@@ -166,7 +167,6 @@ def _predict(config: PredictConfig) -> None:
         for line in typed_lines(_PROMPT):
             print_answers(answer([line]))
         return
-    lines = islice(lines_of(config.files, is_text=config.input == "text"), config.skip, None)
     if form == "text":
         print_answers(answer(lines))
     elif config.output is None:

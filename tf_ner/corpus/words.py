@@ -7,11 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-if TYPE_CHECKING:
-    # At run time this file needs nothing but Python, so that models that left for other engines take it along.
-    from tf_ner.options.train import WordRule
+Rule = Literal["corpus", "text"]
+"""What `WordRule` is. This file needs nothing but Python, so that models that leave for other engines take it along."""
 
 
 class Word(NamedTuple):
@@ -38,7 +37,7 @@ def words_at_spaces(text: str) -> list[Word]:
     return [Word(match.group(), *match.span()) for match in _CHUNK.finditer(text)]
 
 
-def split_words(text: str, rule: "WordRule" = "corpus") -> list[Word]:
+def split_words(text: str, rule: Rule = "corpus") -> list[Word]:
     """Splits raw text into words, each character but white space into one.
 
     By both rules white space divides words, clitics (`'s`, `n't`) are words of their own, and runs of one mark (`...`)
@@ -72,7 +71,7 @@ def split_words(text: str, rule: "WordRule" = "corpus") -> list[Word]:
     return words
 
 
-def split_texts(text: str, rule: "WordRule" = "corpus") -> list[str]:
+def split_texts(text: str, rule: Rule = "corpus") -> list[str]:
     """The texts of `split_words`, without their places: quicker, since most of them come again and again."""
     chunks = text.split()
     if max(map(len, chunks), default=0) > _LONGEST_KNOWN:

@@ -4,7 +4,6 @@ Needs tokenizers, numpy and the one package that runtime.py needs. Each line is 
 """
 
 import fileinput
-import inspect
 import itertools
 import json
 from collections.abc import Iterator, Sequence
@@ -44,9 +43,7 @@ class Predictor:
         return computed(self._model, columns, padding=padding, is_padded_left=is_left)
 
     def _tagged(self, texts: Sequence[str]) -> list[dict[str, Any]]:
-        # Versions of tf_ner that know one rule only have no argument for it.
-        rule = {"rule": SETTINGS["word_rule"]} if "rule" in inspect.signature(split_words).parameters else {}
-        sentences = [split_words(text, **rule) for text in texts]
+        sentences = [split_words(text, SETTINGS["word_rule"]) for text in texts]
         distinct = list(dict.fromkeys(word.text for words in sentences for word in words))
         encodings = self._tokenizer.encode_batch(
             [[word] for word in distinct], is_pretokenized=True, add_special_tokens=False
