@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from tf_ner.cli.terminal import print_answers, print_changes, print_report, print_scores
+from tf_ner.cli.terminal import print_answers, print_changes, print_report, print_scores, with_progress
 from tf_ner.corpus.checks.repair import Change
 from tf_ner.corpus.checks.report import CorpusReport, SplitSummary
 from tf_ner.corpus.findings import Finding
@@ -126,3 +126,15 @@ def test_findings_cannot_steer_the_terminal(capsys):
     assert "[b]kind: 1 error" in out
     print_changes([Change(Path("a"), 1, "'[b]'", "\x1b"), Change(Path("a"), 2, "x", "y")])
     assert capsys.readouterr().out == "a:1: '[b]' → \\x1b\na:2: x → y\n"
+
+
+def test_progress_is_for_terminals(capsys, monkeypatch):
+    assert list(with_progress("abc", every=0)) == ["a", "b", "c"]
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert list(with_progress("abc", every=0)) == ["a", "b", "c"]
+    shown = capsys.readouterr().err
+    assert [line.partition(" texts, ")[0] for line in shown.split("\r")[1:]] == ["1", "2", "3", "3"]
+    assert shown.endswith(" a second\n")
+    assert list(with_progress("", every=0)) == []
+    assert capsys.readouterr().err == ""

@@ -135,7 +135,7 @@ def _evaluate(config: EvaluateConfig) -> None:
 
 
 def _predict(config: PredictConfig) -> None:
-    from tf_ner.cli.terminal import print_answers
+    from tf_ner.cli.terminal import print_answers, with_progress
     from tf_ner.inference.answers import write_answers
     from tf_ner.inference.inputs import STDIN, lines_of
     from tf_ner.inference.predictor import Predictor
@@ -170,10 +170,12 @@ def _predict(config: PredictConfig) -> None:
     if form == "text":
         print_answers(answer(lines))
     elif config.output is None:
-        write_answers(sys.stdout, answer(lines), form)
+        # A terminal that shows the answers has no use for their number.
+        answers = answer(lines)
+        write_answers(sys.stdout, answers if sys.stdout.isatty() else with_progress(answers), form)
     else:
         with config.output.open("a" if config.skip else "w", encoding="utf-8", newline="") as file:
-            write_answers(file, answer(lines), form)
+            write_answers(file, with_progress(answer(lines)), form)
 
 
 def _export(config: ExportConfig) -> None:

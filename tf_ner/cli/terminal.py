@@ -1,8 +1,10 @@
 """What the commands show: tables and colours. Nothing that comes from data is read as markup."""
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from tf_ner.corpus.checks.report import CorpusReport
     from tf_ner.corpus.findings import Finding
     from tf_ner.tasks.tokenizer_checks import TokenizerSummary
+
+_T = TypeVar("_T")
 
 _STYLE_OF_LABEL = {
     "PER": "black on bright_cyan",
@@ -127,6 +131,27 @@ def print_answers(answers: Iterable[tuple[str, Any]]) -> None:
             label = "" if answer.label is None else f"{_plain(answer.label)} "
             line.append(f"  {label}{answer.score:.3f}", style="bold")
         console.print(line, soft_wrap=True)
+
+
+def with_progress(answers: Iterable[_T], *, every: float = 1.0) -> Iterator[_T]:
+    """The same answers; where messages go to a terminal, it shows how many there were and how many a second.
+
+    Args:
+        answers: Any.
+        every: How many seconds pass at least before the line is written again.
+    """
+    if not sys.stderr.isatty():
+        yield from answers
+        return
+    began = shown = time.monotonic()
+    num = 0
+    for num, answer in enumerate(answers, start=1):
+        if (now := time.monotonic()) - shown >= every:
+            shown = now
+            print(f"\r{num:,} texts, {num / (now - began):,.0f} a second", end="", file=sys.stderr, flush=True)
+        yield answer
+    if shown > began:
+        print(f"\r{num:,} texts, {num / (time.monotonic() - began):,.0f} a second", file=sys.stderr)
 
 
 def _append_marked(line: Text, text: str, label: str) -> None:

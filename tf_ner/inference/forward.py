@@ -1,6 +1,8 @@
 """Windows → what a model says of them: packed where its encoder can be computed so, or else padded."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,8 @@ ReadOut = Callable[[Task, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 _USUAL_LENGTH = 64
 _MOST_WINDOWS = 512
+_BATCHES_AT_ONCE = 2
+"""Where processors would wait for one batch, they compute the other."""
 
 
 def read_probabilities(task: Task, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -88,10 +92,15 @@ class Forward:
         lengths = np.array([len(row) for row in columns["input_ids"]], dtype=np.int64)
         predictions: list[NDArray[Any]] = [np.empty(0)] * len(lengths)
         scores = predictions.copy()
-        for rows in batches_of(lengths, self._batch_size):
-            of_batch = (self._packed if self._is_packed else self._padded)(columns, rows, lengths[rows])
-            for row, of_row, scores_of_row in zip(rows, *of_batch, strict=True):
+        compute = self._packed if self._is_packed else self._padded
+
+        def fill(rows: Ids) -> None:
+            for row, of_row, scores_of_row in zip(rows, *compute(columns, rows, lengths[rows]), strict=True):
                 predictions[row], scores[row] = of_row, scores_of_row
+
+        with ThreadPoolExecutor(_BATCHES_AT_ONCE) as pool:
+            # The first fault is raised here.
+            deque(pool.map(fill, batches_of(lengths, self._batch_size)), maxlen=0)
         return Outputs(predictions, scores)
 
     def _packed(self, columns: Mapping[str, Sequence[Any]], rows: Ids, lengths: Ids) -> list[Any]:

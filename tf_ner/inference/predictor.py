@@ -2,9 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain, islice
-from typing import Any
+from threading import Lock
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +36,7 @@ __all__ = ["AnnotatedText", "ClassifiedText", "Entity", "Predictor", "TaggedWord
 
 # Texts read ahead, so that a batch can be made of windows of similar length; bounds the memory.
 _TEXTS_AT_ONCE = 1024
+_CHUNKS_AT_ONCE = 2
 
 
 class Predictor:
@@ -72,6 +75,8 @@ class Predictor:
         if batch_size < 1:
             raise ConfigError(f"Received batch_size {batch_size}; expected 1 or more. Change it.")
         self._task = task
+        # Tokenizers are for one thread at a time.
+        self._encoding = Lock()
         self._thresholds = thresholds or {}
         _require_labels(task, self._thresholds)
         self._aggregation = aggregation
@@ -194,15 +199,13 @@ class Predictor:
         Raises:
             DataError: A record has no input.
         """
-        first_line = 1
-        for chunk in _chunks(_several(lines)):
-            if self._aggregation == "word":
-                yield from self._task.answer_lines(
-                    chunk, self._answer, words=words, as_words=as_words, first_line=first_line
-                )
-            else:
-                yield from self._answer_texts(chunk, first_line)
-            first_line += len(chunk)
+
+        def answer(chunk: Sequence[str | Mapping[str, Any]], first: int) -> Iterable[Any]:
+            if self._aggregation != "word":
+                return self._answer_texts(chunk, first + 1)
+            return self._task.answer_lines(chunk, self._answer, words=words, as_words=as_words, first_line=first + 1)
+
+        return _answered(_chunks(_several(lines)), answer)
 
     def answer_with_lines(
         self, lines: Iterable[str], *, words: bool = False, are_records: bool = True, as_words: bool = False
@@ -248,8 +251,7 @@ class Predictor:
             )
 
     def _answer_all(self, inputs: Iterable[Any]) -> Iterator[Any]:
-        for chunk in _chunks(inputs):
-            yield from self._answer(chunk)
+        return _answered(_chunks(inputs), lambda chunk, first: self._answer(chunk))
 
     def _answer_texts(self, lines: Sequence[str | Mapping[str, Any]], first_line: int) -> Iterator[AnnotatedText]:
         """The entities of texts as they are, not split into words."""
@@ -265,7 +267,8 @@ class Predictor:
                 # What stands before is answered first.
                 wrong = DataError(f"line {number}: received {str(line)[:60]!r}, {found.problem}. Fix the line.")
                 break
-        columns, encodings = task.encode_texts(texts)
+        with self._encoding:
+            columns, encodings = task.encode_texts(texts)
         num_subwords = [len(encoding) for encoding in encodings]
         probabilities = np.zeros((sum(num_subwords), len(task.tag_names)), np.float32)
         if columns["word_ids"]:
@@ -299,7 +302,8 @@ class Predictor:
     def _results(self, inputs: Sequence[Any]) -> list[Any]:
         if not inputs:
             return []
-        columns = self._task.encode(inputs)
+        with self._encoding:
+            columns = self._task.encode(inputs)
         outputs = self._predict(columns)
         if self._transitions is not None:
             outputs = self._most_probable_legal(inputs, columns, outputs, self._transitions)
@@ -390,6 +394,55 @@ def _refuse_text(value: Any, name: str, several: str) -> Any:
     if isinstance(value, str):
         raise ConfigError(f"Received one {name} ({value[:40]!r}); expected a list of {several}. Pass [{name}].")
     return value
+
+
+def _answered(chunks: Iterable[list[Any]], answer: Callable[[list[Any], int], Iterable[Any]]) -> Iterator[Any]:
+    """Answers inputs in their order, and prepares some while others are computed.
+
+    Args:
+        chunks: The inputs.
+        answer: Gives the answers to a chunk, before which so many inputs came.
+    """
+    num_before = 0
+    begun: deque[Future[_Collected]] = deque()
+    pool = ThreadPoolExecutor(_CHUNKS_AT_ONCE)
+    try:
+        try:
+            for chunk in chunks:
+                begun.append(pool.submit(_collect, answer, chunk, num_before))
+                num_before += len(chunk)
+                if len(begun) > _CHUNKS_AT_ONCE:
+                    yield from begun.popleft().result().given()
+        except TfNerError:
+            # What was read before is answered first.
+            while begun:
+                yield from begun.popleft().result().given()
+            raise
+        while begun:
+            yield from begun.popleft().result().given()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class _Collected(NamedTuple):
+    """Answers, and what kept the others from being given."""
+
+    answers: list[Any]
+    error: TfNerError | None
+
+    def given(self) -> Iterator[Any]:
+        yield from self.answers
+        if self.error is not None:
+            raise self.error
+
+
+def _collect(answer: Callable[[list[Any], int], Iterable[Any]], chunk: list[Any], num_before: int) -> _Collected:
+    answers: list[Any] = []
+    try:
+        answers.extend(answer(chunk, num_before))
+    except TfNerError as error:
+        return _Collected(answers, error)
+    return _Collected(answers, None)
 
 
 def _chunks(inputs: Iterable[Any]) -> Iterator[list[Any]]:
