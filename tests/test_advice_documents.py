@@ -9,6 +9,7 @@ from spacy.vocab import Vocab
 
 from tests.advice import Case, Fix, do_what_is_advised, each
 from tf_ner.corpus.loading.sources import load_corpus
+from tf_ner.corpus.loading.validation import fold_of_rows
 
 LINES = {"train.jsonl": '{"text": "Greta left", "spans": [[0, 5, "PER"]]}\n'}
 READ = "Greta/B-PER left/O"
@@ -87,6 +88,12 @@ DOCUMENTS = [
 ROWS = "".join(f"Town{number} B-LOC\nleft O\n\n" for number in range(10))
 ALONE = {"data/train.conll": ROWS}
 SHARE = "train --dataset data --validation-share"
+
+
+def divided_into(num_folds):
+    fold_of_rows(load_corpus("data")["train"]["words"], num_folds)
+
+
 PARTS = [
     Case(
         "a validation split that is there",
@@ -111,6 +118,16 @@ PARTS = [
         "expected enough to divide",
         [Fix(command=f"{SHARE} 0.2"), Fix(files={"data/train.conll": ROWS * 2 + ROWS.replace("Town", "City") * 2})],
         f"{SHARE} 0.04",
+    ),
+    Case(
+        "too few rows for folds",
+        ALONE,
+        "Received --folds 11 for 10 sentences",
+        [
+            Fix(command=lambda: divided_into(10)),
+            Fix(files={"data/train.conll": ROWS + ROWS.replace("Town", "City")}),
+        ],
+        lambda: divided_into(11),
     ),
 ]
 
