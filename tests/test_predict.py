@@ -229,3 +229,75 @@ def test_pickled_weights_and_folders_without_a_model_are_told(model, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError, match=r"configuration: no config\.json"):
         Predictor.from_pretrained(str(tmp_path / "empty"))
+
+
+def test_answers_are_never_written_over_what_is_read(model, tmp_path, capsys):
+    path = write(tmp_path / "a.txt", *LINES)
+    before = path.read_text()
+    for source in (path, tmp_path):
+        with pytest.raises(SystemExit, match="2"):
+            main(["predict", model, str(source), "--output", str(path)])
+        assert "which is read too" in capsys.readouterr().err
+    assert path.read_text() == before
+    kept = write(tmp_path / "kept.jsonl", "kept")
+    bad = write(tmp_path / "bad.jsonl", "{}")
+    with pytest.raises(SystemExit, match="2"):
+        main(["predict", model, str(bad), "--output", str(kept)])
+    assert kept.read_text() == "kept\n"
+
+
+def test_half_a_line_is_cut_off_before_more_is_written(predict, tmp_path, caplog):
+    path = write(tmp_path / "all.txt", *LINES)
+    whole = records(predict(path))
+    out = tmp_path / "out.jsonl"
+    out.write_text(json.dumps(whole[0], ensure_ascii=False) + '\n{"text": "half', encoding="utf-8")
+    predict(path, "--output", out, "--skip", 1)
+    assert alike(records(out.read_text(encoding="utf-8")), whole)
+    assert "half a line, which was cut off" in caplog.text
+    rows = list(csv.DictReader(io.StringIO(predict(path, "--to", "csv", "--skip", 2))))
+    assert {int(row["input"]) for row in rows} <= {3, 4}
+    with pytest.raises(SystemExit, match="2"):
+        predict(path, "--to", "csv", "--output", out, "--skip", 2)
+
+
+def test_lines_of_records_are_objects_and_faults_have_their_lines(model, predict, tmp_path, capsys):
+    spaced = write(tmp_path / "a.jsonl", ' {"text": "Ada", "id": 1}')
+    assert records(predict(spaced))[0]["id"] == 1
+    path = write(tmp_path / "b.jsonl", '{"text": "Ada"}', '{"text": "Bob",}')
+    with pytest.raises(SystemExit, match="2"):
+        main(["predict", model, str(path)])
+    assert "b.jsonl:2: received" in capsys.readouterr().err
+    path = write(tmp_path / "c.jsonl", '{"text": "Ada"}', '{"text": "Ada"}', '{"text": 3}')
+    with pytest.raises(SystemExit, match="2"):
+        main(["predict", model, str(path), "--skip", "1"])
+    assert "error: line 3: received" in capsys.readouterr().err
+
+
+def test_all_other_keys_come_back(predict, tmp_path):
+    others = {"words": 12, "text_pair": "x", "s": "\ud800"}
+    record = {"text": "Ada came", "entities": "new", "input_entities": "gold", **others}
+    [found] = records(predict(write(tmp_path / "a.jsonl", json.dumps(record))))
+    assert {**found, "entities": 0} == {
+        "input_input_entities": "new", "input_entities": "gold", **others, "text": "Ada came", "entities": 0,
+    }  # fmt: skip
+
+
+def test_texts_in_python_are_texts(model):
+    predictor = Predictor.from_pretrained(model)
+    line = json.dumps({"text": "Ada"})
+    [found] = predictor.find_entities([line])
+    assert found.text == line
+    with pytest.raises(ConfigError, match="expected a text"):
+        list(predictor.find_entities(["Ada", None]))
+    for options in ({"decoder": "x"}, {"aggregation": "x"}):
+        with pytest.raises(ConfigError, match="'x'; expected"):
+            Predictor.from_pretrained(model, **options)
+
+
+def test_pairs_may_be_read_as_text(tiny_bert, tmp_path, capsys):
+    classes = load_untrained(str(tiny_bert), tag_names=("no", "yes"), task="text-classification")
+    save_model(classes, load_tokenizer(str(tiny_bert)), tmp_path / "pairs")
+    path = write(tmp_path / "a.txt", "Ada came\tNobody came")
+    main(["predict", str(tmp_path / "pairs"), str(path), "--input", "text"])
+    [found] = records(capsys.readouterr().out)
+    assert (found["text"], found["text_pair"]) == ("Ada came", "Nobody came")

@@ -129,7 +129,9 @@ def test_missed_entities_are_a_column_where_there_are_any(tmp_path):
     assert "missed" not in load_corpus(written(tmp_path / "others", POINTS))["train"].column_names
     corpus.save_to_disk(tmp_path / "saved")
     assert load_from_disk(tmp_path / "saved")["train"].info.description
+    assert word_rule_of(load_corpus(tmp_path / "saved", word_rule="corpus")) == "corpus"
     again = load_corpus(tmp_path / "saved")
+    assert word_rule_of(again) == "text"
     assert again["train"]["missed"][:] == [["EQUIP"], []]
 
 

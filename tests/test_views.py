@@ -49,6 +49,7 @@ def predictor(model):
         ("at approx. five... and so on. End", ["at approx . five ... and so on .", "End"]),
         ("王明住在北京。李华来到上海!", ["王明住在北京。李华来到上海 !"]),
         ("কর্মকর্তা। ব্যাংকের", ["কর্মকর্তা ।", "ব্যাংকের"]),
+        ('He left. "I go," said Bob. "Stop."', ["He left .", '" I go , " said Bob .', '" Stop . "']),
         ("What?! Yes. ... No", ["What ? !", "Yes . ...", "No"]),
     ],
 )
@@ -59,6 +60,8 @@ def test_sentences(text, expected):
 def test_sentences_of_letters():
     words = [word.text for word in split_words("王明住在北京。李华!J. Smith来", "text")]
     assert ["".join(row) for row in divided(words)] == ["王明住在北京。", "李华!", "J.Smith来"]
+    words = [word.text for word in split_words("He said no. Then no. 5 won.", "text")]
+    assert [" ".join(row) for row in divided(words)] == ["He said no .", "Then no . 5 won ."]
 
 
 @given(st.lists(st.sampled_from([".", "!?", "。", '"', ")", "A", "b", "no", "..."]), max_size=12))

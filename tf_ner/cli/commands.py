@@ -136,13 +136,14 @@ def _evaluate(config: EvaluateConfig) -> None:
 
 def _predict(config: PredictConfig) -> None:
     from tf_ner.cli.terminal import print_answers, with_progress
-    from tf_ner.inference.answers import write_answers
-    from tf_ner.inference.inputs import STDIN, lines_of
+    from tf_ner.inference.answers import begun, cut_half_line, write_answers
+    from tf_ner.inference.inputs import STDIN, lines_of, refuse_as_output
     from tf_ner.inference.predictor import Predictor
 
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     if config.output is not None:
         require_file(config.output)
+        refuse_as_output(config.output, config.files)
     form: AnswerFormat = config.to or ("text" if config.output is None and sys.stdout.isatty() else "jsonl")
     lines = islice(lines_of(config.files, is_text=config.input == "text"), config.skip, None)
     predictor = Predictor.from_pretrained(
@@ -162,6 +163,7 @@ def _predict(config: PredictConfig) -> None:
         words=config.words,
         are_records=config.input == "auto",
         as_words=form == "conll",
+        first_line=config.skip + 1,
     )
     if config.files == (STDIN,) and config.output is None and sys.stdin.isatty() and form == "text":
         for line in typed_lines(_PROMPT):
@@ -172,10 +174,14 @@ def _predict(config: PredictConfig) -> None:
     elif config.output is None:
         # A terminal that shows the answers has no use for their number.
         answers = answer(lines)
-        write_answers(sys.stdout, answers if sys.stdout.isatty() else with_progress(answers), form)
+        shown = answers if sys.stdout.isatty() else with_progress(answers)
+        write_answers(sys.stdout, shown, form, first_line=config.skip + 1)
     else:
+        found = begun(answer(lines))
+        if config.skip and cut_half_line(config.output):
+            logging.getLogger("tf_ner").warning("%s ended in half a line, which was cut off", config.output)
         with config.output.open("a" if config.skip else "w", encoding="utf-8", newline="") as file:
-            write_answers(file, with_progress(answer(lines)), form)
+            write_answers(file, with_progress(found), form, first_line=config.skip + 1)
 
 
 def _export(config: ExportConfig) -> None:

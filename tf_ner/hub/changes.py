@@ -99,11 +99,15 @@ class Changes:
     disputed: Sequence[str] = ()
 
 
+_NOT_PUSHED = ("checkpoints", "wandb", "trackio")
+"""Folders in a run's that are for this machine only: states to resume from, and what trackers keep."""
+
+
 def list_files(folder: Path) -> list[Path]:
     """The files of a folder that a push sends, relative to it: all but hidden ones and states to resume from."""
     files = []
     for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".") and name != "checkpoints"]
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in _NOT_PUSHED]
         files += [(Path(parent) / name).relative_to(folder) for name in names if not name.startswith(".")]
     return sorted(files)
 

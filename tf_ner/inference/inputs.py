@@ -7,12 +7,14 @@ from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
-from tf_ner.errors import DataError
+from tf_ner.errors import DataError, OutputError
+from tf_ner.tasks.records import record_of
 
 STDIN = "-"
 _READ = (".txt", ".text", ".jsonl", ".ndjson")
 """What the names of the files of a folder end in that are read."""
 
+_RECORDS = (".jsonl", ".ndjson")
 _TABLES = (".csv", ".tsv", ".parquet", ".json", ".xlsx")
 
 
@@ -36,13 +38,31 @@ def lines_of(names: Sequence[str], *, is_text: bool = False) -> Iterator[str]:
     return _lines(files, is_text=is_text)
 
 
+def refuse_as_output(output: Path, names: Sequence[str]) -> None:
+    """Stops where answers would be written over what is to be answered.
+
+    Raises:
+        OutputError: The output is one of the files.
+    """
+    for file in chain.from_iterable(map(_files, names)):
+        if file != STDIN and output.exists() and Path(file).exists() and output.samefile(file):
+            raise OutputError(f"Received --output {output}, which is read too; expected another file. Change --output.")
+
+
 def _lines(files: Sequence[str], *, is_text: bool) -> Iterator[str]:
     for name in files:
+        are_records = not is_text and Path(name).suffix.lower() in _RECORDS
         with _opened(name) as file:
             for number, line in enumerate(file):
                 if number == 0 and not is_text:
                     _refuse_table(name, line)
-                yield line.rstrip("\n")
+                line = line.rstrip("\n")
+                if are_records and line.strip() and record_of(line) is None:
+                    raise DataError(
+                        f"{name}:{number + 1}: received {line[:60]!r}; expected a JSON object. Fix the line, or pass "
+                        "--input text if each line is a text as it is."
+                    )
+                yield line
 
 
 def _files(name: str) -> list[str]:
@@ -62,7 +82,7 @@ def _opened(name: str) -> Iterator[TextIO]:
     place = "standard input" if name == STDIN else name
     try:
         if name == STDIN:
-            sys.stdin.reconfigure(encoding="utf-8-sig")  # type: ignore[union-attr]
+            sys.stdin.reconfigure(encoding="utf-8-sig", newline=None)  # type: ignore[union-attr]
             yield sys.stdin
         else:
             with open(name, encoding="utf-8-sig") as file:

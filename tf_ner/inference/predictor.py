@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain, islice
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +25,7 @@ from tf_ner.models.loading import load_trained, outputs_in_float32
 from tf_ner.options.commands import Aggregation, Decoder, RuntimeChoice
 from tf_ner.options.train import Precision, TrainConfig
 from tf_ner.tasks.outputs import read_out
-from tf_ner.tasks.records import text_of
+from tf_ner.tasks.records import PlainLine, text_of
 from tf_ner.tasks.task import Outputs, Task
 from tf_ner.tasks.text_classification import ClassifiedText
 from tf_ner.tasks.token_classification import AnnotatedText, Entity, TaggedWords, TokenClassification
@@ -72,6 +72,9 @@ class Predictor:
         sentences: bool = False,
         thresholds: Mapping[str | None, float] | None = None,
     ):
+        for name, value, known in (("decoder", decoder, Decoder), ("aggregation", aggregation, Aggregation)):
+            if value not in get_args(known):
+                raise ConfigError(f"Received {name} {value!r}; expected {', '.join(get_args(known))}. Change it.")
         if batch_size < 1:
             raise ConfigError(f"Received batch_size {batch_size}; expected 1 or more. Change it.")
         self._task = task
@@ -125,15 +128,12 @@ class Predictor:
             ConfigError: As of this class, or the labels have names already.
         """
         if (exported := load_exported(model, runtime, precision)) is not None:
+            _refuse_names(model, exported[1], label_names)
             return cls(*exported, **options)
         precision = with_known_precision(TrainConfig(precision=precision)).precision
         with computing_in(precision):
             loaded, task = load_trained(model, revision=revision, label_names=label_names)
-        if label_names and tuple(label_names) != task.output_names:
-            raise ConfigError(
-                f"Received --label-names and model {model!r}, whose labels are {', '.join(task.output_names[:8])}; "
-                "expected a model that calls them LABEL_0 and so on. Leave the option out."
-            )
+        _refuse_names(model, task, label_names)
         if precision != "float32":
             outputs_in_float32(loaded)
         return cls(loaded, task, **options)
@@ -159,7 +159,7 @@ class Predictor:
                 f"Received a model with the tags {', '.join(self._task.output_names[:5])} …; expected one for "
                 "entities. Use Predictor.tag_words."
             )
-        return self.answer_lines(texts, words=split_at_spaces)
+        return self.answer_lines(map(_as_plain, _several(texts)), words=split_at_spaces)
 
     def tag_words(self, sentences: Iterable[Sequence[str]]) -> Iterator[TaggedWords]:
         """Tags each word of each sentence, in constant memory however many there are.
@@ -186,7 +186,12 @@ class Predictor:
         return self._answer_all(_several(texts))
 
     def answer_lines(
-        self, lines: Iterable[str | Mapping[str, Any]], *, words: bool = False, as_words: bool = False
+        self,
+        lines: Iterable[str | Mapping[str, Any]],
+        *,
+        words: bool = False,
+        as_words: bool = False,
+        first_line: int = 1,
     ) -> Iterator[Any]:
         """Answers each line of text as `tf-ner predict` does, in constant memory however many there are.
 
@@ -195,6 +200,7 @@ class Predictor:
                 `words`.
             words: Whether the lines are already split into words, separated by spaces.
             as_words: Give all words with their tags where entities would be given.
+            first_line: The number of the first one, for messages.
 
         Raises:
             DataError: A record has no input.
@@ -202,13 +208,21 @@ class Predictor:
 
         def answer(chunk: Sequence[str | Mapping[str, Any]], first: int) -> Iterable[Any]:
             if self._aggregation != "word":
-                return self._answer_texts(chunk, first + 1)
-            return self._task.answer_lines(chunk, self._answer, words=words, as_words=as_words, first_line=first + 1)
+                return self._answer_texts(chunk, first + first_line)
+            return self._task.answer_lines(
+                chunk, self._answer, words=words, as_words=as_words, first_line=first + first_line
+            )
 
         return _answered(_chunks(_several(lines)), answer)
 
     def answer_with_lines(
-        self, lines: Iterable[str], *, words: bool = False, are_records: bool = True, as_words: bool = False
+        self,
+        lines: Iterable[str],
+        *,
+        words: bool = False,
+        are_records: bool = True,
+        as_words: bool = False,
+        first_line: int = 1,
     ) -> Iterator[tuple[str, Any]]:
         """As `answer_lines`, each answer with its line.
 
@@ -217,15 +231,16 @@ class Predictor:
             words: The same.
             are_records: Whether lines that are JSON objects are records; otherwise all are text.
             as_words: As for `answer_lines`.
+            first_line: The same.
         """
         pending: deque[str] = deque()
 
-        def read() -> Iterator[str | Mapping[str, Any]]:
+        def read() -> Iterator[str]:
             for line in lines:
-                pending.append(line)
-                yield line if are_records else {"text": line}
+                pending.append(line if are_records else PlainLine(line))
+                yield pending[-1]
 
-        for answer in self.answer_lines(read(), words=words, as_words=as_words):
+        for answer in self.answer_lines(read(), words=words, as_words=as_words, first_line=first_line):
             yield pending.popleft(), answer
 
     def annotate(self, table: pa.Table) -> pa.Table:
@@ -330,6 +345,15 @@ class Predictor:
         return Outputs(np.split(predictions, borders), np.split(scores, borders))
 
 
+def _refuse_names(model: str, task: Task, label_names: Sequence[str]) -> None:
+    """Stops where labels that have names would keep them, whatever was asked for."""
+    if label_names and tuple(label_names) != task.output_names:
+        raise ConfigError(
+            f"Received --label-names and model {model!r}, whose labels are {', '.join(task.output_names[:8])}; "
+            "expected a model that calls them LABEL_0 and so on. Leave the option out."
+        )
+
+
 def _require_labels(task: Task, thresholds: Mapping[str | None, float]) -> None:
     """Makes sure that thresholds are for labels that the model can find."""
     unknown = [label for label in thresholds if label is not None and label not in task.labels]
@@ -379,6 +403,12 @@ def _sure_enough(tagged: TaggedWords, thresholds: Mapping[str | None, float]) ->
         if np.mean(tagged.scores[span.start : span.end]) < least:
             tags[span.start : span.end] = [OUTSIDE] * (span.end - span.start)
     return replace(tagged, tags=tags)
+
+
+def _as_plain(text: Any) -> PlainLine:
+    if not isinstance(text, str):
+        raise ConfigError(f"Received {text!r:.60}; expected a text. Pass a string, or use Predictor.answer_lines.")
+    return PlainLine(text)
 
 
 def _several(texts: Any) -> Any:

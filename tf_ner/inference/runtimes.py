@@ -18,6 +18,7 @@ from tf_ner.tasks.task import Outputs, Task
 from tf_ner.tasks.tokenizers import load_config, load_tokenizer
 
 SETTINGS = "export.json"
+CERTIFICATE = "certificate.json"
 """What the folder of an export says of it; a folder that holds it is an export."""
 
 _NAMES: dict[str, str] = {"tensorflow": "saved-model"}
@@ -117,6 +118,8 @@ def load_exported(
             f"Received --runtime {runtime} and {model}, exported for {settings['to']}; expected the two to match. "
             f"Leave out --runtime, or export the model with --to {wanted}."
         )
+    if not (folder / CERTIFICATE).is_file():
+        raise ModelError(f"Received {model}, an export without its {CERTIFICATE}; expected both. Export again.")
     if precision not in ("float32", "auto", settings["precision"]):
         raise ConfigError(
             f"Received --precision {precision} and {model}, exported to compute in {settings['precision']}; expected "

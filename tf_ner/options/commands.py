@@ -205,7 +205,11 @@ class ExportConfig(TaskReadingConfig):
     def folder(self) -> Path:
         """Where the export is left."""
         run = Path(self.model)
-        beside = run.parent if run.is_dir() else Path("runs")
+        if not run.is_dir():
+            beside = Path("runs")
+        else:
+            # Of `.` and `..` the parent is the folder itself.
+            beside = run.parent if run.name not in ("", "..") else run.resolve().parent
         return self.output or beside / f"{run.resolve().name}-{self.to}-{self.precision}"
 
     @property
@@ -406,7 +410,10 @@ class PredictConfig:
         require_one_of(self, "input", InputForm)
         require(self, "to", self.to in (None, *typing.get_args(AnswerFormat)), choices(AnswerFormat))
         refuse_for(self, "output", "to", self.output is not None and self.to == "text")
-        refuse_for(self, "skip", "to", self.output is not None and self.skip > 0 and self.to == "html")
+        is_continued = self.output is not None and self.skip > 0
+        refuse_for(self, "skip", "to", is_continued and self.to not in (None, "jsonl"))
+        names_of_labels = self.label_names or ()
+        require(self, "label_names", len(set(names_of_labels)) == len(names_of_labels), "each name once")
         require_one_of(self, "decoder", Decoder)
         require_one_of(self, "aggregation", Aggregation)
         is_by_word = self.aggregation == "word"

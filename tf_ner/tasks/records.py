@@ -9,9 +9,6 @@ from tf_ner.corpus.sentences import what_is_no_text
 from tf_ner.corpus.words import Word, split_words, words_at_spaces
 from tf_ner.options.train import WordRule
 
-INPUT_KEYS = ("text", "text_pair", "words")
-"""What of a record a model reads; everything else comes back beside the answer."""
-
 
 @dataclass(frozen=True)
 class Wrong:
@@ -20,9 +17,13 @@ class Wrong:
     problem: str
 
 
+class PlainLine(str):
+    """A line that is text, whatever it looks like."""
+
+
 def record_of(line: str) -> dict[str, Any] | None:
     """The JSON object that a line is; None of any other text."""
-    if not line.startswith("{"):
+    if isinstance(line, PlainLine) or not line.lstrip().startswith("{"):
         return None
     try:
         record = json.loads(line)

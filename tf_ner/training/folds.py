@@ -16,7 +16,7 @@ from tf_ner.corpus.sentences import Sentence
 from tf_ner.errors import DataError, OutputError
 from tf_ner.files import replaced_whole
 from tf_ner.options.commands import FindErrorsConfig
-from tf_ner.options.train import RUN_CONFIG, SchemeName
+from tf_ner.options.train import METRICS, RUN_CONFIG, SchemeName
 from tf_ner.training.several_seeds import train_or_go_on
 from tf_ner.training.strategies import with_known_precision
 
@@ -92,6 +92,9 @@ def train_folds(
     for fold in range(config.folds):
         data, run_dir = folder / "data" / f"fold-{fold + 1}", folder / f"fold-{fold + 1}"
         rows = corpus.held_out(fold)
+        if config.overwrite:
+            # What is replaced is finished no longer, or an interrupted command would leave it beside other data.
+            (run_dir / METRICS).unlink(missing_ok=True)
         _write_data(data, corpus, set(rows), overwrite=config.overwrite)
         logger.info("fold %d of %d: training in %s", fold + 1, config.folds, run_dir)
         train_or_go_on(config.of_fold(data, run_dir, scheme=scheme), verbose=verbose)

@@ -116,8 +116,8 @@ def _reports(
     if not tracked.is_reported:
         return None, [], [], []
     grad_norm = None
-    # Steps of JAX do not tell it.
-    if not isinstance(job.strategy, JaxStrategy):
+    # Steps of JAX do not tell it; of several machines one alone would have the variable, which all must make together.
+    if not isinstance(job.strategy, JaxStrategy | tf.distribute.MultiWorkerMirroredStrategy):
         with job.strategy.scope():
             # All replicas have the same.
             grad_norm = tf.Variable(

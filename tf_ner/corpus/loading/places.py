@@ -46,6 +46,7 @@ def read_places(config: TaskConfig, split: str, words: Iterable[Sequence[str]]) 
     Returns:
         A place for each sentence; None where there are no files, or they hold something else by now.
     """
+    is_share = False
     try:
         if is_saved(config.dataset, config.files):
             return None
@@ -59,6 +60,7 @@ def read_places(config: TaskConfig, split: str, words: Iterable[Sequence[str]]) 
             # A share of train.
             read = read_configured(config, config.dataset, config.files, keep=StoredSentences)
             path, sentences = read.splits[split]
+            is_share = True
     except (TfNerError, OSError, KeyError) as error:
         # What was trained is worth more than the lines.
         logger.warning("the lines of %s cannot be told (%s)", split, error)
@@ -68,4 +70,6 @@ def read_places(config: TaskConfig, split: str, words: Iterable[Sequence[str]]) 
     if [sentence.words for sentence in now] != before:
         logger.warning("the lines of %s cannot be told: its files have changed", split)
         return None
-    return places_of(path, now)
+    places = places_of(path, now)
+    # Of a share of train the documents between are not there to be counted.
+    return [place._replace(document=None) for place in places] if is_share else places

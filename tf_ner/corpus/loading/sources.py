@@ -205,10 +205,13 @@ def _to_datasets(corpus: TaggedCorpus, new_labels: Mapping[str, str | None], wor
         if has_missed:
             column = pa.array(missed[name], pa.list_(pa.string()))
             loaded[name] = loaded[name].add_column("missed", column, feature=List(Value("string")))
-    if (word_rule or _word_rule(splits)) == "text":
+    rule = word_rule or _word_rule(splits)
+    for split_rows in loaded.values():
         # Where `datasets` keeps it, whatever is done to the rows.
-        for split_rows in loaded.values():
+        if rule == "text":
             split_rows.info.description = SPLIT_TEXTS
+        elif split_rows.info.description == SPLIT_TEXTS:
+            split_rows.info.description = ""
     return loaded
 
 

@@ -1,5 +1,6 @@
 """Whether an exported model does as well as the original: both are run on the same labelled rows."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -17,6 +18,8 @@ from tf_ner.tasks.task import Outputs, SplitScores, Task
 MOST_RECALL_LOST = 0.005
 """On any label, where the precision is not that of the original."""
 MOST_F1_LOST = 0.002
+MOST_SCORE_DIFFERENCE = 0.001
+"""Of a probability, in float32."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +83,17 @@ def certify(rows: Dataset, *, original: Side, exported: Side, precision: ExportP
             "compared_in_entities": int(is_entity.sum()),
             "different_in_entities": int(differs[is_entity].sum()),
         }
-    return Certificate(measured, [*_missing(task, measured), *_lost(measured, precision)])
+    return Certificate(measured, [*_missing(task, measured, precision), *_lost(measured, precision)])
 
 
-def _missing(task: Task, measured: Mapping[str, Any]) -> Iterator[str]:
+def _missing(task: Task, measured: Mapping[str, Any], precision: ExportPrecision) -> Iterator[str]:
     """What the rows cannot tell: what was not measured is not taken to be right."""
+    never = [label for label, recall in measured["recall"].items() if not recall["original"]]
+    if never and precision != "float32":
+        yield (
+            f"Received a model that finds none of {', '.join(never)}; expected some of each label, to measure what is "
+            "lost on it. Train the model longer or on more data, or export it in float32."
+        )
     unseen = [label for label in task.labels if label not in measured["recall"]]
     if unseen:
         yield (
@@ -95,13 +104,20 @@ def _missing(task: Task, measured: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _lost(measured: Mapping[str, Any], precision: ExportPrecision) -> Iterator[str]:
+    if precision == "float32" and measured["different"]:
+        yield (
+            f"Received an export that differs from the model in {measured['different']} of {measured['compared']} "
+            "answers; expected none to differ in float32. Export for another runtime, or install another version "
+            "of this one."
+        )
+    largest = measured["largest_difference_of_a_score"]
+    if not math.isfinite(largest) or (precision == "float32" and largest > MOST_SCORE_DIFFERENCE):
+        yield (
+            f"Received an export whose probabilities differ by {largest:.4f}; expected at most {MOST_SCORE_DIFFERENCE} "
+            "in float32, and numbers in any precision. Export for another runtime, or install another version of this "
+            "one."
+        )
     if precision == "float32":
-        if measured["different"]:
-            yield (
-                f"Received an export that differs from the model in {measured['different']} of {measured['compared']} "
-                "answers; expected none to differ in float32. Export for another runtime, or install another version "
-                "of this one."
-            )
         return
     advice = "Export in another precision, such as float32, or for another runtime"
     measure = measured["measure"]
@@ -135,4 +151,4 @@ def _names(task: Task, rows: Dataset, values: Any) -> NDArray[Any]:
 
 def _largest_difference(before: SplitScores, after: SplitScores) -> float:
     scores = [np.concatenate([np.atleast_1d(row) for row in scored.outputs.scores]) for scored in (before, after)]
-    return float(np.abs(scores[0] - scores[1]).max()) if len(scores[0]) == len(scores[1]) else 1.0
+    return float(np.abs(scores[0] - scores[1]).max()) if len(scores[0]) == len(scores[1]) else math.inf

@@ -21,7 +21,7 @@ from tf_ner.inference.export.formats import FORMATS, Inputs, format_of
 from tf_ner.inference.export.graph import save_graph
 from tf_ner.inference.export.page import page_of
 from tf_ner.inference.forward import Forward
-from tf_ner.inference.runtimes import SETTINGS, VERSION, digest_of, load_export, module_of
+from tf_ner.inference.runtimes import CERTIFICATE, SETTINGS, VERSION, digest_of, load_export, module_of
 from tf_ner.models.loading import load_trained, outputs_in_float32
 from tf_ner.models.weights import save_config, save_tokenizer
 from tf_ner.options.commands import ExportConfig, ExportPrecision, ExportRuntime
@@ -32,7 +32,6 @@ from tf_ner.training.strategies import computing_in
 
 logger = logging.getLogger(__name__)
 
-CERTIFICATE = "certificate.json"
 _CALIBRATION_EXAMPLES = 300
 _BATCH_SIZE = 32
 
@@ -92,7 +91,7 @@ def export(config: ExportConfig) -> dict[str, Any]:
             first, *others = certificate.failures
             raise ModelError(first + (f" (And {len(others)} more.)" if others else "") + " Nothing was kept.")
         said = {
-            "model": Path(config.model).name,
+            "model": Path(config.model).resolve().name,
             "runtime": form.requirement,
             "runtime_version": exported.settings["runtime_version"],
             "precision": config.precision,

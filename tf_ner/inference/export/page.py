@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tf_ner.card.card import literal, plain
+from tf_ner.card.card import literal
 
 
 def page_of(said: Mapping[str, Any]) -> str:
@@ -21,7 +21,7 @@ def page_of(said: Mapping[str, Any]) -> str:
     if "compared_in_entities" in said:
         differ += f" ({said['different_in_entities']} of {said['compared_in_entities']} in or near entities)"
     seen = f" Its ranges were learnt from {said['calibrated_on']} training examples." if said["calibrated_on"] else ""
-    return f"""# {plain(said["model"])}, for {said["runtime"]} in {said["precision"]}
+    return f"""# {literal(said["model"])}, for {said["runtime"]} in {said["precision"]}
 
     pip install -r requirements.txt
     echo "Greta Lund moved to Oslo." | python predict.py

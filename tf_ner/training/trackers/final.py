@@ -44,7 +44,7 @@ def report_final(
 
 def _row(wrong: WrongSpan) -> tuple[Any, ...]:
     gold, predicted = (span.label if span else "" for span in (wrong.gold, wrong.predicted))
-    score = "" if wrong.score is None else round(wrong.score, 4)
+    score = None if wrong.score is None else round(wrong.score, 4)
     words = " / ".join(_distinct(wrong))
     return wrong.kind, gold, predicted, " ".join(wrong.before), words, " ".join(wrong.after), score, wrong.sentence
 

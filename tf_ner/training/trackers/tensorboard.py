@@ -51,4 +51,4 @@ class TensorBoardTracker(Tracker):
 
 def _cell(value: Any) -> str:
     """A value in a table of Markdown, which a line or a bar would end."""
-    return " ".join(str(value).split()).replace("|", r"\|")
+    return "" if value is None else " ".join(str(value).split()).replace("|", r"\|")

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import re
-import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -212,9 +211,10 @@ class TrackedRun:
 
 
 def forget_trackers(folder: Path) -> None:
-    """Lets a folder begin another run, which was not reported yet."""
+    """Lets a folder begin another run, which was not reported yet; what else lies there stays."""
     (folder / _RECORD).unlink(missing_ok=True)
-    shutil.rmtree(folder / TENSORBOARD, ignore_errors=True)
+    for file in (folder / TENSORBOARD).glob("events.*"):
+        file.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Needs tokenizers, numpy and the one package that runtime.py needs. Each line is 
 import fileinput
 import itertools
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -113,12 +114,24 @@ def _as_iob2(tags: Sequence[str]) -> Iterator[str]:
 
 
 def main() -> None:
-    predictor = Predictor()
-    with fileinput.input(encoding="utf-8") as file:
+    sys.stdin.reconfigure(encoding="utf-8-sig", newline=None)  # type: ignore[union-attr]
+    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    predictor, number = Predictor(), 0
+    with fileinput.input(encoding="utf-8-sig") as file:
         lines = (line.rstrip("\n") for line in file)
         while chunk := list(itertools.islice(lines, _LINES_AT_ONCE)):
-            for answer in predictor.answer(chunk):
+            good = list(itertools.takewhile(_is_input, chunk))
+            for answer in predictor.answer(good):
                 print(json.dumps(answer, ensure_ascii=False))
+            number += len(good)
+            if len(good) < len(chunk):
+                sys.exit(f"error: line {number + 1}: expected {SETTINGS['num_texts']} texts with a tab between.")
+
+
+def _is_input(line: str) -> bool:
+    """Whether a line has as many texts as the model reads."""
+    wanted = (1, 2) if SETTINGS["num_texts"] is None else (SETTINGS["num_texts"],)
+    return SETTINGS["reads_words"] or SETTINGS["num_texts"] == 1 or line.count("\t") + 1 in wanted
 
 
 if __name__ == "__main__":
