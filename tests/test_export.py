@@ -139,6 +139,17 @@ def test_every_runtime_answers_as_the_model_does(run, exported, runtime, capsys)
             np.testing.assert_allclose(one.scores, other.scores, atol=1e-3)
 
 
+@pytest.mark.parametrize("runtime", EVERY)
+def test_many_lines_are_answered_as_few_are(exported, runtime):
+    """Some of which are prepared while others are computed."""
+    predictor = Predictor.from_pretrained(str(exported(runtime)))
+    expected = [answer.entities for answer in predictor.find_entities(TEXTS)]
+    num_times = 4000 // len(TEXTS)
+    found = [answer.entities for answer in predictor.find_entities(TEXTS * num_times)]
+    places = [[(one.start, one.end, one.label) for one in entities] for entities in found]
+    assert places == [[(one.start, one.end, one.label) for one in entities] for entities in expected] * num_times
+
+
 def test_what_was_measured_is_told(exported):
     folder = exported("saved-model")
     certificate = json.loads((folder / CERTIFICATE).read_text())

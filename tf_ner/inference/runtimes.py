@@ -6,6 +6,7 @@ import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from tf_ner.errors import ConfigError, ModelError, in_one_line
@@ -50,6 +51,7 @@ class ExportedModel:
                 "expected what `tf-ner export` wrote. Export again."
             ) from error
         self.settings = settings
+        self._running = Lock()
 
     def forward(self, *, batch_size: int, score: str = "scores") -> Callable[[Mapping[str, Sequence[Any]]], Outputs]:
         """A function as `Forward` is: the tokenizer's columns → predictions and scores of each window.
@@ -73,7 +75,9 @@ class ExportedModel:
 
     def _run_batch(self, inputs: dict[str, Any]) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = self._run(inputs)
+            # Runtimes are for one thread at a time, and use all processors for it.
+            with self._running:
+                found: dict[str, Any] = self._run(inputs)
         except MemoryError:
             raise
         except Exception as error:
