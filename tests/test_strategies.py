@@ -186,10 +186,11 @@ def start_workers(config, tmp_path, *, of_each=({}, {})):
 
 @pytest.mark.slow
 def test_two_machines_take_the_steps_of_one(config, expected, tmp_path):
-    workers, logs = start_workers(replace(config, batch_size=2), tmp_path)
+    workers, logs = start_workers(replace(config, batch_size=2, report_to="tensorboard"), tmp_path)
     for worker, log in zip(workers, logs, strict=True):
         finished(worker, log)
     assert "batches of 2 per replica, 4 in total" in logs[0].read_text()
+    assert len(list((tmp_path / "run" / "tensorboard").glob("events.*"))) == 1
     # The other one has nothing to show.
     assert ["Saved in" in log.read_text() for log in logs] == [True, False]
     assert_equal_runs(run_left_in(tmp_path / "run"), expected)
