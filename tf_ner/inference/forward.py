@@ -67,6 +67,8 @@ class Forward:
     def __init__(self, model: TFPreTrainedModel, task: Task, *, batch_size: int, read: ReadOut = read_out):
         self._task = task
         self._batch_size = batch_size
+        # Kept, since TensorFlow keeps memory for each thread that ever calls it.
+        self._pool = ThreadPoolExecutor(_BATCHES_AT_ONCE)
         self._has_lists = task.reads_words
         self._is_packed = why_not_packed(model) is None
         reader = packed(model) if self._is_packed else model
@@ -98,9 +100,8 @@ class Forward:
             for row, of_row, scores_of_row in zip(rows, *compute(columns, rows, lengths[rows]), strict=True):
                 predictions[row], scores[row] = of_row, scores_of_row
 
-        with ThreadPoolExecutor(_BATCHES_AT_ONCE) as pool:
-            # The first fault is raised here.
-            deque(pool.map(fill, batches_of(lengths, self._batch_size)), maxlen=0)
+        # The first fault is raised here.
+        deque(self._pool.map(fill, batches_of(lengths, self._batch_size)), maxlen=0)
         return Outputs(predictions, scores)
 
     def _packed(self, columns: Mapping[str, Sequence[Any]], rows: Ids, lengths: Ids) -> list[Any]:

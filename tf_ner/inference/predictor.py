@@ -80,6 +80,8 @@ class Predictor:
         self._task = task
         # Tokenizers are for one thread at a time.
         self._encoding = Lock()
+        # Kept, since TensorFlow keeps memory for each thread that ever calls it.
+        self._pool = ThreadPoolExecutor(_CHUNKS_AT_ONCE)
         self._thresholds = thresholds or {}
         _require_labels(task, self._thresholds)
         self._aggregation = aggregation
@@ -213,7 +215,7 @@ class Predictor:
                 chunk, self._answer, words=words, as_words=as_words, first_line=first + first_line
             )
 
-        return _answered(_chunks(_several(lines)), answer)
+        return _answered(_chunks(_several(lines)), answer, self._pool)
 
     def answer_with_lines(
         self,
@@ -266,7 +268,7 @@ class Predictor:
             )
 
     def _answer_all(self, inputs: Iterable[Any]) -> Iterator[Any]:
-        return _answered(_chunks(inputs), lambda chunk, first: self._answer(chunk))
+        return _answered(_chunks(inputs), lambda chunk, first: self._answer(chunk), self._pool)
 
     def _answer_texts(self, lines: Sequence[str | Mapping[str, Any]], first_line: int) -> Iterator[AnnotatedText]:
         """The entities of texts as they are, not split into words."""
@@ -426,16 +428,18 @@ def _refuse_text(value: Any, name: str, several: str) -> Any:
     return value
 
 
-def _answered(chunks: Iterable[list[Any]], answer: Callable[[list[Any], int], Iterable[Any]]) -> Iterator[Any]:
+def _answered(
+    chunks: Iterable[list[Any]], answer: Callable[[list[Any], int], Iterable[Any]], pool: ThreadPoolExecutor
+) -> Iterator[Any]:
     """Answers inputs in their order, and prepares some while others are computed.
 
     Args:
         chunks: The inputs.
         answer: Gives the answers to a chunk, before which so many inputs came.
+        pool: Where it does.
     """
     num_before = 0
     begun: deque[Future[_Collected]] = deque()
-    pool = ThreadPoolExecutor(_CHUNKS_AT_ONCE)
     try:
         try:
             for chunk in chunks:
@@ -451,7 +455,8 @@ def _answered(chunks: Iterable[list[Any]], answer: Callable[[list[Any], int], It
         while begun:
             yield from begun.popleft().result().given()
     finally:
-        pool.shutdown(cancel_futures=True)
+        for future in begun:
+            future.cancel()
 
 
 class _Collected(NamedTuple):
