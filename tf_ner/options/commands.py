@@ -110,7 +110,46 @@ def _unchecked(config_type: type[Any], **values: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateConfig(TaskConfig):
+class RunDataConfig(TaskReadingConfig):
+    """A model, and data with labels: by default those of the run that made it."""
+
+    @classmethod
+    def of_run(cls, run: TaskConfig, **options: Any) -> Self:
+        """The options for a model and the data of the run that made it, read as that did, but for what is given.
+
+        Args:
+            run: The options of the run.
+            **options: Those of this class: `model`, and what differs.
+
+        Raises:
+            ConfigError: Together they cannot work.
+        """
+        return cls(**cls._reading_of(run, options) | options)
+
+    @classmethod
+    def unchecked(cls, run: TaskConfig, *, given: Mapping[str, Any]) -> Self:
+        """What replaces the defaults where these options are given, which may override any of it."""
+        # What must be typed has no default.
+        defaults = {
+            field.name: MISSING if field.default is dataclasses.MISSING else field.default
+            for field in dataclasses.fields(cls)
+        }
+        return _unchecked(cls, **defaults | cls._reading_of(run, given) | {"model": given["model"]})
+
+    @staticmethod
+    def _reading_of(run: TaskConfig, given: Mapping[str, Any]) -> dict[str, Any]:
+        """How a run read its data, and where it found them unless these options name others."""
+        others = Kind.SCORING
+        if not given.keys().isdisjoint(options_of(TaskConfig, Kind.DATA)):
+            others |= Kind.DATA | Kind.DATA_PART
+        if "dataset" in given and not Path(given["dataset"]).exists():
+            others |= Kind.COLUMN
+        kinds = kinds_of(TaskConfig)
+        return {name: getattr(run, name) for name in kinds.keys() - given.keys() if not kinds[name] & others}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig(RunDataConfig, TaskConfig):
     """Evaluate a fine-tuned model, by default on the data of its run, read with the options of that run."""
 
     model: Annotated[Positional[str], arg(metavar="MODEL")]
@@ -130,36 +169,6 @@ class EvaluateConfig(TaskConfig):
             make_path(self, field)
         make_tuple(self, "splits")
 
-    @classmethod
-    def of_run(cls, run: TaskConfig, **options: Any) -> Self:
-        """Scores a model on the data of the run that made it, read as the run read them, but for what is given.
-
-        Args:
-            run: The options of the run.
-            **options: Those of this class: `model`, and what differs.
-
-        Raises:
-            ConfigError: Together they cannot work.
-        """
-        return cls(**cls.reading_of(run, options) | options)
-
-    @classmethod
-    def unchecked(cls, run: TaskConfig, *, given: Mapping[str, Any]) -> Self:
-        """What replaces the defaults where these options are given, which may override any of it."""
-        defaults = {field.name: field.default for field in dataclasses.fields(cls)}
-        return _unchecked(cls, **defaults | cls.reading_of(run, given) | {"model": given["model"]})
-
-    @staticmethod
-    def reading_of(run: TaskConfig, given: Mapping[str, Any]) -> dict[str, Any]:
-        """How a run read its data, and where it found them unless these options name others."""
-        others = Kind.SCORING
-        if not given.keys().isdisjoint(options_of(TaskConfig, Kind.DATA)):
-            others |= Kind.DATA | Kind.DATA_PART
-        if "dataset" in given and not Path(given["dataset"]).exists():
-            others |= Kind.COLUMN
-        kinds = kinds_of(TaskConfig)
-        return {name: getattr(run, name) for name in kinds.keys() - given.keys() if not kinds[name] & others}
-
 
 ExportRuntime = Literal["saved-model", "openvino", "litert", "onnx"]
 """What runs an exported model: TensorFlow, OpenVINO, LiteRT or ONNX Runtime."""
@@ -172,7 +181,7 @@ RuntimeChoice = Literal["auto", "tensorflow", "openvino", "litert", "onnx"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportConfig(TaskReadingConfig):
+class ExportConfig(RunDataConfig):
     """Export a fine-tuned model for another runtime, and keep it only if it does as well as the original.
 
     By default it is measured on the validation split of its run's data, read with the options of that run.
@@ -217,27 +226,6 @@ class ExportConfig(TaskReadingConfig):
         """The same data and model, to be read for scores."""
         own = {field.name: getattr(self, field.name) for field in dataclasses.fields(TaskReadingConfig)}
         return EvaluateConfig(**own, model=self.model, max_eval_examples=self.max_eval_examples)
-
-    @classmethod
-    def of_run(cls, run: TaskConfig, **options: Any) -> Self:
-        """Exports a model and measures on the data of the run that made it, but for what is given.
-
-        Args:
-            run: The options of the run.
-            **options: Those of this class: `model`, `to`, and what differs.
-
-        Raises:
-            ConfigError: Together they cannot work.
-        """
-        return cls(**EvaluateConfig.reading_of(run, options) | options)
-
-    @classmethod
-    def unchecked(cls, run: TaskConfig, *, given: Mapping[str, Any]) -> Self:
-        """What replaces the defaults where these options are given, which may override any of it."""
-        defaults = {field.name: field.default for field in dataclasses.fields(cls)}
-        return _unchecked(
-            cls, **defaults | EvaluateConfig.reading_of(run, given) | {"model": given["model"], "to": MISSING}
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
